@@ -1,0 +1,25 @@
+//! What both ends of a sync must agree on, in one page.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`ids`] | [`ClientId`] and [`VersionId`]: two kinds of UUID that must never be swapped |
+//! | [`wire`] | paths, headers and content types, each spelled once |
+//! | [`urgency`] | how much a server wants a snapshot, as a header value |
+//! | [`server_url`] | the normalised address of a server, as it stands in links and in `taskrc` |
+//! | [`describe`] | the JSON that a Taskferry server says about itself, an account, and a refusal |
+//! | [`link`] | the setup link: how credentials travel from one computer to the next |
+//!
+//! No I/O happens here. The encryption secret appears only as the opaque part of a setup link
+//! ([`link::Secret`]), so the compiler shows that a server has no place to hold one.
+
+pub mod describe;
+pub mod ids;
+pub mod link;
+pub mod server_url;
+pub mod urgency;
+pub mod wire;
+
+pub use ids::{ClientId, VersionId};
+pub use link::SetupLink;
+pub use server_url::ServerUrl;
+pub use urgency::SnapshotUrgency;
