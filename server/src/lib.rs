@@ -1,1 +1,2 @@
-//! x
+//! wip
+pub mod storage;

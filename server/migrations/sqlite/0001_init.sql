@@ -1,0 +1,58 @@
+-- The first schema. Every key leads with the account, so that no account's requests ever walk another's entries; what the
+-- chain promises (docs/ARCHITECTURE.md, "Invariants") is a constraint wherever SQL can say it.
+-- IDs are 16-byte BLOBs; times are whole seconds since 1970-01-01 UTC; sizes are bytes.
+
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE account (
+    id              INTEGER PRIMARY KEY,   -- short key for the other tables; client IDs appear here only
+    client_id       BLOB    NOT NULL UNIQUE CHECK (length(client_id) = 16),
+    state           INTEGER NOT NULL DEFAULT 0 CHECK (state IN (0, 1)),             -- 0 active, 1 disabled
+    latest          BLOB    NOT NULL DEFAULT (zeroblob(16)) CHECK (length(latest) = 16),  -- nil: empty
+    versions        INTEGER NOT NULL DEFAULT 0 CHECK (versions >= 0),               -- stored now
+    version_bytes   INTEGER NOT NULL DEFAULT 0 CHECK (version_bytes >= 0),          -- in those versions
+    added           INTEGER NOT NULL DEFAULT 0 CHECK (added >= versions),           -- ever; never goes down
+    created_at      INTEGER NOT NULL,
+    last_version_at INTEGER
+) STRICT;
+
+-- A body that is larger than one row should be, in pieces. It belongs to exactly one version or snapshot.
+CREATE TABLE blob (
+    id    INTEGER PRIMARY KEY,
+    bytes INTEGER NOT NULL CHECK (bytes > 0)
+) STRICT;
+
+CREATE TABLE chunk (
+    blob INTEGER NOT NULL REFERENCES blob (id) ON DELETE CASCADE,
+    seq  INTEGER NOT NULL CHECK (seq >= 0),
+    data BLOB    NOT NULL CHECK (length(data) BETWEEN 1 AND 262144),
+    UNIQUE (blob, seq)
+) STRICT;
+
+-- A rowid table on purpose: bodies inside a WITHOUT ROWID tree make every insertion two to four times dearer.
+CREATE TABLE version (
+    account   INTEGER NOT NULL REFERENCES account (id),
+    parent    BLOB    NOT NULL CHECK (length(parent) = 16),
+    version   BLOB    NOT NULL CHECK (length(version) = 16 AND version <> zeroblob(16) AND version <> parent),
+    stored_at INTEGER NOT NULL,
+    bytes     INTEGER NOT NULL CHECK (bytes > 0),
+    body      BLOB    CHECK (length(body) = bytes),
+    blob      INTEGER REFERENCES blob (id),
+    CHECK ((body IS NULL) <> (blob IS NULL)),
+    UNIQUE (account, parent),                                                       -- no version has two children
+    UNIQUE (account, version)                                                       -- no child has two parents
+) STRICT;
+
+CREATE TABLE snapshot (
+    account   INTEGER PRIMARY KEY REFERENCES account (id),
+    version   BLOB    NOT NULL CHECK (length(version) = 16 AND version <> zeroblob(16)),
+    stored_at INTEGER NOT NULL,
+    bytes     INTEGER NOT NULL CHECK (bytes > 0),
+    added_at  INTEGER NOT NULL CHECK (added_at > 0),   -- account.added at that moment: versions since = added - added_at
+    body      BLOB    CHECK (length(body) = bytes),
+    blob      INTEGER REFERENCES blob (id),
+    CHECK ((body IS NULL) <> (blob IS NULL))
+) STRICT;

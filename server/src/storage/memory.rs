@@ -1,0 +1,130 @@
+//! Accounts in memory: the simplest thing that keeps the contract, for tests of what stands above storage. Nothing is
+//! durable here.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use taskferry_protocol::{ClientId, VersionId};
+
+use super::{Account, Action, Change, CommitError, Committed, SnapshotMeta, Storage, StorageError, StoredVersion};
+
+#[derive(Debug)]
+struct Kept {
+    account: Account,
+    /// parent -> child
+    children: HashMap<VersionId, StoredVersion>,
+    /// child -> parent
+    parents: HashMap<VersionId, VersionId>,
+    snapshot: Bytes,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct MemoryStorage {
+    accounts: Mutex<HashMap<ClientId, Kept>>,
+}
+
+impl MemoryStorage {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ClientId, Kept>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(&self, client: ClientId, look: impl FnOnce(&Kept) -> Option<T>) -> Option<T> {
+        self.lock().get(&client).and_then(look)
+    }
+}
+
+#[async_trait::async_trait]
+impl Storage for MemoryStorage {
+    async fn account(&self, client: ClientId) -> Result<Option<Account>, StorageError> {
+        Ok(self.read(client, |kept| Some(kept.account.clone())))
+    }
+
+    async fn child(&self, client: ClientId, parent: VersionId) -> Result<Option<StoredVersion>, StorageError> {
+        Ok(self.read(client, |kept| kept.children.get(&parent).cloned()))
+    }
+
+    async fn parent(&self, client: ClientId, version: VersionId) -> Result<Option<VersionId>, StorageError> {
+        Ok(self.read(client, |kept| kept.parents.get(&version).copied()))
+    }
+
+    async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Bytes>, StorageError> {
+        Ok(self.read(client, |kept| {
+            kept.account.snapshot.filter(|meta| meta.version == version).map(|_| kept.snapshot.clone())
+        }))
+    }
+
+    async fn commit(&self, change: Change) -> Result<Committed, CommitError> {
+        let Change { client, admit, now, action } = change;
+        let mut accounts = self.lock();
+        let created = !accounts.contains_key(&client);
+        if created && !admit {
+            return Err(CommitError::UnknownAccount);
+        }
+        if created && matches!(action, Action::PutSnapshot { .. }) {
+            return Err(CommitError::UnknownVersion);
+        }
+        let kept = accounts.entry(client).or_insert_with(|| Kept {
+            account: Account {
+                disabled: false,
+                latest: VersionId::NIL,
+                versions: 0,
+                version_bytes: 0,
+                created_at: now,
+                last_version_at: None,
+                snapshot: None,
+            },
+            children: HashMap::new(),
+            parents: HashMap::new(),
+            snapshot: Bytes::new(),
+        });
+        if kept.account.disabled {
+            return Err(CommitError::Disabled);
+        }
+        match action {
+            Action::Register => {}
+            Action::AddVersion { version, parent, body } => {
+                let account = &mut kept.account;
+                if !account.latest.is_nil() && account.latest != parent {
+                    return Err(CommitError::Conflict(account.latest));
+                }
+                account.latest = version;
+                account.versions += 1;
+                account.version_bytes += body.len() as u64;
+                account.last_version_at = Some(now);
+                if let Some(snapshot) = &mut account.snapshot {
+                    snapshot.versions_since += 1;
+                }
+                kept.parents.insert(version, parent);
+                kept.children.insert(parent, StoredVersion { version, body });
+            }
+            Action::PutSnapshot { version, body } => {
+                if !kept.parents.contains_key(&version) {
+                    return Err(CommitError::UnknownVersion);
+                }
+                kept.account.snapshot =
+                    Some(SnapshotMeta { version, stored_at: now, bytes: body.len() as u64, versions_since: 0 });
+                kept.snapshot = body;
+            }
+        }
+        Ok(Committed { created })
+    }
+
+    async fn check(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn epoch(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn close(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    super::super::conformance::suite!(|_dir: &std::path::Path| super::MemoryStorage::default());
+}

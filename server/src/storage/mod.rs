@@ -1,0 +1,184 @@
+//! Where accounts, versions and snapshots live: the contract that every backend keeps.
+//!
+//! The trait is shaped by how writes become durable, not by how the protocol asks: reads are single questions, and
+//! everything a request wants to change is one [`Change`], handed over whole. A backend can therefore put the changes of
+//! many requests into one transaction and one fsync, and still refuse each by itself. Protocol decisions are not made
+//! here; see [`crate::sync`].
+
+pub mod memory;
+pub mod sqlite;
+
+#[cfg(test)]
+mod conformance;
+
+use bytes::Bytes;
+use taskferry_protocol::{ClientId, VersionId};
+
+/// Seconds since 1970-01-01 UTC.
+pub type UnixSeconds = i64;
+
+/// One account, as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Whether the operator switched it off.
+    pub disabled: bool,
+    /// The newest version; nil while there is none.
+    pub latest: VersionId,
+    /// Versions stored now.
+    pub versions: u64,
+    /// Bytes in those versions.
+    pub version_bytes: u64,
+    /// When it was created.
+    pub created_at: UnixSeconds,
+    /// When its newest version was added.
+    pub last_version_at: Option<UnixSeconds>,
+    /// Its snapshot, without the body.
+    pub snapshot: Option<SnapshotMeta>,
+}
+
+/// What is known of a snapshot without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotMeta {
+    /// The version at which it was made.
+    pub version: VersionId,
+    /// When it was stored.
+    pub stored_at: UnixSeconds,
+    /// Size of its body.
+    pub bytes: u64,
+    /// Versions added since it was stored.
+    pub versions_since: u32,
+}
+
+/// A version with its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredVersion {
+    /// Its ID.
+    pub version: VersionId,
+    /// Exactly the bytes that were sent.
+    pub body: Bytes,
+}
+
+/// Everything that one request changes, for one account.
+#[derive(Debug)]
+pub struct Change {
+    /// Whose account.
+    pub client: ClientId,
+    /// Whether an unknown account may be created on the way, in the same transaction.
+    pub admit: bool,
+    /// The time to record.
+    pub now: UnixSeconds,
+    /// What to do.
+    pub action: Action,
+}
+
+/// What a [`Change`] does.
+#[derive(Debug)]
+pub enum Action {
+    /// Make sure that the account exists.
+    Register,
+    /// Append a version to the chain.
+    AddVersion {
+        /// The new version's ID, never used before.
+        version: VersionId,
+        /// The version it follows.
+        parent: VersionId,
+        /// Its body; not empty.
+        body: Bytes,
+    },
+    /// Replace the snapshot.
+    PutSnapshot {
+        /// The version at which it was made; must be one of the account's.
+        version: VersionId,
+        /// Its body; not empty.
+        body: Bytes,
+    },
+}
+
+/// What became of a [`Change`] that was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// Whether the account was created on the way.
+    pub created: bool,
+}
+
+/// Why a [`Change`] was not carried out. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The version does not follow the account's latest one, which is given.
+    #[error("the account's latest version is another one")]
+    Conflict(VersionId),
+    /// There is no such account, and none may be created.
+    #[error("no such account")]
+    UnknownAccount,
+    /// The operator switched the account off.
+    #[error("the account is disabled")]
+    Disabled,
+    /// A snapshot for a version that the account does not have.
+    #[error("no such version")]
+    UnknownVersion,
+    /// Too much is waiting to be written; nothing was tried.
+    #[error("too many changes are waiting to be written")]
+    Busy,
+    /// The backend failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// A backend failed: disk, database, or a thread that is gone. Display says what was being done; `source` says why.
+#[derive(Debug, thiserror::Error)]
+#[error("storage failed while {doing}")]
+pub struct StorageError {
+    doing: &'static str,
+    #[source]
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl StorageError {
+    /// An error while `doing` ("reading an account"), because of `cause`.
+    pub fn new(doing: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { doing, cause: Some(cause.into()) }
+    }
+
+    /// The backend was closed.
+    pub const fn closed(doing: &'static str) -> Self {
+        Self { doing, cause: None }
+    }
+}
+
+/// A backend.
+///
+/// Invariants, asserted for every backend by the conformance suite:
+///
+/// 1. Per account one chain: no version has two children, no child has two parents.
+/// 2. [`Storage::commit`] returns `Ok` only after the change is durable, and a change that is refused or fails changes
+///    nothing. Reads that begin after `commit` returned see the change.
+/// 3. Bodies come back byte for byte.
+/// 4. Nothing read or changed for one client ID depends on the data of another.
+/// 5. `commit` checks the parent itself. What the caller read before is advice: two callers may have read the same.
+/// 6. A commit goes through to its end even if the caller stopped waiting for it.
+#[async_trait::async_trait]
+pub trait Storage: Send + Sync + 'static {
+    /// The account, or `None` if it is unknown.
+    async fn account(&self, client: ClientId) -> Result<Option<Account>, StorageError>;
+
+    /// The version that follows `parent`.
+    async fn child(&self, client: ClientId, parent: VersionId) -> Result<Option<StoredVersion>, StorageError>;
+
+    /// The version that `version` follows; `None` if the account has no such version.
+    async fn parent(&self, client: ClientId, version: VersionId) -> Result<Option<VersionId>, StorageError>;
+
+    /// The body of the snapshot made at `version`; `None` if the stored one is of another version.
+    async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Bytes>, StorageError>;
+
+    /// Carries out one change. Never waits for a place in the queue: [`CommitError::Busy`] instead.
+    async fn commit(&self, change: Change) -> Result<Committed, CommitError>;
+
+    /// Answers if the backend can be read; for readiness.
+    async fn check(&self) -> Result<(), StorageError>;
+
+    /// Changes when the data was taken back to an older state. Opaque.
+    fn epoch(&self) -> &str;
+
+    /// Finishes what was handed over and closes. Later calls fail.
+    async fn close(&self) -> Result<(), StorageError>;
+}

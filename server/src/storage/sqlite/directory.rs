@@ -1,0 +1,164 @@
+//! The data directory: created private, recognised, and held by one server at a time.
+
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+/// The database's file name.
+pub const DATABASE_FILE: &str = "taskferry.sqlite3";
+const LOCK_FILE: &str = "taskferry.lock";
+/// The reference server's file name.
+const REFERENCE_FILE: &str = "taskchampion-sync-server.sqlite3";
+
+/// Why a directory can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// It can't be created, or a file in it can't.
+    #[error("could not use `{}` as data directory", .path.display())]
+    Unusable {
+        /// The directory.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// Another server holds it.
+    #[error("another server is using `{}`{}", .path.display(), .pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    Held {
+        /// The directory.
+        path: PathBuf,
+        /// The holder's process ID, as it wrote it down.
+        pid: Option<u32>,
+    },
+    /// It holds the reference server's data and none of ours.
+    #[error("`{}` holds the data of another sync server (`{REFERENCE_FILE}`)", .path.display())]
+    ReferenceData {
+        /// The directory.
+        path: PathBuf,
+    },
+}
+
+impl DirectoryError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unusable { cause, .. } if cause.kind() == std::io::ErrorKind::PermissionDenied => {
+                Some("choose a directory that this user may write with `--data-dir DIR`, or change its owner".into())
+            }
+            Self::Unusable { .. } => Some("choose another directory with `--data-dir DIR`".into()),
+            Self::Held { .. } => Some("stop that server first, or choose another directory with `--data-dir DIR`".into()),
+            // Starting empty here would be worse than not starting: the first device to sync would continue its history on
+            // an empty account, and all its other devices would be locked out.
+            Self::ReferenceData { .. } => {
+                Some("it is left as it is; choose an empty directory with `--data-dir DIR`".into())
+            }
+        }
+    }
+}
+
+/// A data directory that this process holds. Given back on drop, and by the system if the process dies.
+#[derive(Debug)]
+pub struct DataDirectory {
+    path: PathBuf,
+    _lock: std::fs::File,
+}
+
+impl DataDirectory {
+    /// Creates (mode 0700) and locks the directory. The database inside is created (mode 0600) if it is not there.
+    pub fn open(path: &Path) -> Result<Self, DirectoryError> {
+        let unusable = |cause| DirectoryError::Unusable { path: path.to_owned(), cause };
+        create_private_dir(path).map_err(unusable)?;
+        if path.join(REFERENCE_FILE).exists() && !path.join(DATABASE_FILE).exists() {
+            return Err(DirectoryError::ReferenceData { path: path.to_owned() });
+        }
+        let lock = Self::lock(path)?;
+        // SQLite would create it by the umask, and its -wal and -shm files take over this mode.
+        private_file(&path.join(DATABASE_FILE)).map_err(unusable)?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    fn lock(path: &Path) -> Result<std::fs::File, DirectoryError> {
+        let unusable = |cause| DirectoryError::Unusable { path: path.to_owned(), cause };
+        let mut file = private_file(&path.join(LOCK_FILE)).map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let _ = file.take(32).read_to_string(&mut text);
+                return Err(DirectoryError::Held { path: path.to_owned(), pid: text.trim().parse().ok() });
+            }
+            Err(std::fs::TryLockError::Error(cause)) => return Err(unusable(cause)),
+        }
+        // For the message of a second server; the lock itself is the kernel's, so a stale number does no harm.
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(unusable)?;
+        Ok(file)
+    }
+
+    /// The database in it.
+    pub fn database(&self) -> PathBuf {
+        self.path.join(DATABASE_FILE)
+    }
+}
+
+#[cfg(unix)]
+fn create_private_dir(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+#[cfg(not(unix))]
+fn create_private_dir(path: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(path)
+}
+
+fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use fs_err::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path).map(fs::File::into_file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_server_is_refused_with_the_holders_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = DataDirectory::open(dir.path()).unwrap();
+        let refused = DataDirectory::open(dir.path()).unwrap_err();
+        assert!(matches!(refused, DirectoryError::Held { pid: Some(pid), .. } if pid == std::process::id()));
+        drop(held);
+        DataDirectory::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn the_reference_servers_data_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(REFERENCE_FILE), "theirs").unwrap();
+        assert!(matches!(DataDirectory::open(dir.path()), Err(DirectoryError::ReferenceData { .. })));
+        assert!(!dir.path().join(DATABASE_FILE).exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_it_creates_is_for_the_owner_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b");
+        let held = DataDirectory::open(&path).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&held.database()), mode(&path.join(LOCK_FILE))), (0o700, 0o600, 0o600));
+    }
+}

@@ -1,0 +1,275 @@
+//! Opens the database file: recognises it, sets what durability and memory use rest on, and migrates it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use uuid::Uuid;
+
+/// `account.state`: in use. The other state is 1, disabled.
+pub const ACTIVE: i64 = 0;
+
+/// Marks the file as ours ("TFry"), in SQLite's header field for that purpose.
+const APPLICATION_ID: i32 = 0x5446_7279;
+
+/// Everything below has the WAL-reset bug, which can corrupt a database that several connections use
+/// (<https://sqlite.org/wal.html#walresetbug>).
+const SQLITE_MIN: i32 = 3_051_003;
+
+/// Numbered from 1 without gaps; `PRAGMA user_version` says how many were applied. Never edited after a release.
+const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_init.sql")];
+
+/// Why the file can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// SQLite refused.
+    #[error("could not open the database `{}`", .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's reason.
+        #[source]
+        cause: rusqlite::Error,
+    },
+    /// Another program's database.
+    #[error("`{}` is a database of another program", .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Written by a later version of this server.
+    #[error("`{}` was written by a newer version (schema {found}; this one knows up to {known})", .path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The file's schema.
+        found: usize,
+        /// The newest schema that this version knows.
+        known: usize,
+    },
+    /// A migration failed; the file is as it was.
+    #[error("could not upgrade the database `{}` to schema {number}", .path.display())]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// The migration's number.
+        number: usize,
+        /// SQLite's reason.
+        #[source]
+        cause: rusqlite::Error,
+    },
+    /// Linked against an SQLite that may corrupt data.
+    #[error("this build uses SQLite {found}, which can corrupt databases; 3.51.3 or later is needed")]
+    SqliteTooOld {
+        /// The version found.
+        found: &'static str,
+    },
+}
+
+impl SchemaError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Newer { .. } => Some("run the newer version again, or restore a backup made before the upgrade".into()),
+            Self::Foreign { .. } => Some("it is left as it is; choose another directory with `--data-dir DIR`".into()),
+            Self::Migration { .. } => Some("nothing was changed; check the free space and the log, then start again".into()),
+            Self::SqliteTooOld { .. } => Some("build with the bundled SQLite, which is the default".into()),
+            Self::Open { .. } => None,
+        }
+    }
+}
+
+/// The writer's connection. Migrates.
+pub fn open_for_writing(file: &Path) -> Result<Connection, SchemaError> {
+    if rusqlite::version_number() < SQLITE_MIN {
+        return Err(SchemaError::SqliteTooOld { found: rusqlite::version() });
+    }
+    let open = |cause| SchemaError::Open { path: file.to_owned(), cause };
+    let mut db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(open)?;
+    // Before any setting: what is not ours, or not ours to understand, is left as it is to the last byte.
+    if recognise(&db, file)? == Found::Empty {
+        settings_of_a_new_file(&db).map_err(open)?;
+    }
+    settings_for_writing(&db).map_err(open)?;
+    migrate(&mut db, file, MIGRATIONS)?;
+    Ok(db)
+}
+
+/// A reader's connection, to a file that [`open_for_writing`] has prepared.
+pub fn open_for_reading(file: &Path) -> Result<Connection, SchemaError> {
+    let open = |cause| SchemaError::Open { path: file.to_owned(), cause };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(file, flags).map_err(open)?;
+    common_settings(&db).map_err(open)?;
+    Ok(db)
+}
+
+/// The random text that changes when data is taken back to an older state.
+pub fn epoch(db: &Connection) -> Result<String, SchemaError> {
+    db.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0)).map_err(|cause| {
+        SchemaError::Open { path: db.path().map(PathBuf::from).unwrap_or_default(), cause }
+    })
+}
+
+/// What a file turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    Empty,
+    Ours,
+}
+
+fn recognise(db: &Connection, file: &Path) -> Result<Found, SchemaError> {
+    let read = |sql| db.query_row(sql, [], |row| row.get::<_, i32>(0));
+    let seen = read("PRAGMA application_id").and_then(|id| Ok((id, read("SELECT count(*) FROM sqlite_schema")?)));
+    match seen {
+        // Killed between the first setting and the first migration: ours by its mark, and still without a table.
+        Ok((APPLICATION_ID | 0, 0)) => Ok(Found::Empty),
+        Ok((APPLICATION_ID, _)) => {
+            let found = applied(db, file)?;
+            let known = MIGRATIONS.len();
+            if found > known {
+                return Err(SchemaError::Newer { path: file.to_owned(), found, known });
+            }
+            Ok(Found::Ours)
+        }
+        Ok(_) => Err(SchemaError::Foreign { path: file.to_owned() }),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            Err(SchemaError::Foreign { path: file.to_owned() })
+        }
+        Err(cause) => Err(SchemaError::Open { path: file.to_owned(), cause }),
+    }
+}
+
+/// How many migrations were applied.
+fn applied(db: &Connection, file: &Path) -> Result<usize, SchemaError> {
+    db.query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|cause| SchemaError::Open { path: file.to_owned(), cause })
+}
+
+/// What can be chosen only before the first table, and only outside WAL mode.
+fn settings_of_a_new_file(db: &Connection) -> rusqlite::Result<()> {
+    // 8 KiB pages: faster than 4 for our bodies, and small enough that little is wasted on accounts with one task.
+    db.pragma_update(None, "page_size", 8192)?;
+    db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    db.pragma_update(None, "application_id", APPLICATION_ID)
+}
+
+fn settings_for_writing(db: &Connection) -> rusqlite::Result<()> {
+    db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    // FULL, not NORMAL: in WAL mode NORMAL may roll back commits after a power loss, and a device that was told "stored"
+    // would hold a version that the server no longer knows.
+    db.pragma_update(None, "synchronous", "FULL")?;
+    // Without a limit the WAL keeps the size of the largest burst for ever.
+    db.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
+    common_settings(db)
+}
+
+fn common_settings(db: &Connection) -> rusqlite::Result<()> {
+    // For administration by another process beside the server; within it, only one connection writes.
+    db.busy_timeout(Duration::from_secs(5))?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "cache_size", -4096)?; // KiB; per connection, and there are few
+    db.pragma_update(None, "trusted_schema", false)?;
+    db.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}
+
+/// Applies what is missing, each step in a transaction of its own.
+fn migrate(db: &mut Connection, file: &Path, migrations: &[&str]) -> Result<(), SchemaError> {
+    let done = applied(db, file)?;
+    for (number, sql) in (1..).zip(migrations).skip(done) {
+        apply(db, number, sql).map_err(|cause| SchemaError::Migration { path: file.to_owned(), number, cause })?;
+    }
+    Ok(())
+}
+
+fn apply(db: &mut Connection, number: usize, sql: &str) -> rusqlite::Result<()> {
+    let txn = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    txn.execute_batch(sql)?;
+    if number == 1 {
+        txn.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?1)", [Uuid::new_v4().to_string()])?;
+    }
+    txn.pragma_update(None, "user_version", number)?;
+    txn.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("db");
+        std::fs::File::create(&file).unwrap();
+        (dir, file)
+    }
+
+    #[test]
+    fn a_new_file_gets_the_settings_that_durability_rests_on() {
+        let (_dir, file) = file();
+        let db = open_for_writing(&file).unwrap();
+        let pragma = |name: &str| {
+            db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, rusqlite::types::Value>(0)).unwrap()
+        };
+        assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
+        assert_eq!(pragma("synchronous"), 2.into(), "2 = FULL");
+        assert_eq!(pragma("page_size"), 8192.into());
+        assert_eq!(pragma("auto_vacuum"), 2.into(), "2 = incremental");
+        assert_eq!(pragma("foreign_keys"), 1.into());
+        assert_eq!(pragma("user_version"), i64::try_from(MIGRATIONS.len()).unwrap().into());
+    }
+
+    #[test]
+    fn opening_twice_keeps_the_epoch() {
+        let (_dir, file) = file();
+        let first = epoch(&open_for_writing(&file).unwrap()).unwrap();
+        assert_eq!(epoch(&open_for_writing(&file).unwrap()).unwrap(), first);
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_and_left_as_it_is() {
+        let (_dir, file) = file();
+        open_for_writing(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        let before = std::fs::read(&file).unwrap();
+        assert!(matches!(open_for_writing(&file), Err(SchemaError::Newer { found: 99, .. })));
+        assert!(std::fs::read(&file).unwrap() == before, "the file was changed");
+    }
+
+    #[test]
+    fn a_foreign_database_or_file_is_refused_and_left_as_it_is() {
+        let (_dir, file) = file();
+        Connection::open(&file).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+        let before = std::fs::read(&file).unwrap();
+        assert!(matches!(open_for_writing(&file), Err(SchemaError::Foreign { .. })));
+        assert!(std::fs::read(&file).unwrap() == before, "the file was changed");
+
+        std::fs::write(&file, "this is a letter to my grandmother, and no database at all").unwrap();
+        assert!(matches!(open_for_writing(&file), Err(SchemaError::Foreign { .. })));
+    }
+
+    #[test]
+    fn a_failing_migration_changes_nothing() {
+        let (_dir, file) = file();
+        let mut db = open_for_writing(&file).unwrap();
+        let broken = [MIGRATIONS[0], "CREATE TABLE half (x); CREATE TABLE half (x);"];
+        assert!(matches!(migrate(&mut db, &file, &broken), Err(SchemaError::Migration { number: 2, .. })));
+        let tables: u32 =
+            db.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'half'", [], |row| row.get(0)).unwrap();
+        let version: usize = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!((tables, version), (0, 1));
+    }
+
+    #[test]
+    fn the_schema_itself_refuses_a_forked_chain() {
+        let (_dir, file) = file();
+        let db = open_for_writing(&file).unwrap();
+        db.execute_batch("INSERT INTO account (id, client_id, created_at) VALUES (1, randomblob(16), 0)").unwrap();
+        let insert = "INSERT INTO version (account, parent, version, stored_at, bytes, body) VALUES (1, ?1, ?2, 0, 1, x'00')";
+        db.execute(insert, ([1_u8; 16], [2_u8; 16])).unwrap();
+        assert!(db.execute(insert, ([1_u8; 16], [3_u8; 16])).is_err(), "one parent, two children");
+        assert!(db.execute(insert, ([4_u8; 16], [2_u8; 16])).is_err(), "one child, two parents");
+        assert!(db.execute(insert, ([5_u8; 16], [5_u8; 16])).is_err(), "its own parent");
+        assert!(db.execute(insert, ([5_u8; 16], [0_u8; 16])).is_err(), "nil is no version");
+    }
+}
