@@ -1,2 +1,3 @@
 //! wip
 pub mod storage;
+pub mod sync;

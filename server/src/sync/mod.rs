@@ -1,0 +1,361 @@
+//! The protocol, without HTTP: what each of the requests means for an account.
+//!
+//! Whether a version fits, a version is gone, a snapshot is wanted, is decided by `taskchampion-sync-server-core`, the
+//! reference's own logic, and never again here. This module only surrounds it: it lets accounts in, keeps writers of one
+//! account apart, answers a repeated request as the first one, and registers. What surrounds the core, and why, stands in
+//! docs/PROTOCOL.md.
+//!
+//! | file | does |
+//! |---|---|
+//! | [`seam`] | fits our storage to the core's traits, for one request |
+//! | [`locks`] | lets one writer at a time into each account |
+
+mod locks;
+mod seam;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use taskchampion_sync_server_core as core;
+use taskferry_protocol::{ClientId, SnapshotUrgency, VersionId};
+
+use self::locks::AccountLocks;
+use self::seam::Seam;
+use crate::storage::{Account, Action, Change, CommitError, Storage, StorageError, UnixSeconds};
+
+/// When the server asks for a snapshot; the core does the arithmetic. It asks urgently at one and a half times either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotPolicy {
+    /// Days since the last one.
+    pub days: u16,
+    /// Versions since the last one.
+    pub versions: u32,
+}
+
+impl Default for SnapshotPolicy {
+    /// The reference server's.
+    fn default() -> Self {
+        Self { days: 14, versions: 100 }
+    }
+}
+
+/// Why a request was not carried out, beyond the outcomes that the protocol itself defines. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// No account has this client ID.
+    #[error("no such account")]
+    UnknownAccount,
+    /// The operator switched the account off.
+    #[error("the account is disabled")]
+    Disabled,
+    /// Too much is waiting to be written.
+    #[error("the server is busy")]
+    Busy,
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The core failed in a way that it does not name.
+    #[error("the sync protocol's core failed")]
+    Core(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What became of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// Stored, durably.
+    Stored {
+        /// The ID that the server gave it.
+        version: VersionId,
+        /// Whether the server would like a snapshot now.
+        urgency: Option<SnapshotUrgency>,
+    },
+    /// It does not follow the latest version, which is given.
+    Conflict(VersionId),
+}
+
+/// What follows a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Child {
+    /// This version.
+    Found {
+        /// Its ID.
+        version: VersionId,
+        /// Exactly the bytes that were sent.
+        body: Bytes,
+    },
+    /// Nothing yet: the device is up to date, or the account is empty.
+    UpToDate,
+    /// The version asked about is not in the chain: pruned, or of another history.
+    Gone,
+}
+
+/// The largest body that is compared with a stored one to recognise a repeated request, in bytes. Devices seal anew each
+/// time, so an identical body is a proxy's doing, and proxies repeat small requests.
+const REPEAT_BYTES_MAX: usize = 256 * 1024;
+
+/// All requests of the protocol, over a storage backend.
+pub struct SyncService {
+    storage: Arc<dyn Storage>,
+    snapshots: SnapshotPolicy,
+    locks: AccountLocks,
+}
+
+impl SyncService {
+    /// Over `storage`, asking for snapshots by `snapshots`.
+    pub fn new(storage: Arc<dyn Storage>, snapshots: SnapshotPolicy) -> Self {
+        Self { storage, snapshots, locks: AccountLocks::default() }
+    }
+
+    /// The storage, for readiness and for closing.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
+    /// AddVersion: appends `body` behind `parent`. An unknown account is created by its first version.
+    pub async fn add_version(&self, client: ClientId, parent: VersionId, body: Bytes) -> Result<Added, SyncError> {
+        let _alone = self.locks.lock(client).await;
+        let seam = Seam::writing(Arc::clone(&self.storage), client, body.clone());
+        let outcome = self.core(&seam).add_version(client.expose(), parent.as_uuid(), Vec::new()).await;
+        let conflict = match outcome {
+            Ok((core::AddVersionResult::Ok(version), urgency)) => {
+                return Ok(Added::Stored { version: VersionId::from_uuid(version), urgency: urgency_of(urgency) });
+            }
+            Ok((core::AddVersionResult::ExpectedParentVersion(latest), _)) => VersionId::from_uuid(latest),
+            // Another process got in between the core's look and the commit, which looks again.
+            Err(error) => match refusal(error) {
+                Refusal::Conflict(latest) => latest,
+                Refusal::Other(error) => return Err(error),
+            },
+        };
+        Ok(self.repeated(client, parent, &body).await?.unwrap_or(Added::Conflict(conflict)))
+    }
+
+    /// A conflict with an identical version is the same request arriving twice, and gets the same answer.
+    async fn repeated(&self, client: ClientId, parent: VersionId, body: &Bytes) -> Result<Option<Added>, SyncError> {
+        if body.len() > REPEAT_BYTES_MAX {
+            return Ok(None);
+        }
+        let Some(stored) = self.storage.child(client, parent).await? else { return Ok(None) };
+        if stored.body != *body {
+            return Ok(None);
+        }
+        let without_snapshot = self.storage.account(client).await?.is_some_and(|account| account.snapshot.is_none());
+        let urgency = without_snapshot.then_some(SnapshotUrgency::High);
+        Ok(Some(Added::Stored { version: stored.version, urgency }))
+    }
+
+    /// GetChildVersion: what follows `parent`.
+    pub async fn get_child_version(&self, client: ClientId, parent: VersionId) -> Result<Child, SyncError> {
+        let seam = Seam::reading(Arc::clone(&self.storage), client);
+        match self.core(&seam).get_child_version(client.expose(), parent.as_uuid()).await.map_err(other)? {
+            core::GetVersionResult::Success { version_id, .. } => {
+                Ok(Child::Found { version: VersionId::from_uuid(version_id), body: seam.take_body() })
+            }
+            core::GetVersionResult::NotFound => Ok(Child::UpToDate),
+            core::GetVersionResult::Gone => Ok(Child::Gone),
+        }
+    }
+
+    /// AddSnapshot: keeps `body` if the core's rules say so (a recent version, newer than the stored snapshot), and says
+    /// nothing if not: a device would take a refusal for a failed sync, after its version was accepted.
+    pub async fn add_snapshot(&self, client: ClientId, version: VersionId, body: Bytes) -> Result<(), SyncError> {
+        let _alone = self.locks.lock(client).await;
+        let seam = Seam::writing_known(Arc::clone(&self.storage), client, body);
+        self.core(&seam).add_snapshot(client.expose(), version.as_uuid(), Vec::new()).await.map_err(other)
+    }
+
+    /// GetSnapshot: the version at which the stored snapshot was made, and its body.
+    pub async fn get_snapshot(&self, client: ClientId) -> Result<Option<(VersionId, Bytes)>, SyncError> {
+        // A snapshot may be replaced between the core's two looks; the second look then finds the newer one.
+        for _ in 0..3 {
+            let seam = Seam::reading(Arc::clone(&self.storage), client);
+            match self.core(&seam).get_snapshot(client.expose()).await.map_err(other)? {
+                Some((version, _)) => return Ok(Some((VersionId::from_uuid(version), seam.take_body()))),
+                None if seam.saw_snapshot() => {}
+                None => return Ok(None),
+            }
+        }
+        Err(SyncError::Busy)
+    }
+
+    /// Creates the account, so that a second device finds it before there is a task. Returns whether it is new.
+    pub async fn register(&self, client: ClientId) -> Result<bool, SyncError> {
+        let change = Change { client, admit: true, now: now(), action: Action::Register };
+        match self.storage.commit(change).await {
+            Ok(done) => Ok(done.created),
+            Err(error) => match refused(error) {
+                Refusal::Other(error) => Err(error),
+                Refusal::Conflict(_) => Ok(false),
+            },
+        }
+    }
+
+    /// The account.
+    pub async fn account(&self, client: ClientId) -> Result<Account, SyncError> {
+        self.storage.account(client).await?.ok_or(SyncError::UnknownAccount)
+    }
+
+    /// A core for one request. It owns nothing but two small boxes; sharing one between requests is impossible, because
+    /// its traits have no room for what a request may do.
+    fn core(&self, seam: &Seam) -> core::Server {
+        let config = core::ServerConfig {
+            snapshot_days: i64::from(self.snapshots.days),
+            snapshot_versions: self.snapshots.versions,
+        };
+        core::Server::new(config, seam.clone())
+    }
+}
+
+impl std::fmt::Debug for SyncService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SyncService").field("snapshots", &self.snapshots).finish_non_exhaustive()
+    }
+}
+
+/// Seconds since 1970-01-01 UTC.
+pub(crate) fn now() -> UnixSeconds {
+    jiff::Timestamp::now().as_second()
+}
+
+fn urgency_of(urgency: core::SnapshotUrgency) -> Option<SnapshotUrgency> {
+    match urgency {
+        core::SnapshotUrgency::None => None,
+        core::SnapshotUrgency::Low => Some(SnapshotUrgency::Low),
+        core::SnapshotUrgency::High => Some(SnapshotUrgency::High),
+    }
+}
+
+/// A [`CommitError`] that travelled through the core, sorted.
+enum Refusal {
+    Conflict(VersionId),
+    Other(SyncError),
+}
+
+fn refused(error: CommitError) -> Refusal {
+    match error {
+        CommitError::Conflict(latest) => Refusal::Conflict(latest),
+        CommitError::UnknownAccount | CommitError::UnknownVersion => Refusal::Other(SyncError::UnknownAccount),
+        CommitError::Disabled => Refusal::Other(SyncError::Disabled),
+        CommitError::Busy => Refusal::Other(SyncError::Busy),
+        CommitError::Storage(error) => Refusal::Other(SyncError::Storage(error)),
+    }
+}
+
+/// The seam sends our own errors through the core's `anyhow`; here they get their types back.
+fn refusal(error: core::ServerError) -> Refusal {
+    match error {
+        core::ServerError::NoSuchClient => Refusal::Other(SyncError::UnknownAccount),
+        core::ServerError::Other(error) => match error.downcast::<CommitError>() {
+            Ok(error) => refused(error),
+            Err(error) => match error.downcast::<StorageError>() {
+                Ok(error) => Refusal::Other(SyncError::Storage(error)),
+                Err(error) => Refusal::Other(SyncError::Core(error.into())),
+            },
+        },
+    }
+}
+
+fn other(error: core::ServerError) -> SyncError {
+    match refusal(error) {
+        Refusal::Other(error) => error,
+        Refusal::Conflict(_) => SyncError::Core("a conflict where nothing is appended".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::memory::MemoryStorage;
+
+    fn sync() -> SyncService {
+        SyncService::new(Arc::new(MemoryStorage::default()), SnapshotPolicy::default())
+    }
+
+    async fn stored(sync: &SyncService, client: ClientId, parent: VersionId, body: &'static str) -> VersionId {
+        match sync.add_version(client, parent, body.into()).await.unwrap() {
+            Added::Stored { version, .. } => version,
+            Added::Conflict(latest) => panic!("conflict with {latest}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_version_creates_the_account_and_a_snapshot_is_wanted_at_once() {
+        let (sync, me) = (sync(), ClientId::generate());
+        assert!(matches!(sync.get_child_version(me, VersionId::NIL).await, Err(SyncError::UnknownAccount)));
+        let added = sync.add_version(me, VersionId::NIL, "a".into()).await.unwrap();
+        assert!(matches!(added, Added::Stored { urgency: Some(SnapshotUrgency::High), .. }));
+    }
+
+    #[tokio::test]
+    async fn up_to_date_and_gone_are_told_apart() {
+        let (sync, me) = (sync(), ClientId::generate());
+        let first = stored(&sync, me, VersionId::NIL, "a").await;
+        assert_eq!(sync.get_child_version(me, first).await.unwrap(), Child::UpToDate);
+        let stranger = VersionId::from_uuid(uuid::Uuid::from_u128(5));
+        assert_eq!(sync.get_child_version(me, stranger).await.unwrap(), Child::Gone);
+        let found = sync.get_child_version(me, VersionId::NIL).await.unwrap();
+        assert_eq!(found, Child::Found { version: first, body: "a".into() });
+    }
+
+    #[tokio::test]
+    async fn a_repeated_version_gets_the_first_answer_and_another_body_a_conflict() {
+        let (sync, me) = (sync(), ClientId::generate());
+        let first = stored(&sync, me, VersionId::NIL, "a").await;
+        let second = stored(&sync, me, first, "b").await;
+        assert_eq!(stored(&sync, me, VersionId::NIL, "a").await, first);
+        assert_eq!(stored(&sync, me, first, "b").await, second);
+        assert_eq!(sync.add_version(me, first, "c".into()).await.unwrap(), Added::Conflict(second));
+        assert_eq!(sync.account(me).await.unwrap().versions, 2);
+    }
+
+    #[tokio::test]
+    async fn only_a_recent_and_newer_snapshot_is_kept() {
+        let (sync, me) = (sync(), ClientId::generate());
+        let mut chain = vec![VersionId::NIL];
+        for body in ["a", "b", "c", "d", "e", "f", "g"] {
+            chain.push(stored(&sync, me, chain[chain.len() - 1], body).await);
+        }
+        sync.add_snapshot(me, chain[1], "too old".into()).await.unwrap();
+        assert_eq!(sync.get_snapshot(me).await.unwrap(), None);
+        sync.add_snapshot(me, chain[5], "five".into()).await.unwrap();
+        sync.add_snapshot(me, chain[4], "older than five".into()).await.unwrap();
+        sync.add_snapshot(me, VersionId::NIL, "nil".into()).await.unwrap();
+        assert_eq!(sync.get_snapshot(me).await.unwrap(), Some((chain[5], "five".into())));
+        sync.add_snapshot(me, chain[7], "seven".into()).await.unwrap();
+        assert_eq!(sync.get_snapshot(me).await.unwrap(), Some((chain[7], "seven".into())));
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_for_an_unknown_account_is_refused() {
+        let (sync, me) = (sync(), ClientId::generate());
+        let refused = sync.add_snapshot(me, VersionId::NIL, "s".into()).await;
+        assert!(matches!(refused, Err(SyncError::UnknownAccount)));
+    }
+
+    #[tokio::test]
+    async fn registering_is_idempotent_and_the_account_then_accepts_any_parent() {
+        let (sync, me) = (sync(), ClientId::generate());
+        assert!(sync.register(me).await.unwrap());
+        assert!(!sync.register(me).await.unwrap());
+        assert_eq!(sync.get_child_version(me, VersionId::NIL).await.unwrap(), Child::UpToDate);
+        let elsewhere = VersionId::from_uuid(uuid::Uuid::from_u128(9));
+        assert_eq!(sync.get_child_version(me, elsewhere).await.unwrap(), Child::UpToDate);
+        stored(&sync, me, elsewhere, "moved").await;
+        assert_eq!(sync.get_child_version(me, VersionId::NIL).await.unwrap(), Child::Gone);
+    }
+
+    #[tokio::test]
+    async fn two_requests_of_one_account_at_once_leave_one_winner() {
+        let (sync, me) = (sync(), ClientId::generate());
+        for _ in 0..50 {
+            let latest = sync.account(me).await.map_or(VersionId::NIL, |account| account.latest);
+            let (one, two) = tokio::join!(
+                sync.add_version(me, latest, "one".into()),
+                sync.add_version(me, latest, "two".into())
+            );
+            let winner = sync.account(me).await.unwrap().latest;
+            let outcomes = [one.unwrap(), two.unwrap()];
+            assert!(outcomes.contains(&Added::Conflict(winner)), "{outcomes:?}");
+        }
+    }
+}
