@@ -1,3 +1,69 @@
-//! wip
+//! `taskferry-server`: a TaskChampion-compatible sync server that can be left alone on the open internet.
+//!
+//! # The map
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cli`] | the command line, as typed |
+//! | [`config`] | the same, checked, with environment and file; one struct per concern |
+//! | [`commands`] | the verbs, one per file |
+//! | [`app`] | the server as a value: build, run, stop |
+//! | `http` | route table, extractors, one endpoint per file, and the one place that chooses status codes |
+//! | [`sync`] | the protocol without HTTP, around `taskchampion-sync-server-core` |
+//! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
+//! | [`telemetry`], [`terminal`] | logs, and the only place that prints |
+//!
+//! # The life of one request: a device pushes a version
+//!
+//! 1. actix-web parses `POST /v1/client/add-version/{parent}`; the route table (`http`) finds `add_version`.
+//! 2. Extractors check the client ID, the version ID, the content type, and read the body up to its limit. What is wrong
+//!    ends here, as a `Refusal`.
+//! 3. The handler calls [`sync::SyncService::add_version`], which takes the account's lock and asks a core of its own.
+//! 4. The core reads the account through the seam, decides that the version follows, invents its ID, and "writes": the seam
+//!    keeps that until `commit`, and then hands [`storage::Storage::commit`] one [`storage::Change`].
+//! 5. The writer thread takes it together with whatever else is waiting, checks the parent again, writes all of it in one
+//!    transaction, and answers each after the fsync.
+//! 6. The handler renders 200 with the new ID. If the device hung up meanwhile, the version is stored all the same.
+
+pub mod app;
+pub mod cli;
+pub mod commands;
+pub mod config;
+mod http;
 pub mod storage;
 pub mod sync;
+pub mod telemetry;
+pub mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use self::cli::{Cli, Command};
+use self::config::sources::Env;
+
+/// The program: parses the command line, runs the verb, and turns its outcome into words and an exit code: 0 fine, 1 failed,
+/// 2 used wrongly.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help` and `--version` arrive here too; clap knows which stream and which code each has.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let Some(command) = cli.command else {
+        let _ = Cli::command().print_help();
+        return ExitCode::SUCCESS;
+    };
+    match command {
+        Command::Serve(args) => match commands::serve::run(&args, &Env::of_process()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                terminal::say(&terminal::error_text(&error, error.hint().as_deref()));
+                ExitCode::from(if error.is_usage() { 2 } else { 1 })
+            }
+        },
+    }
+}

@@ -51,12 +51,20 @@ impl Storage for MemoryStorage {
 
     async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Bytes>, StorageError> {
         Ok(self.read(client, |kept| {
-            kept.account.snapshot.filter(|meta| meta.version == version).map(|_| kept.snapshot.clone())
+            kept.account
+                .snapshot
+                .filter(|meta| meta.version == version)
+                .map(|_| kept.snapshot.clone())
         }))
     }
 
     async fn commit(&self, change: Change) -> Result<Committed, CommitError> {
-        let Change { client, admit, now, action } = change;
+        let Change {
+            client,
+            admit,
+            now,
+            action,
+        } = change;
         let mut accounts = self.lock();
         let created = !accounts.contains_key(&client);
         if created && !admit {
@@ -103,8 +111,12 @@ impl Storage for MemoryStorage {
                 if !kept.parents.contains_key(&version) {
                     return Err(CommitError::UnknownVersion);
                 }
-                kept.account.snapshot =
-                    Some(SnapshotMeta { version, stored_at: now, bytes: body.len() as u64, versions_since: 0 });
+                kept.account.snapshot = Some(SnapshotMeta {
+                    version,
+                    stored_at: now,
+                    bytes: body.len() as u64,
+                    versions_since: 0,
+                });
                 kept.snapshot = body;
             }
         }

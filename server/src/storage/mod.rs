@@ -136,7 +136,10 @@ pub struct StorageError {
 impl StorageError {
     /// An error while `doing` ("reading an account"), because of `cause`.
     pub fn new(doing: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { doing, cause: Some(cause.into()) }
+        Self {
+            doing,
+            cause: Some(cause.into()),
+        }
     }
 
     /// The backend was closed.

@@ -35,7 +35,10 @@ pub struct SnapshotPolicy {
 impl Default for SnapshotPolicy {
     /// The reference server's.
     fn default() -> Self {
-        Self { days: 14, versions: 100 }
+        Self {
+            days: 14,
+            versions: 100,
+        }
     }
 }
 
@@ -103,7 +106,11 @@ pub struct SyncService {
 impl SyncService {
     /// Over `storage`, asking for snapshots by `snapshots`.
     pub fn new(storage: Arc<dyn Storage>, snapshots: SnapshotPolicy) -> Self {
-        Self { storage, snapshots, locks: AccountLocks::default() }
+        Self {
+            storage,
+            snapshots,
+            locks: AccountLocks::default(),
+        }
     }
 
     /// The storage, for readiness and for closing.
@@ -115,10 +122,16 @@ impl SyncService {
     pub async fn add_version(&self, client: ClientId, parent: VersionId, body: Bytes) -> Result<Added, SyncError> {
         let _alone = self.locks.lock(client).await;
         let seam = Seam::writing(Arc::clone(&self.storage), client, body.clone());
-        let outcome = self.core(&seam).add_version(client.expose(), parent.as_uuid(), Vec::new()).await;
+        let outcome = self
+            .core(&seam)
+            .add_version(client.expose(), parent.as_uuid(), Vec::new())
+            .await;
         let conflict = match outcome {
             Ok((core::AddVersionResult::Ok(version), urgency)) => {
-                return Ok(Added::Stored { version: VersionId::from_uuid(version), urgency: urgency_of(urgency) });
+                return Ok(Added::Stored {
+                    version: VersionId::from_uuid(version),
+                    urgency: urgency_of(urgency),
+                });
             }
             Ok((core::AddVersionResult::ExpectedParentVersion(latest), _)) => VersionId::from_uuid(latest),
             // Another process got in between the core's look and the commit, which looks again.
@@ -127,7 +140,10 @@ impl SyncService {
                 Refusal::Other(error) => return Err(error),
             },
         };
-        Ok(self.repeated(client, parent, &body).await?.unwrap_or(Added::Conflict(conflict)))
+        Ok(self
+            .repeated(client, parent, &body)
+            .await?
+            .unwrap_or(Added::Conflict(conflict)))
     }
 
     /// A conflict with an identical version is the same request arriving twice, and gets the same answer.
@@ -135,22 +151,37 @@ impl SyncService {
         if body.len() > REPEAT_BYTES_MAX {
             return Ok(None);
         }
-        let Some(stored) = self.storage.child(client, parent).await? else { return Ok(None) };
+        let Some(stored) = self.storage.child(client, parent).await? else {
+            return Ok(None);
+        };
         if stored.body != *body {
             return Ok(None);
         }
-        let without_snapshot = self.storage.account(client).await?.is_some_and(|account| account.snapshot.is_none());
+        let without_snapshot = self
+            .storage
+            .account(client)
+            .await?
+            .is_some_and(|account| account.snapshot.is_none());
         let urgency = without_snapshot.then_some(SnapshotUrgency::High);
-        Ok(Some(Added::Stored { version: stored.version, urgency }))
+        Ok(Some(Added::Stored {
+            version: stored.version,
+            urgency,
+        }))
     }
 
     /// GetChildVersion: what follows `parent`.
     pub async fn get_child_version(&self, client: ClientId, parent: VersionId) -> Result<Child, SyncError> {
         let seam = Seam::reading(Arc::clone(&self.storage), client);
-        match self.core(&seam).get_child_version(client.expose(), parent.as_uuid()).await.map_err(other)? {
-            core::GetVersionResult::Success { version_id, .. } => {
-                Ok(Child::Found { version: VersionId::from_uuid(version_id), body: seam.take_body() })
-            }
+        match self
+            .core(&seam)
+            .get_child_version(client.expose(), parent.as_uuid())
+            .await
+            .map_err(other)?
+        {
+            core::GetVersionResult::Success { version_id, .. } => Ok(Child::Found {
+                version: VersionId::from_uuid(version_id),
+                body: seam.take_body(),
+            }),
             core::GetVersionResult::NotFound => Ok(Child::UpToDate),
             core::GetVersionResult::Gone => Ok(Child::Gone),
         }
@@ -161,7 +192,10 @@ impl SyncService {
     pub async fn add_snapshot(&self, client: ClientId, version: VersionId, body: Bytes) -> Result<(), SyncError> {
         let _alone = self.locks.lock(client).await;
         let seam = Seam::writing_known(Arc::clone(&self.storage), client, body);
-        self.core(&seam).add_snapshot(client.expose(), version.as_uuid(), Vec::new()).await.map_err(other)
+        self.core(&seam)
+            .add_snapshot(client.expose(), version.as_uuid(), Vec::new())
+            .await
+            .map_err(other)
     }
 
     /// GetSnapshot: the version at which the stored snapshot was made, and its body.
@@ -180,7 +214,12 @@ impl SyncService {
 
     /// Creates the account, so that a second device finds it before there is a task. Returns whether it is new.
     pub async fn register(&self, client: ClientId) -> Result<bool, SyncError> {
-        let change = Change { client, admit: true, now: now(), action: Action::Register };
+        let change = Change {
+            client,
+            admit: true,
+            now: now(),
+            action: Action::Register,
+        };
         match self.storage.commit(change).await {
             Ok(done) => Ok(done.created),
             Err(error) => match refused(error) {
@@ -208,7 +247,9 @@ impl SyncService {
 
 impl std::fmt::Debug for SyncService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SyncService").field("snapshots", &self.snapshots).finish_non_exhaustive()
+        f.debug_struct("SyncService")
+            .field("snapshots", &self.snapshots)
+            .finish_non_exhaustive()
     }
 }
 
@@ -281,9 +322,18 @@ mod tests {
     #[tokio::test]
     async fn the_first_version_creates_the_account_and_a_snapshot_is_wanted_at_once() {
         let (sync, me) = (sync(), ClientId::generate());
-        assert!(matches!(sync.get_child_version(me, VersionId::NIL).await, Err(SyncError::UnknownAccount)));
+        assert!(matches!(
+            sync.get_child_version(me, VersionId::NIL).await,
+            Err(SyncError::UnknownAccount)
+        ));
         let added = sync.add_version(me, VersionId::NIL, "a".into()).await.unwrap();
-        assert!(matches!(added, Added::Stored { urgency: Some(SnapshotUrgency::High), .. }));
+        assert!(matches!(
+            added,
+            Added::Stored {
+                urgency: Some(SnapshotUrgency::High),
+                ..
+            }
+        ));
     }
 
     #[tokio::test]
@@ -294,7 +344,13 @@ mod tests {
         let stranger = VersionId::from_uuid(uuid::Uuid::from_u128(5));
         assert_eq!(sync.get_child_version(me, stranger).await.unwrap(), Child::Gone);
         let found = sync.get_child_version(me, VersionId::NIL).await.unwrap();
-        assert_eq!(found, Child::Found { version: first, body: "a".into() });
+        assert_eq!(
+            found,
+            Child::Found {
+                version: first,
+                body: "a".into()
+            }
+        );
     }
 
     #[tokio::test]
@@ -304,7 +360,10 @@ mod tests {
         let second = stored(&sync, me, first, "b").await;
         assert_eq!(stored(&sync, me, VersionId::NIL, "a").await, first);
         assert_eq!(stored(&sync, me, first, "b").await, second);
-        assert_eq!(sync.add_version(me, first, "c".into()).await.unwrap(), Added::Conflict(second));
+        assert_eq!(
+            sync.add_version(me, first, "c".into()).await.unwrap(),
+            Added::Conflict(second)
+        );
         assert_eq!(sync.account(me).await.unwrap().versions, 2);
     }
 
@@ -337,7 +396,10 @@ mod tests {
         let (sync, me) = (sync(), ClientId::generate());
         assert!(sync.register(me).await.unwrap());
         assert!(!sync.register(me).await.unwrap());
-        assert_eq!(sync.get_child_version(me, VersionId::NIL).await.unwrap(), Child::UpToDate);
+        assert_eq!(
+            sync.get_child_version(me, VersionId::NIL).await.unwrap(),
+            Child::UpToDate
+        );
         let elsewhere = VersionId::from_uuid(uuid::Uuid::from_u128(9));
         assert_eq!(sync.get_child_version(me, elsewhere).await.unwrap(), Child::UpToDate);
         stored(&sync, me, elsewhere, "moved").await;

@@ -46,7 +46,15 @@ pub(super) struct Seam {
 
 impl Seam {
     fn new(storage: Arc<dyn Storage>, client: ClientId, mode: Mode, body: Bytes) -> Self {
-        Self { storage, client, mode, carried: Arc::new(Mutex::new(Carried { body, saw_snapshot: false })) }
+        Self {
+            storage,
+            client,
+            mode,
+            carried: Arc::new(Mutex::new(Carried {
+                body,
+                saw_snapshot: false,
+            })),
+        }
     }
 
     pub(super) fn reading(storage: Arc<dyn Storage>, client: ClientId) -> Self {
@@ -80,7 +88,10 @@ impl Seam {
 impl core::Storage for Seam {
     async fn txn(&self, client_id: Uuid) -> anyhow::Result<Box<dyn core::StorageTxn + '_>> {
         debug_assert_eq!(client_id, self.client.expose());
-        Ok(Box::new(Txn { seam: self, planned: None }))
+        Ok(Box::new(Txn {
+            seam: self,
+            planned: None,
+        }))
     }
 }
 
@@ -95,7 +106,10 @@ impl core::StorageTxn for Txn<'_> {
     async fn get_client(&mut self) -> anyhow::Result<Option<core::Client>> {
         let Some(account) = self.seam.storage.account(self.seam.client).await? else {
             // An account that may be admitted looks like an empty one: it and its first version then share one commit.
-            let empty = core::Client { latest_version_id: core::NIL_VERSION_ID, snapshot: None };
+            let empty = core::Client {
+                latest_version_id: core::NIL_VERSION_ID,
+                snapshot: None,
+            };
             return Ok((self.seam.mode == Mode::Write).then_some(empty));
         };
         if account.disabled {
@@ -104,13 +118,18 @@ impl core::StorageTxn for Txn<'_> {
         let snapshot = account.snapshot.map(|meta| core::Snapshot {
             version_id: meta.version.as_uuid(),
             timestamp: std::time::UNIX_EPOCH
-                .checked_add(std::time::Duration::from_secs(u64::try_from(meta.stored_at).unwrap_or(0)))
+                .checked_add(std::time::Duration::from_secs(
+                    u64::try_from(meta.stored_at).unwrap_or(0),
+                ))
                 .unwrap_or(std::time::UNIX_EPOCH)
                 .into(),
             versions_since: meta.versions_since,
         });
         self.seam.carried().saw_snapshot = snapshot.is_some();
-        Ok(Some(core::Client { latest_version_id: account.latest.as_uuid(), snapshot }))
+        Ok(Some(core::Client {
+            latest_version_id: account.latest.as_uuid(),
+            snapshot,
+        }))
     }
 
     async fn new_client(&mut self, _latest_version_id: Uuid) -> anyhow::Result<()> {
@@ -119,7 +138,10 @@ impl core::StorageTxn for Txn<'_> {
 
     async fn set_snapshot(&mut self, snapshot: core::Snapshot, _data: Vec<u8>) -> anyhow::Result<()> {
         let body = self.seam.take_body();
-        self.planned = Some(Action::PutSnapshot { version: VersionId::from_uuid(snapshot.version_id), body });
+        self.planned = Some(Action::PutSnapshot {
+            version: VersionId::from_uuid(snapshot.version_id),
+            body,
+        });
         Ok(())
     }
 
@@ -137,13 +159,21 @@ impl core::StorageTxn for Txn<'_> {
         let found = self.seam.storage.child(self.seam.client, parent).await?;
         Ok(found.map(|child| {
             self.seam.carried().body = child.body;
-            core::Version { version_id: child.version.as_uuid(), parent_version_id, history_segment: Vec::new() }
+            core::Version {
+                version_id: child.version.as_uuid(),
+                parent_version_id,
+                history_segment: Vec::new(),
+            }
         }))
     }
 
     async fn get_version(&mut self, version_id: Uuid) -> anyhow::Result<Option<core::Version>> {
         // The core walks up to four versions back here and looks only at their parents: no body is read for that.
-        let parent = self.seam.storage.parent(self.seam.client, VersionId::from_uuid(version_id)).await?;
+        let parent = self
+            .seam
+            .storage
+            .parent(self.seam.client, VersionId::from_uuid(version_id))
+            .await?;
         Ok(parent.map(|parent| core::Version {
             version_id,
             parent_version_id: parent.as_uuid(),
@@ -166,9 +196,16 @@ impl core::StorageTxn for Txn<'_> {
     }
 
     async fn commit(&mut self) -> anyhow::Result<()> {
-        let Some(action) = self.planned.take() else { return Ok(()) };
+        let Some(action) = self.planned.take() else {
+            return Ok(());
+        };
         let admit = self.seam.mode == Mode::Write;
-        let change = Change { client: self.seam.client, admit, now: super::now(), action };
+        let change = Change {
+            client: self.seam.client,
+            admit,
+            now: super::now(),
+            action,
+        };
         self.seam.storage.commit(change).await?;
         Ok(())
     }

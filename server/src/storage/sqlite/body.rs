@@ -19,12 +19,18 @@ pub(super) struct Place {
 impl Place {
     /// Reads the three columns, from `first` on.
     pub(super) fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
-        Ok(Self { bytes: row.get(first)?, inline: row.get(first + 1)?, blob: row.get(first + 2)? })
+        Ok(Self {
+            bytes: row.get(first)?,
+            inline: row.get(first + 1)?,
+            blob: row.get(first + 2)?,
+        })
     }
 
     /// The body, from within the transaction that read the row.
     pub(super) fn read(self, db: &Connection) -> rusqlite::Result<Bytes> {
-        let Some(blob) = self.blob else { return Ok(self.inline.unwrap_or_default().into()) };
+        let Some(blob) = self.blob else {
+            return Ok(self.inline.unwrap_or_default().into());
+        };
         let mut whole = BytesMut::with_capacity(self.bytes);
         let mut statement = db.prepare_cached("SELECT data FROM chunk WHERE blob = ?1 ORDER BY seq")?;
         let mut rows = statement.query([blob])?;
@@ -47,7 +53,8 @@ pub(super) fn store<'a>(db: &Connection, body: &'a [u8]) -> rusqlite::Result<(Op
     if body.len() <= CHUNK_BYTES {
         return Ok((Some(body), None));
     }
-    db.prepare_cached("INSERT INTO blob (bytes) VALUES (?1)")?.execute([body.len()])?;
+    db.prepare_cached("INSERT INTO blob (bytes) VALUES (?1)")?
+        .execute([body.len()])?;
     let blob = db.last_insert_rowid();
     let mut statement = db.prepare_cached("INSERT INTO chunk (blob, seq, data) VALUES (?1, ?2, ?3)")?;
     for (seq, chunk) in body.chunks(CHUNK_BYTES).enumerate() {
@@ -58,5 +65,7 @@ pub(super) fn store<'a>(db: &Connection, body: &'a [u8]) -> rusqlite::Result<(Op
 
 /// Removes a body's chunks.
 pub(super) fn remove(db: &Connection, blob: i64) -> rusqlite::Result<()> {
-    db.prepare_cached("DELETE FROM blob WHERE id = ?1")?.execute([blob]).map(drop)
+    db.prepare_cached("DELETE FROM blob WHERE id = ?1")?
+        .execute([blob])
+        .map(drop)
 }

@@ -73,7 +73,12 @@ impl SqliteStorage {
         let epoch = schema::epoch(&connection)?;
         let writer = Writer::start(connection).map_err(OpenError::Thread)?;
         let readers = Readers::start(|| schema::open_for_reading(&file))?;
-        Ok(Self { writer, readers, epoch, _directory: directory })
+        Ok(Self {
+            writer,
+            readers,
+            epoch,
+            _directory: directory,
+        })
     }
 }
 
@@ -128,7 +133,14 @@ impl Storage for SqliteStorage {
                         Ok((version_id(row.get(0)?), body::Place::from_row(row, 1)?))
                     })
                     .optional()?;
-                found.map(|(version, place)| Ok(StoredVersion { version, body: place.read(&txn)? })).transpose()
+                found
+                    .map(|(version, place)| {
+                        Ok(StoredVersion {
+                            version,
+                            body: place.read(&txn)?,
+                        })
+                    })
+                    .transpose()
             })
             .await
     }
@@ -139,7 +151,9 @@ impl Storage for SqliteStorage {
         self.readers
             .ask("reading a version's parent", move |db| {
                 db.prepare_cached(SQL)?
-                    .query_row((client.as_bytes(), version.as_bytes()), |row| Ok(version_id(row.get(0)?)))
+                    .query_row((client.as_bytes(), version.as_bytes()), |row| {
+                        Ok(version_id(row.get(0)?))
+                    })
                     .optional()
             })
             .await
@@ -153,7 +167,9 @@ impl Storage for SqliteStorage {
                 let txn = db.unchecked_transaction()?;
                 let found = txn
                     .prepare_cached(SQL)?
-                    .query_row((client.as_bytes(), version.as_bytes()), |row| body::Place::from_row(row, 0))
+                    .query_row((client.as_bytes(), version.as_bytes()), |row| {
+                        body::Place::from_row(row, 0)
+                    })
                     .optional()?;
                 found.map(|place| place.read(&txn)).transpose()
             })
@@ -165,7 +181,11 @@ impl Storage for SqliteStorage {
     }
 
     async fn check(&self) -> Result<(), StorageError> {
-        self.readers.ask("checking the database", |db| db.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))).await
+        self.readers
+            .ask("checking the database", |db| {
+                db.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))
+            })
+            .await
     }
 
     fn epoch(&self) -> &str {
@@ -191,17 +211,34 @@ mod tests {
         conformance::run(|| async {
             let storage = SqliteStorage::open(dir.path()).unwrap();
             let epoch = storage.epoch().to_owned();
-            storage.commit(add(client(1), VersionId::NIL, version(1), "a")).await.unwrap();
-            storage.commit(put_snapshot(client(1), version(1), vec![3; 600_000])).await.unwrap();
+            storage
+                .commit(add(client(1), VersionId::NIL, version(1), "a"))
+                .await
+                .unwrap();
+            storage
+                .commit(put_snapshot(client(1), version(1), vec![3; 600_000]))
+                .await
+                .unwrap();
             storage.close().await.unwrap();
-            assert!(storage.commit(add(client(1), version(1), version(2), "b")).await.is_err());
+            assert!(
+                storage
+                    .commit(add(client(1), version(1), version(2), "b"))
+                    .await
+                    .is_err()
+            );
             assert!(storage.account(client(1)).await.is_err());
             drop(storage);
 
             let storage = SqliteStorage::open(dir.path()).unwrap();
             assert_eq!(storage.epoch(), epoch);
-            assert_eq!(storage.child(client(1), VersionId::NIL).await.unwrap().unwrap().body, "a");
-            assert_eq!(storage.snapshot(client(1), version(1)).await.unwrap().unwrap().len(), 600_000);
+            assert_eq!(
+                storage.child(client(1), VersionId::NIL).await.unwrap().unwrap().body,
+                "a"
+            );
+            assert_eq!(
+                storage.snapshot(client(1), version(1)).await.unwrap().unwrap().len(),
+                600_000
+            );
         });
     }
 
@@ -210,17 +247,25 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         conformance::run(|| async {
             let storage = SqliteStorage::open(dir.path()).unwrap();
-            storage.commit(add(client(1), VersionId::NIL, version(1), "a")).await.unwrap();
+            storage
+                .commit(add(client(1), VersionId::NIL, version(1), "a"))
+                .await
+                .unwrap();
             for size in [900_000, 300_000, 10] {
-                storage.commit(put_snapshot(client(1), version(1), vec![1; size])).await.unwrap();
+                storage
+                    .commit(put_snapshot(client(1), version(1), vec![1; size]))
+                    .await
+                    .unwrap();
             }
             storage.close().await.unwrap();
         });
         let db = rusqlite::Connection::open(dir.path().join(directory::DATABASE_FILE)).unwrap();
         let left: (u32, u32) = db
-            .query_row("SELECT (SELECT count(*) FROM chunk), (SELECT count(*) FROM blob)", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
+            .query_row(
+                "SELECT (SELECT count(*) FROM chunk), (SELECT count(*) FROM blob)",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
             .unwrap();
         assert_eq!(left, (0, 0));
     }

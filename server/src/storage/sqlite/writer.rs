@@ -49,7 +49,10 @@ impl Writer {
             }
             checkpoint(&db);
         })?;
-        Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+        Ok(Self {
+            queue: Mutex::new(Some(sender)),
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Hands the change over and waits for what became of it.
@@ -102,7 +105,9 @@ fn write(db: &mut Connection, batch: Vec<Job>) {
             for job in batch {
                 let outcome = try_together(db, std::slice::from_ref(&job));
                 let outcome = match outcome {
-                    Ok(mut outcomes) => outcomes.pop().unwrap_or_else(|| Err(StorageError::closed("writing").into())),
+                    Ok(mut outcomes) => outcomes
+                        .pop()
+                        .unwrap_or_else(|| Err(StorageError::closed("writing").into())),
                     Err(cause) => Err(StorageError::new("writing a change", cause).into()),
                 };
                 let _ = job.answer.send(outcome);
@@ -120,7 +125,10 @@ fn answer(batch: Vec<Job>, outcomes: Vec<Outcome>) {
 /// All changes in one transaction. An error means that nothing was written.
 fn try_together(db: &mut Connection, batch: &[Job]) -> rusqlite::Result<Vec<Outcome>> {
     let txn = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let outcomes = batch.iter().map(|job| apply(&txn, &job.change)).collect::<rusqlite::Result<Vec<_>>>()?;
+    let outcomes = batch
+        .iter()
+        .map(|job| apply(&txn, &job.change))
+        .collect::<rusqlite::Result<Vec<_>>>()?;
     txn.commit()?;
     Ok(outcomes)
 }
@@ -147,12 +155,21 @@ fn find(db: &Connection, client: ClientId) -> rusqlite::Result<Option<Row>> {
 fn create(db: &Connection, client: ClientId, now: UnixSeconds) -> rusqlite::Result<Row> {
     db.prepare_cached("INSERT INTO account (client_id, created_at) VALUES (?1, ?2)")?
         .execute((client.as_bytes(), now))?;
-    Ok(Row { id: db.last_insert_rowid(), disabled: false, latest: VersionId::NIL })
+    Ok(Row {
+        id: db.last_insert_rowid(),
+        disabled: false,
+        latest: VersionId::NIL,
+    })
 }
 
 /// Carries out one change, or refuses it before writing anything.
 fn apply(db: &Connection, change: &Change) -> rusqlite::Result<Outcome> {
-    let Change { client, admit, now, ref action } = *change;
+    let Change {
+        client,
+        admit,
+        now,
+        ref action,
+    } = *change;
     let known = find(db, client)?;
     match (&known, action) {
         (None, _) if !admit => return Ok(Err(CommitError::UnknownAccount)),
@@ -177,7 +194,8 @@ fn apply(db: &Connection, change: &Change) -> rusqlite::Result<Outcome> {
 }
 
 fn has_version(db: &Connection, account: i64, version: VersionId) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM version WHERE account = ?1 AND version = ?2")?.exists((account, version.as_bytes()))
+    db.prepare_cached("SELECT 1 FROM version WHERE account = ?1 AND version = ?2")?
+        .exists((account, version.as_bytes()))
 }
 
 fn add_version(
@@ -277,7 +295,10 @@ mod tests {
             &outcomes[..],
             [Ok(_), Err(CommitError::Storage(_)), Ok(_), Err(CommitError::Conflict(latest))] if *latest == version(1)
         ));
-        assert!(find(&db, client(2)).unwrap().is_none(), "not even its account was created");
+        assert!(
+            find(&db, client(2)).unwrap().is_none(),
+            "not even its account was created"
+        );
     }
 
     #[test]
@@ -289,10 +310,17 @@ mod tests {
              CREATE TRIGGER spring AFTER INSERT ON version BEGIN INSERT INTO trap VALUES (-1); END",
         )
         .unwrap();
-        let (batch, mut answers) =
-            jobs((1..4).map(|n| add(client(n), VersionId::NIL, version(n), "a")).collect());
+        let (batch, mut answers) = jobs(
+            (1..4)
+                .map(|n| add(client(n), VersionId::NIL, version(n), "a"))
+                .collect(),
+        );
         write(&mut db, batch);
-        assert!(answers.iter_mut().all(|answer| matches!(answer.try_recv().unwrap(), Err(CommitError::Storage(_)))));
+        assert!(
+            answers
+                .iter_mut()
+                .all(|answer| matches!(answer.try_recv().unwrap(), Err(CommitError::Storage(_))))
+        );
         assert!(find(&db, client(1)).unwrap().is_none());
     }
 

@@ -1,0 +1,180 @@
+//! The server as one value: built from a checked configuration, run until it is told to stop.
+//!
+//! Ports and lifetime belong to the caller: port 0 lets the system choose and [`Application::addresses`] says which, and
+//! [`Application::run_until`] ends when the future that it is given does.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer, middleware, web};
+use taskferry_protocol::describe::{Registration, SERVER_NAME, ServerInfo};
+
+use crate::config::{Config, Listen};
+use crate::http;
+use crate::storage::sqlite::{OpenError, SqliteStorage};
+use crate::storage::{Storage, StorageError};
+use crate::sync::SyncService;
+
+/// How long a stop waits for requests that are under way.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+/// How long an idle connection stays open. Longer than the usual proxies', so that it is never the server that closes a
+/// connection which a proxy is just about to use again.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// The largest body of the requests that are not the sync protocol's, in bytes.
+const SMALL_BODY_BYTES: usize = 16 * 1024;
+
+/// Why the server can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// An address can't be listened on.
+    #[error("could not listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        #[source]
+        cause: std::io::Error,
+    },
+}
+
+impl StartError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Open(error) => error.hint(),
+            Self::Listen { cause, .. } if cause.kind() == std::io::ErrorKind::AddrInUse => {
+                Some("something else listens there; choose another port with `--listen ADDRESS:PORT`".to_owned())
+            }
+            Self::Listen { cause, .. } if cause.kind() == std::io::ErrorKind::PermissionDenied => {
+                Some("ports below 1024 need privileges; choose another with `--listen ADDRESS:PORT`".to_owned())
+            }
+            Self::Listen { .. } => Some("choose an address of this machine with `--listen ADDRESS:PORT`".to_owned()),
+        }
+    }
+}
+
+/// Why a server ended otherwise than it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The network side failed.
+    #[error("the server failed")]
+    Server(#[source] std::io::Error),
+    /// The data could not be closed in order. What was acknowledged is stored.
+    #[error("the data could not be closed in order")]
+    Close(#[source] StorageError),
+}
+
+/// A server that is listening. Requests are answered while [`Application::run_until`] runs.
+pub struct Application {
+    server: Server,
+    addresses: Vec<SocketAddr>,
+    state: Arc<http::State>,
+}
+
+impl Application {
+    /// Opens the data, then the ports.
+    pub fn build(config: &Config) -> Result<Self, StartError> {
+        let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&config.data_dir)?);
+        let info = ServerInfo {
+            name: SERVER_NAME.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            registration: Registration::Open,
+            limits: config.limits,
+            features: vec!["register".to_owned(), "account".to_owned()],
+            epoch: storage.epoch().to_owned(),
+            public_url: config.public_url.as_ref().map(|url| url.as_str().to_owned()),
+        };
+        let state = Arc::new(http::State {
+            sync: SyncService::new(storage, config.snapshots),
+            info,
+            limits: config.limits,
+            draining: AtomicBool::new(false),
+        });
+        let (server, addresses) = listen(&state, &config.listen, &config.base_path)?;
+        Ok(Self {
+            server,
+            addresses,
+            state,
+        })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Answers requests until `stop` is done, then finishes the requests under way (at most 30 seconds) and closes the
+    /// data. A second stop, `at_once`, cuts requests off; what was acknowledged is stored all the same.
+    pub async fn run_until(
+        self,
+        stop: impl Future<Output = ()>,
+        at_once: impl Future<Output = ()>,
+    ) -> Result<(), RunError> {
+        let Self { server, state, .. } = self;
+        let handle = server.handle();
+        let mut running = tokio::spawn(server);
+        let failed = |result: Result<std::io::Result<()>, tokio::task::JoinError>| match result {
+            Ok(result) => result.map_err(RunError::Server),
+            Err(error) => Err(RunError::Server(std::io::Error::other(error))),
+        };
+        tokio::select! {
+            () = stop => {}
+            ended = &mut running => return failed(ended),
+        }
+        state.draining.store(true, Ordering::Relaxed);
+        tracing::info!("stopping: requests under way are finished first");
+        // Each call returns when its kind of stop is complete, and the first one to complete wins.
+        tokio::select! {
+            () = handle.stop(true) => {}
+            () = at_once => handle.stop(false).await,
+        }
+        failed(running.await)?;
+        state.sync.storage().close().await.map_err(RunError::Close)
+    }
+}
+
+impl std::fmt::Debug for Application {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Application")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+fn listen(state: &Arc<http::State>, listen: &Listen, base_path: &str) -> Result<(Server, Vec<SocketAddr>), StartError> {
+    let (state, base_path) = (Arc::clone(state), base_path.to_owned());
+    let mut server = HttpServer::new(move || {
+        App::new()
+            .app_data(web::PayloadConfig::new(SMALL_BODY_BYTES))
+            .wrap(middleware::from_fn(http::log_requests))
+            .configure(|config| http::routes(config, &state, &base_path))
+    })
+    .disable_signals()
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(STOP_WITHIN.as_secs());
+    for address in &listen.addresses {
+        let ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+        let address = if listen.ipv4_fallback && !has_ipv6(*address) {
+            ipv4
+        } else {
+            *address
+        };
+        server = server
+            .bind(address)
+            .map_err(|cause| StartError::Listen { address, cause })?;
+    }
+    let addresses = server.addrs();
+    Ok((server.run(), addresses))
+}
+
+/// Whether the machine can listen on an IPv6 address at all: containers often can't. Asked with a port of the system's
+/// choice, so that "in use" is not mistaken for "no IPv6".
+fn has_ipv6(address: SocketAddr) -> bool {
+    std::net::TcpListener::bind(SocketAddr::new(address.ip(), 0)).is_ok()
+}

@@ -1,0 +1,80 @@
+//! The command line, as typed. Values are texts here; `config` checks them, whichever way they came in.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// `taskferry-server`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "taskferry-server",
+    version,
+    about = "A TaskChampion-compatible sync server for Taskwarrior.",
+    after_help = "Start one with `taskferry-server serve`; no flags are needed.",
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What to do; without it, the help is shown.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server until it is told to stop
+    Serve(ServeArgs),
+}
+
+/// `serve`. Each flag is also an environment variable (`--data-dir` is `TASKFERRY_DATA_DIR`) and a line in the
+/// configuration file (`data_dir = "…"`); the flag wins, then the environment, then the file.
+#[derive(Debug, Default, Args)]
+#[command(after_help = "\
+Every flag is also an environment variable (`--data-dir` is `TASKFERRY_DATA_DIR`) and a line
+in the configuration file (`data_dir = \"…\"`). The flag wins, then the environment, then the
+file. LISTEN, DATA_DIR, SNAPSHOT_DAYS, SNAPSHOT_VERSIONS and PORT are understood too.")]
+pub struct ServeArgs {
+    /// Address and port to listen on; may be given several times [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Vec<String>,
+    /// Directory that holds the data; created if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// Address under which people reach this server, such as https://sync.example.org
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Path under which everything is served, such as /sync
+    #[arg(long, value_name = "PATH")]
+    pub base_path: Option<String>,
+    /// Configuration file (TOML) [default: /etc/taskferry/server.toml or the user's]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Ask for a snapshot after this many days [default: 14]
+    #[arg(long, value_name = "DAYS")]
+    pub snapshot_days: Option<String>,
+    /// Ask for a snapshot after this many versions [default: 100]
+    #[arg(long, value_name = "COUNT")]
+    pub snapshot_versions: Option<String>,
+    /// Largest version accepted, such as 100MiB [default: 100MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub max_version_bytes: Option<String>,
+    /// Largest snapshot kept; a larger one is accepted and dropped [default: 100MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub max_snapshot_bytes: Option<String>,
+    /// What to log: error, warn, info, debug or trace [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// How to log: human or json [default: human]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,184 @@
+//! `taskferry-server serve`: start, say where, run until told to stop.
+
+use std::net::SocketAddr;
+
+use taskferry_protocol::ServerUrl;
+
+use crate::app::{Application, RunError, StartError};
+use crate::cli::ServeArgs;
+use crate::config::sources::Env;
+use crate::config::{Config, ConfigError};
+use crate::{telemetry, terminal};
+
+/// Why `serve` ended otherwise than it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It could not go on.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The runtime or the signal handlers could not be set up.
+    #[error("could not set up the server's runtime")]
+    Runtime(#[source] std::io::Error),
+}
+
+impl ServeError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Start(error) => error.hint(),
+            Self::Run(_) | Self::Runtime(_) => None,
+        }
+    }
+
+    /// Whether it is a matter of how the program was called.
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::Config(_))
+    }
+}
+
+/// Runs until SIGTERM or SIGINT. A second signal stops at once.
+pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
+    let config = Config::load(args, env)?;
+    telemetry::start(&config.log);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::Runtime)?;
+    runtime.block_on(async {
+        // Before anything is opened: a signal during start-up must not kill the process half-way.
+        let mut signals = Signals::new().map_err(ServeError::Runtime)?;
+        let application = Application::build(&config)?;
+        terminal::say(&banner(&config, application.addresses()));
+        for note in &config.notes {
+            tracing::warn!("{note}");
+        }
+        let (stop, at_once) = signals.split();
+        application.run_until(stop, at_once).await?;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// What a person needs to know now: where it listens, where the data lies, who may come in, and what to type next.
+fn banner(config: &Config, addresses: &[SocketAddr]) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let base = &config.base_path;
+    let mut lines = vec![format!("taskferry-server {version}")];
+    lines.extend(
+        addresses
+            .iter()
+            .map(|address| format!("  listening on http://{address}{base}")),
+    );
+    lines.push(format!("  data in {}", config.data_dir.display()));
+    lines.push("  registration is open: everybody who reaches this server can create an account".to_owned());
+    lines.push(String::new());
+    lines.push("next, on the computer that has your tasks:".to_owned());
+    lines.push(format!(
+        "  taskferry setup --server {}",
+        address_for_people(config, addresses)
+    ));
+    lines.join("\n")
+}
+
+fn address_for_people(config: &Config, addresses: &[SocketAddr]) -> String {
+    if let Some(url) = &config.public_url {
+        return url.as_str().to_owned();
+    }
+    let base = &config.base_path;
+    let url = match addresses.first() {
+        Some(address) if address.ip().is_unspecified() => format!("http://THIS-MACHINE:{}{base}", address.port()),
+        Some(address) => format!("http://{address}{base}"),
+        None => String::new(),
+    };
+    url.parse::<ServerUrl>().map_or(url, |url| url.as_str().to_owned())
+}
+
+/// SIGTERM and SIGINT, twice.
+struct Signals {
+    first: tokio::sync::watch::Receiver<u32>,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (count, first) = tokio::sync::watch::channel(0);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
+                count.send_modify(|count| *count += 1);
+            }
+        });
+        Ok(Self { first })
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> std::io::Result<Self> {
+        let (count, first) = tokio::sync::watch::channel(0);
+        tokio::spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                count.send_modify(|count| *count += 1);
+            }
+        });
+        Ok(Self { first })
+    }
+
+    /// The first signal and the second one.
+    fn split(&mut self) -> (impl Future<Output = ()> + use<>, impl Future<Output = ()> + use<>) {
+        let (mut one, mut two) = (self.first.clone(), self.first.clone());
+        (
+            async move {
+                let _ = one.wait_for(|count| *count >= 1).await;
+            },
+            async move {
+                let _ = two.wait_for(|count| *count >= 2).await;
+            },
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(args: &ServeArgs) -> Config {
+        Config::load(args, &Env::from_pairs([("HOME", "/home/someone")])).unwrap()
+    }
+
+    #[test]
+    fn the_banner_ends_with_the_next_command() {
+        let config = config(&ServeArgs::default());
+        let banner = banner(&config, &["127.0.0.1:8080".parse().unwrap()]);
+        assert_eq!(
+            banner,
+            "taskferry-server 0.1.0\n  \
+             listening on http://127.0.0.1:8080\n  \
+             data in /home/someone/.local/share/taskferry-server\n  \
+             registration is open: everybody who reaches this server can create an account\n\n\
+             next, on the computer that has your tasks:\n  \
+             taskferry setup --server http://127.0.0.1:8080"
+        );
+    }
+
+    #[test]
+    fn the_public_address_is_the_one_to_type() {
+        let args = ServeArgs {
+            public_url: Some("https://sync.example.org".into()),
+            ..ServeArgs::default()
+        };
+        assert_eq!(address_for_people(&config(&args), &[]), "https://sync.example.org");
+        let wildcard = "[::]:9000".parse().unwrap();
+        assert_eq!(
+            address_for_people(&config(&ServeArgs::default()), &[wildcard]),
+            "http://THIS-MACHINE:9000"
+        );
+    }
+}

@@ -1,0 +1,434 @@
+//! What the server runs with: checked, complete, and never looked at twice.
+//!
+//! `cli` holds what was typed; [`sources`] finds for each setting the text that counts, and where it came from; here the
+//! texts become values, one struct per concern. Nothing behind this module reads an environment variable or a flag.
+
+pub mod sources;
+mod values;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use taskferry_protocol::ServerUrl;
+use taskferry_protocol::describe::Limits;
+
+use self::sources::{Given, Setting, Sources};
+use crate::cli::ServeArgs;
+use crate::sync::SnapshotPolicy;
+
+/// Everything that `serve` needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: Listen,
+    /// Where the data lies.
+    pub data_dir: PathBuf,
+    /// How people reach the server, if that is known.
+    pub public_url: Option<ServerUrl>,
+    /// Path in front of every route: empty, or `/sync`.
+    pub base_path: String,
+    /// When to ask for snapshots.
+    pub snapshots: SnapshotPolicy,
+    /// Largest bodies.
+    pub limits: Limits,
+    /// What to log and how.
+    pub log: Log,
+    /// Things that are odd enough to mention at the start, in words.
+    pub notes: Vec<String>,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// At least one address; port 0 lets the system choose.
+    pub addresses: Vec<SocketAddr>,
+    /// Whether an IPv6 wildcard may fall back to IPv4's where the machine has no IPv6.
+    pub ipv4_fallback: bool,
+}
+
+/// What to log and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// The least important level that is logged.
+    pub level: tracing::Level,
+    /// One JSON object a line, for machines.
+    pub json: bool,
+}
+
+/// A setting that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A text that does not mean anything here.
+    #[error("{origin}: `{text}` is not {expected}")]
+    Value {
+        /// The flag, variable or file and key.
+        origin: String,
+        /// What was given.
+        text: String,
+        /// What would be right.
+        expected: String,
+    },
+    /// The file can't be read.
+    #[error("could not read the configuration file `{}`", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A key that no setting has.
+    #[error("`{}` has a key that does not exist: `{key}`", .path.display())]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// The nearest one that exists.
+        nearest: Option<String>,
+    },
+    /// A variable of the reference server that asks for something this version can't do.
+    #[error("`{variable}` is set, but this version lets everybody create an account")]
+    Registration {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// No home directory to put the data into.
+    #[error("there is no home directory to keep the data in")]
+    NoHome,
+}
+
+impl ConfigError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownKey {
+                nearest: Some(nearest), ..
+            } => Some(format!("did you mean `{nearest}`?")),
+            Self::UnknownKey { nearest: None, .. } => {
+                Some("the keys are the flags of `taskferry-server serve --help`, with `_` for `-`".into())
+            }
+            // Starting open where the operator asked for closed would be the one wrong answer.
+            Self::Registration { .. } => {
+                Some("unset it to start with open registration, or keep the server on a private network".into())
+            }
+            Self::NoHome => Some("name one with `--data-dir DIR`".into()),
+            Self::Value { .. } | Self::File { .. } => None,
+        }
+    }
+}
+
+const LISTEN: Setting = Setting {
+    name: "listen",
+    reference: &["LISTEN"],
+};
+const DATA_DIR: Setting = Setting {
+    name: "data-dir",
+    reference: &["DATA_DIR"],
+};
+const PUBLIC_URL: Setting = Setting {
+    name: "public-url",
+    reference: &[],
+};
+const BASE_PATH: Setting = Setting {
+    name: "base-path",
+    reference: &[],
+};
+const SNAPSHOT_DAYS: Setting = Setting {
+    name: "snapshot-days",
+    reference: &["SNAPSHOT_DAYS"],
+};
+const SNAPSHOT_VERSIONS: Setting = Setting {
+    name: "snapshot-versions",
+    reference: &["SNAPSHOT_VERSIONS"],
+};
+const MAX_VERSION_BYTES: Setting = Setting {
+    name: "max-version-bytes",
+    reference: &[],
+};
+const MAX_SNAPSHOT_BYTES: Setting = Setting {
+    name: "max-snapshot-bytes",
+    reference: &[],
+};
+const LOG_LEVEL: Setting = Setting {
+    name: "log-level",
+    reference: &[],
+};
+const LOG_FORMAT: Setting = Setting {
+    name: "log-format",
+    reference: &[],
+};
+
+/// All of them, for the configuration file.
+const SETTINGS: &[&Setting] = &[
+    &LISTEN,
+    &DATA_DIR,
+    &PUBLIC_URL,
+    &BASE_PATH,
+    &SNAPSHOT_DAYS,
+    &SNAPSHOT_VERSIONS,
+    &MAX_VERSION_BYTES,
+    &MAX_SNAPSHOT_BYTES,
+    &LOG_LEVEL,
+    &LOG_FORMAT,
+];
+
+const DEFAULT_PORT: u16 = 8080;
+const DEFAULT_BODY_BYTES: u64 = 100 * 1024 * 1024;
+
+impl Config {
+    /// Checks what was typed, what the environment says, and what the configuration file says.
+    pub fn load(args: &ServeArgs, env: &sources::Env) -> Result<Self, ConfigError> {
+        let sources = Sources::new(env, args.config.as_deref(), SETTINGS)?;
+        refuse_closed_registration(env)?;
+        let one = |setting, flag: &Option<String>| sources.find(setting, flag.as_slice());
+
+        let limits = Limits {
+            version_bytes: or_default(
+                one(&MAX_VERSION_BYTES, &args.max_version_bytes),
+                values::bytes,
+                DEFAULT_BODY_BYTES,
+            )?,
+            snapshot_bytes: or_default(
+                one(&MAX_SNAPSHOT_BYTES, &args.max_snapshot_bytes),
+                values::bytes,
+                DEFAULT_BODY_BYTES,
+            )?,
+        };
+        let default = SnapshotPolicy::default();
+        let snapshots = SnapshotPolicy {
+            days: or_default(
+                one(&SNAPSHOT_DAYS, &args.snapshot_days),
+                values::whole_number,
+                default.days,
+            )?,
+            versions: or_default(
+                one(&SNAPSHOT_VERSIONS, &args.snapshot_versions),
+                values::whole_number,
+                default.versions,
+            )?,
+        };
+        Ok(Self {
+            listen: listen(&sources, &args.listen)?,
+            data_dir: match one(&DATA_DIR, &args.data_dir) {
+                Some(given) => given.parse(values::path)?,
+                None => sources::default_data_dir(env).ok_or(ConfigError::NoHome)?,
+            },
+            public_url: one(&PUBLIC_URL, &args.public_url)
+                .map(|given| given.parse(values::url))
+                .transpose()?,
+            base_path: or_default(one(&BASE_PATH, &args.base_path), values::base_path, String::new())?,
+            snapshots,
+            limits,
+            log: Log {
+                level: or_default(
+                    one(&LOG_LEVEL, &args.log_level),
+                    values::log_level,
+                    tracing::Level::INFO,
+                )?,
+                json: or_default(one(&LOG_FORMAT, &args.log_format), values::log_format, false)?,
+            },
+            notes: notes(env),
+        })
+    }
+}
+
+fn or_default<T>(
+    given: Option<Given>,
+    parse: impl Fn(&str) -> Result<T, String>,
+    default: T,
+) -> Result<T, ConfigError> {
+    given.map_or(Ok(default), |given| given.parse(parse))
+}
+
+/// `PORT`, as platforms set it, ranks with the reference server's names: above the file, below `LISTEN`.
+fn listen(sources: &Sources<'_>, flags: &[String]) -> Result<Listen, ConfigError> {
+    let given = sources.find(&LISTEN, flags);
+    let from_file = given.as_ref().is_none_or(Given::is_from_file);
+    if let Some(port) = sources.variable("PORT").filter(|_| from_file) {
+        let port = port.parse(values::whole_number)?;
+        let address = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
+        return Ok(Listen {
+            addresses: vec![address],
+            ipv4_fallback: true,
+        });
+    }
+    let addresses = match given {
+        Some(given) => given.parse_list(values::addresses)?,
+        None => vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT)],
+    };
+    Ok(Listen {
+        addresses,
+        ipv4_fallback: false,
+    })
+}
+
+fn refuse_closed_registration(env: &sources::Env) -> Result<(), ConfigError> {
+    for variable in ["CLIENT_ID", "CREATE_CLIENTS"] {
+        let value = env
+            .get(variable)
+            .map(|value| value.trim().to_ascii_lowercase())
+            .unwrap_or_default();
+        if !matches!(value.as_str(), "" | "true" | "1" | "yes" | "on") {
+            return Err(ConfigError::Registration { variable });
+        }
+    }
+    Ok(())
+}
+
+fn notes(env: &sources::Env) -> Vec<String> {
+    let mut notes = Vec::new();
+    if env.get("DATABASE_URL").is_some() {
+        notes.push("`DATABASE_URL` is set and not used: this server keeps its data in the directory above".to_owned());
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> sources::Env {
+        let mut env = sources::Env::from_pairs([("HOME", "/home/someone")]);
+        env.extend(pairs.iter().copied());
+        env
+    }
+
+    fn load(args: &ServeArgs, pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::load(args, &env(pairs))
+    }
+
+    fn file(text: &str) -> (tempfile::TempDir, ServeArgs) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("server.toml");
+        std::fs::write(&path, text).unwrap();
+        (
+            dir,
+            ServeArgs {
+                config: Some(path),
+                ..ServeArgs::default()
+            },
+        )
+    }
+
+    fn address(config: &Config) -> String {
+        config
+            .listen
+            .addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn no_flags_are_needed() {
+        let config = load(&ServeArgs::default(), &[]).unwrap();
+        assert_eq!(address(&config), "127.0.0.1:8080");
+        assert_eq!(
+            config.data_dir,
+            PathBuf::from("/home/someone/.local/share/taskferry-server")
+        );
+        assert_eq!(
+            config.snapshots,
+            SnapshotPolicy {
+                days: 14,
+                versions: 100
+            }
+        );
+        assert_eq!(config.limits.version_bytes, 104_857_600);
+    }
+
+    #[test]
+    fn a_flag_beats_our_variable_beats_the_references_beats_port_beats_the_file() {
+        let (_dir, mut args) = file("listen = '127.0.0.1:5'");
+        assert_eq!(address(&load(&args, &[]).unwrap()), "127.0.0.1:5");
+        let port = [("PORT", "4")];
+        assert_eq!(address(&load(&args, &port).unwrap()), "[::]:4");
+        let reference = [("PORT", "4"), ("LISTEN", "127.0.0.1:3")];
+        assert_eq!(address(&load(&args, &reference).unwrap()), "127.0.0.1:3");
+        let ours = [
+            ("PORT", "4"),
+            ("LISTEN", "127.0.0.1:3"),
+            ("TASKFERRY_LISTEN", "127.0.0.1:2"),
+        ];
+        assert_eq!(address(&load(&args, &ours).unwrap()), "127.0.0.1:2");
+        args.listen = vec!["127.0.0.1:1".into(), "[::1]:1".into()];
+        assert_eq!(address(&load(&args, &ours).unwrap()), "127.0.0.1:1 [::1]:1");
+    }
+
+    #[test]
+    fn the_file_knows_every_flag_and_nothing_else() {
+        let (_dir, args) = file(
+            "listen = ['127.0.0.1:1', '127.0.0.1:2']\ndata_dir = '/d'\npublic_url = 'https://A.example/'\n\
+             base_path = 'sync/'\nsnapshot_days = 3\nsnapshot_versions = '7'\nmax_version_bytes = '2MiB'\n\
+             max_snapshot_bytes = 1000\nlog_level = 'debug'\nlog_format = 'json'\n",
+        );
+        let config = load(&args, &[]).unwrap();
+        assert_eq!(address(&config), "127.0.0.1:1 127.0.0.1:2");
+        assert_eq!(config.public_url.unwrap().as_str(), "https://a.example");
+        assert_eq!(config.base_path, "/sync");
+        assert_eq!((config.snapshots.days, config.snapshots.versions), (3, 7));
+        assert_eq!(
+            (config.limits.version_bytes, config.limits.snapshot_bytes),
+            (2_097_152, 1000)
+        );
+        assert_eq!((config.log.level, config.log.json), (tracing::Level::DEBUG, true));
+
+        let (_dir, args) = file("snapshot_day = 3");
+        let error = load(&args, &[]).unwrap_err();
+        assert_eq!(error.hint().unwrap(), "did you mean `snapshot_days`?");
+    }
+
+    #[test]
+    fn a_bad_value_names_where_it_came_from() {
+        let message = |args: &ServeArgs, pairs: &[(&str, &str)]| load(args, pairs).unwrap_err().to_string();
+        let args = ServeArgs {
+            snapshot_days: Some("soon".into()),
+            ..ServeArgs::default()
+        };
+        assert_eq!(
+            message(&args, &[]),
+            "`--snapshot-days`: `soon` is not a whole number from 0 to 65535"
+        );
+        let none = ServeArgs::default();
+        assert_eq!(
+            message(&none, &[("PORT", "99999")]),
+            "`PORT`: `99999` is not a whole number from 0 to 65535"
+        );
+        assert_eq!(
+            message(&none, &[("TASKFERRY_MAX_VERSION_BYTES", "lots")]),
+            "`TASKFERRY_MAX_VERSION_BYTES`: `lots` is not a size such as `500KB` or `100MiB`, at least 1"
+        );
+        assert!(message(&none, &[("LISTEN", "8080")]).contains("is not an address with a port"));
+        assert!(message(&none, &[("TASKFERRY_BASE_PATH", "/a b")]).contains("is not a path"));
+    }
+
+    #[test]
+    fn asking_for_closed_registration_is_not_answered_with_an_open_server() {
+        for pair in [
+            ("CREATE_CLIENTS", "false"),
+            ("CLIENT_ID", "c5b2a1de-4d3f-4b8e-9a6c-0123456789ab"),
+        ] {
+            assert!(matches!(
+                load(&ServeArgs::default(), &[pair]),
+                Err(ConfigError::Registration { .. })
+            ));
+        }
+        load(&ServeArgs::default(), &[("CREATE_CLIENTS", "true")]).unwrap();
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_not_set() {
+        assert_eq!(
+            address(&load(&ServeArgs::default(), &[("LISTEN", ""), ("PORT", "")]).unwrap()),
+            "127.0.0.1:8080"
+        );
+    }
+
+    #[test]
+    fn a_database_url_is_not_obeyed_silently() {
+        let config = load(&ServeArgs::default(), &[("DATABASE_URL", "postgres://somewhere")]).unwrap();
+        assert!(config.notes[0].contains("`DATABASE_URL` is set and not used"));
+    }
+}

@@ -1,0 +1,145 @@
+//! The grammar of each kind of value, the same whether it came by flag, environment or file. An error is what would have
+//! been right, to end the sentence "`x` is not …".
+
+use std::fmt::Display;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use taskferry_protocol::ServerUrl;
+
+/// An unsigned integer of the type that is asked for.
+pub(super) fn whole_number<T: FromStr + Bounded>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("a whole number from 0 to {}", T::MAX))
+}
+
+/// For naming the largest value.
+pub(super) trait Bounded {
+    type Shown: Display;
+    const MAX: Self::Shown;
+}
+
+impl Bounded for u16 {
+    type Shown = Self;
+    const MAX: Self = Self::MAX;
+}
+
+impl Bounded for u32 {
+    type Shown = Self;
+    const MAX: Self = Self::MAX;
+}
+
+/// Bytes, plain or with a unit: `K`, `KB` = 1000, `KiB` = 1024, and so on.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 11] = [
+        ("", 1),
+        ("b", 1),
+        ("k", 1000),
+        ("kb", 1000),
+        ("kib", 1 << 10),
+        ("m", 1_000_000),
+        ("mb", 1_000_000),
+        ("mib", 1 << 20),
+        ("g", 1_000_000_000),
+        ("gb", 1_000_000_000),
+        ("gib", 1 << 30),
+    ];
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.trim().to_ascii_lowercase();
+    let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
+    factor
+        .and_then(|factor| number.parse::<u64>().ok()?.checked_mul(factor))
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "a size such as `500KB` or `100MiB`, at least 1".to_owned())
+}
+
+/// `ADDRESS:PORT` or `NAME:PORT`, resolved now.
+pub(super) fn addresses(text: &str) -> Result<Vec<SocketAddr>, String> {
+    let resolved: Vec<SocketAddr> = text.to_socket_addrs().map(Iterator::collect).unwrap_or_default();
+    if resolved.is_empty() {
+        return Err("an address with a port, such as `127.0.0.1:8080` or `[::]:8080`".to_owned());
+    }
+    Ok(resolved)
+}
+
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        Err("a path".to_owned())
+    } else {
+        Ok(PathBuf::from(text))
+    }
+}
+
+pub(super) fn url(text: &str) -> Result<ServerUrl, String> {
+    text.parse().map_err(|error| format!("a usable address: {error}"))
+}
+
+/// Normalised to no slash at the end and one in front; the root is empty.
+pub(super) fn base_path(text: &str) -> Result<String, String> {
+    let segments: Vec<&str> = text.split('/').filter(|segment| !segment.is_empty()).collect();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
+    if segments
+        .iter()
+        .any(|segment| !segment.chars().all(plain) || matches!(*segment, "." | ".."))
+    {
+        return Err("a path of letters, digits, `-`, `_`, `.` and `~`, such as `/sync`".to_owned());
+    }
+    Ok(if segments.is_empty() {
+        String::new()
+    } else {
+        format!("/{}", segments.join("/"))
+    })
+}
+
+pub(super) fn log_level(text: &str) -> Result<tracing::Level, String> {
+    text.parse().map_err(|_| "error, warn, info, debug or trace".to_owned())
+}
+
+/// Whether it is JSON.
+pub(super) fn log_format(text: &str) -> Result<bool, String> {
+    match text {
+        "human" => Ok(false),
+        "json" => Ok(true),
+        _ => Err("human or json".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, size) in [
+            ("1", 1),
+            ("10k", 10_000),
+            ("10 KiB", 10_240),
+            ("2MB", 2_000_000),
+            ("1GiB", 1 << 30),
+        ] {
+            assert_eq!(bytes(text), Ok(size), "{text}");
+        }
+        for text in [
+            "",
+            "0",
+            "MB",
+            "-1",
+            "1.5MB",
+            "1TB!",
+            "99999999999999999999",
+            "99999999999999GiB",
+        ] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_base_path_has_one_spelling() {
+        for text in ["sync", "/sync", "sync/", "//sync//"] {
+            assert_eq!(base_path(text).as_deref(), Ok("/sync"), "{text}");
+        }
+        assert_eq!(base_path("/").as_deref(), Ok(""));
+        assert!(base_path("/a/../b").is_err() && base_path("/{x}").is_err());
+    }
+}

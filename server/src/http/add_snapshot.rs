@@ -1,0 +1,33 @@
+//! `POST /v1/client/add-snapshot/{version ID}`.
+
+use actix_web::{HttpResponse, web};
+
+use super::State;
+use super::body::Snapshot;
+use super::client_id::Client;
+use super::problem::Refusal;
+use super::version_id::Version;
+
+/// Offers a snapshot of the account at `version`.
+///
+/// - 200: kept, or dropped: because the version is not one of the last five, because the stored snapshot is newer, or
+///   because the body is over the limit. A device takes anything else for a failed sync, after its version was accepted.
+/// - 404: there is no such account.
+pub(super) async fn handle(
+    state: web::Data<State>,
+    Client(client): Client,
+    Version(version): Version,
+    Snapshot(body): Snapshot,
+) -> Result<HttpResponse, Refusal> {
+    match body {
+        Some(body) => state.sync.add_snapshot(client, version, body).await?,
+        None => {
+            state.sync.account(client).await?;
+            tracing::warn!(
+                limit_bytes = state.limits.snapshot_bytes,
+                "a snapshot over the limit was dropped"
+            );
+        }
+    }
+    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).finish())
+}

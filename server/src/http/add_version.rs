@@ -1,0 +1,44 @@
+//! `POST /v1/client/add-version/{parent version ID}`.
+
+use actix_web::{HttpResponse, web};
+use taskferry_protocol::wire;
+
+use super::State;
+use super::body::Segment;
+use super::client_id::Client;
+use super::problem::Refusal;
+use super::version_id::Version;
+use crate::sync::Added;
+
+/// Appends a version to the account's chain.
+///
+/// - 200: stored, durably. `X-Version-Id` is its ID; `X-Snapshot-Request: urgency=low|high` if a snapshot is wanted.
+///   A request that arrives twice, byte for byte, is answered twice in the same way.
+/// - 409: it does not follow the latest version, which stands in `X-Parent-Version-Id`. Nothing was changed.
+/// - 413: the body is over the limit.
+///
+/// An account without versions accepts any parent, so that a device can move here with its history. An unknown account is
+/// created by its first version.
+pub(super) async fn handle(
+    state: web::Data<State>,
+    Client(client): Client,
+    Version(parent): Version,
+    Segment(body): Segment,
+) -> Result<HttpResponse, Refusal> {
+    match state.sync.add_version(client, parent, body).await? {
+        Added::Stored { version, urgency } => {
+            let mut response = HttpResponse::Ok();
+            response
+                .insert_header((wire::X_VERSION_ID, version.to_string()))
+                .insert_header(("cache-control", "no-store"));
+            if let Some(urgency) = urgency {
+                response.insert_header((wire::X_SNAPSHOT_REQUEST, urgency.header_value()));
+            }
+            Ok(response.finish())
+        }
+        Added::Conflict(latest) => Ok(HttpResponse::Conflict()
+            .insert_header((wire::X_PARENT_VERSION_ID, latest.to_string()))
+            .insert_header(("cache-control", "no-store"))
+            .finish()),
+    }
+}

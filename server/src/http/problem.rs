@@ -1,0 +1,203 @@
+//! Every refusal, and the only place that chooses a status code for one.
+//!
+//! A refusal has a stable `code` for programs, a sentence, and a hint (RFC 9457, `application/problem+json`). Stock
+//! Taskwarrior shows only the status line, hence status codes that are as telling as they can be.
+//!
+//! A failure inside the server has two messages: "internal error" for whoever asked, and the cause, with all of its
+//! sources, in the log, once.
+
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use taskferry_protocol::describe::Problem;
+use taskferry_protocol::wire;
+
+use crate::sync::SyncError;
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("the `X-Client-Id` header is missing")]
+    ClientIdMissing,
+    #[error("the `X-Client-Id` header stands in the request more than once")]
+    ClientIdRepeated,
+    #[error("the `X-Client-Id` header is not a UUID")]
+    ClientIdMalformed,
+    #[error("the version ID in the path is not a UUID")]
+    VersionIdMalformed,
+    #[error("the `Content-Type` must be `{expected}`")]
+    ContentType { expected: &'static str },
+    #[error("the request has a `Content-Encoding`, and bodies are stored as they come")]
+    ContentEncoding,
+    #[error("the body is empty")]
+    BodyEmpty,
+    #[error("the body did not arrive whole")]
+    BodyCutShort,
+    #[error("the body is larger than {limit} bytes")]
+    BodyTooLarge { limit: u64 },
+    #[error("the body is not the JSON that belongs here")]
+    BodyNotJson,
+    #[error("there is no account with this client ID")]
+    UnknownAccount,
+    #[error("this account is disabled")]
+    Disabled,
+    #[error("the version asked for is not in this account's history")]
+    Gone,
+    #[error("there is nothing at this path")]
+    NoRoute,
+    #[error("this is a sync request, but not under the path that this server serves")]
+    WrongBasePath,
+    #[error("the server is busy")]
+    Busy,
+    #[error("internal error")]
+    Internal(#[source] SyncError),
+}
+
+impl Refusal {
+    /// Status, code and hint: the table.
+    fn entry(&self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::ClientIdMissing => (
+                S::BAD_REQUEST,
+                "client_id_missing",
+                "send the account's client ID in the `X-Client-Id` header",
+            ),
+            Self::ClientIdRepeated => (S::BAD_REQUEST, "client_id_repeated", "send it exactly once"),
+            Self::ClientIdMalformed => (
+                S::BAD_REQUEST,
+                "client_id_malformed",
+                "a client ID looks like 7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10; check `sync.server.client_id`",
+            ),
+            Self::VersionIdMalformed => (
+                S::BAD_REQUEST,
+                "version_id_malformed",
+                "a version ID looks like 7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10",
+            ),
+            Self::ContentType { .. } => (
+                S::BAD_REQUEST,
+                "wrong_content_type",
+                "send the content type that the protocol asks for",
+            ),
+            Self::ContentEncoding => (S::UNSUPPORTED_MEDIA_TYPE, "content_encoding", "send the body as it is"),
+            Self::BodyEmpty => (
+                S::BAD_REQUEST,
+                "body_empty",
+                "a version and a snapshot have at least one byte",
+            ),
+            Self::BodyCutShort => (S::BAD_REQUEST, "body_cut_short", "check the connection and try again"),
+            Self::BodyTooLarge { .. } => (
+                S::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "whoever runs this server can raise the limit with `--max-version-bytes`",
+            ),
+            Self::BodyNotJson => (
+                S::BAD_REQUEST,
+                "body_not_json",
+                "send no body, or a JSON object such as {\"invite\": \"…\"}",
+            ),
+            Self::UnknownAccount => (
+                S::NOT_FOUND,
+                "unknown_account",
+                "check the client ID for a typing error, and that the account was made on this server",
+            ),
+            Self::Disabled => (S::FORBIDDEN, "account_disabled", "ask whoever runs this server"),
+            Self::Gone => (
+                S::GONE,
+                "version_gone",
+                "this device's history and the server's have parted: the server was restored or pruned, or the device \
+                 was in sync with another account",
+            ),
+            Self::NoRoute => (S::NOT_FOUND, "no_such_path", "`GET /` says what this server is"),
+            // Not 404: Taskwarrior takes a 404 for "up to date" and reports success for a wrong address.
+            Self::WrongBasePath => (
+                S::BAD_REQUEST,
+                "wrong_base_path",
+                "check the path in `sync.server.url`; `GET /` of the right address answers \"TaskChampion sync server\"",
+            ),
+            Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "try again in a moment"),
+            Self::Internal(_) => (
+                S::INTERNAL_SERVER_ERROR,
+                "internal_error",
+                "nothing was changed; the server's log says more",
+            ),
+        }
+    }
+}
+
+impl From<SyncError> for Refusal {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::UnknownAccount => Self::UnknownAccount,
+            SyncError::Disabled => Self::Disabled,
+            SyncError::Busy => Self::Busy,
+            error @ (SyncError::Storage(_) | SyncError::Core(_)) => Self::Internal(error),
+        }
+    }
+}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        self.entry().0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Self::Internal(error) = self {
+            tracing::error!(error = %chain(error), "a request failed inside the server");
+        }
+        let (status, code, hint) = self.entry();
+        let mut response = HttpResponse::build(status);
+        if matches!(self, Self::Busy) {
+            response.insert_header((RETRY_AFTER, "2"));
+        }
+        render(&mut response, status, code, self.to_string(), hint)
+    }
+}
+
+/// 405, with the methods that the path has.
+pub(super) fn wrong_method(allowed: &[Method]) -> HttpResponse {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let list = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    let mut response = HttpResponse::build(status);
+    if let Ok(value) = HeaderValue::from_str(&list) {
+        response.insert_header((ALLOW, value));
+    }
+    render(
+        &mut response,
+        status,
+        "wrong_method",
+        format!("this path answers {list} only"),
+        "use another method",
+    )
+}
+
+fn render(
+    response: &mut HttpResponseBuilder,
+    status: StatusCode,
+    code: &str,
+    detail: String,
+    hint: &str,
+) -> HttpResponse {
+    let problem = Problem {
+        status: status.as_u16(),
+        title: status.canonical_reason().unwrap_or_default().to_owned(),
+        code: code.to_owned(),
+        detail,
+        hint: Some(hint.to_owned()),
+    };
+    response
+        .insert_header((CONTENT_TYPE, wire::PROBLEM_JSON))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(serde_json::to_string(&problem).unwrap_or_default())
+}
+
+/// An error with all of its sources, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}

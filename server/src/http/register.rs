@@ -1,0 +1,35 @@
+//! `POST /taskferry/v1/register`.
+
+use actix_web::{HttpResponse, web};
+use bytes::Bytes;
+use taskferry_protocol::describe::RegisterRequest;
+
+use super::State;
+use super::client_id::Client;
+use super::problem::Refusal;
+
+/// Creates the account, so that a second device can find it before the first task exists: Taskwarrior sends nothing while
+/// there are no tasks.
+///
+/// - 201: created. 200: already there. Both with `{"created": …}`.
+///
+/// The body is empty or `{"invite": "…"}`; while registration is open, the invite is not looked at.
+pub(super) async fn handle(
+    state: web::Data<State>,
+    Client(client): Client,
+    body: Result<Bytes, actix_web::Error>,
+) -> Result<HttpResponse, Refusal> {
+    let body = body.map_err(|_| Refusal::BodyNotJson)?;
+    if !body.is_empty() {
+        serde_json::from_slice::<RegisterRequest>(&body).map_err(|_| Refusal::BodyNotJson)?;
+    }
+    let created = state.sync.register(client).await?;
+    let mut response = if created {
+        HttpResponse::Created()
+    } else {
+        HttpResponse::Ok()
+    };
+    Ok(response
+        .insert_header(("cache-control", "no-store"))
+        .json(serde_json::json!({ "created": created })))
+}

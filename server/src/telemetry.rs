@@ -1,0 +1,32 @@
+//! Logs: one subscriber, to stderr.
+//!
+//! The protocol's core logs full client IDs through the `log` crate at debug. A client ID is a credential, so no bridge from
+//! `log` to `tracing` is installed: what speaks `log` is not heard, at any level. (A filter by target would do the same, until
+//! somebody names that target in it.)
+
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::config::Log;
+
+/// Starts logging for the whole process. Later calls change nothing.
+pub fn start(log: &Log) {
+    // Libraries are heard from warn on: at debug, the HTTP library shows headers, and one of them is a credential.
+    let filter = Targets::new()
+        .with_target("taskferry_server", log.level)
+        .with_default(LevelFilter::WARN);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    let layer = if log.json {
+        layer.json().flatten_event(true).boxed()
+    } else {
+        layer
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .boxed()
+    };
+    let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter));
+    // Not `init()`, which would install the bridge from `log`.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
