@@ -1,0 +1,58 @@
+//! Finds the Taskwarrior that the tests run, so that tests which need one are listed as ignored where there is none,
+//! instead of passing without having run.
+//!
+//! Looked at, in this order: what `tests/setup.sh` unpacked, then PATH. With `TASKFERRY_REQUIRE_TASKWARRIOR` set, as in CI,
+//! finding none is an error.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+/// Major and minor version of the oldest Taskwarrior whose messages the tests know. Also in `setup.sh`.
+const OLDEST: (u32, u32) = (3, 4);
+
+fn main() {
+    println!("cargo::rustc-check-cfg=cfg(taskwarrior)");
+    println!("cargo::rerun-if-env-changed=TASKFERRY_REQUIRE_TASKWARRIOR");
+    println!("cargo::rerun-if-env-changed=PATH");
+
+    let unpacked = target_dir().join("taskwarrior/task");
+    println!("cargo::rerun-if-changed={}", unpacked.display());
+    let on_path = env::var_os("PATH").unwrap_or_default();
+    let found = std::iter::once(unpacked)
+        .chain(env::split_paths(&on_path).map(|folder| folder.join("task")))
+        .find(|candidate| version_of(candidate).is_some_and(|version| version >= OLDEST));
+
+    if let Some(task) = found {
+        println!("cargo::rustc-cfg=taskwarrior");
+        println!("cargo::rustc-env=TASKWARRIOR={}", task.display());
+    } else if env::var_os("TASKFERRY_REQUIRE_TASKWARRIOR").is_some() {
+        println!("cargo::error=no Taskwarrior {}.{} or newer: run tests/setup.sh", OLDEST.0, OLDEST.1);
+    } else {
+        println!(
+            "cargo::warning=no Taskwarrior {}.{} or newer, so the tests that need it are ignored: run tests/setup.sh",
+            OLDEST.0, OLDEST.1
+        );
+    }
+}
+
+/// The build's `target`: `OUT_DIR` is `target/PROFILE/build/PACKAGE/out`.
+fn target_dir() -> PathBuf {
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    out.ancestors().nth(4).map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// The version of a Taskwarrior; `None` for anything else, such as the task runner of the same name.
+fn version_of(task: &Path) -> Option<(u32, u32)> {
+    fs::metadata(task).ok()?;
+    let answer = Command::new(task)
+        .args(["rc.verbose=nothing", "_version"])
+        .env("TASKRC", "/dev/null")
+        .env("TASKDATA", "/nonexistent")
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8(answer.stdout).ok()?;
+    let mut numbers = text.split_whitespace().next()?.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}

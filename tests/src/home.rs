@@ -1,0 +1,86 @@
+//! A computer with the real Taskwarrior and the real wizard.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::Programs;
+use crate::command::{Outcome, run};
+use crate::server::SyncSettings;
+use crate::tasks::{Task, TaskSet, task_set};
+
+/// A home directory of its own, and nothing else of the machine: no other variables, no other configuration.
+#[derive(Debug)]
+pub struct TaskHome {
+    folder: TempDir,
+}
+
+impl TaskHome {
+    /// A computer on which Taskwarrior was never started: not even a `.taskrc`.
+    pub fn untouched() -> Self {
+        Self { folder: tempfile::Builder::new().prefix("home-").tempdir().expect("a temporary folder") }
+    }
+
+    /// A computer whose owner wrote the three lines into `.taskrc` by hand.
+    pub fn with(settings: &SyncSettings) -> Self {
+        let home = Self::untouched();
+        fs::write(home.taskrc(), settings.taskrc_lines()).expect("a taskrc");
+        home
+    }
+
+    /// Where the home directory is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The file that Taskwarrior reads.
+    pub fn taskrc(&self) -> PathBuf {
+        self.path().join(".taskrc")
+    }
+
+    /// Runs Taskwarrior. Nobody is there to answer its questions.
+    #[track_caller]
+    pub fn task<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Outcome {
+        run(self.command(taskwarrior()).arg("rc.confirmation=off").args(args), "")
+    }
+
+    /// `task sync`.
+    #[track_caller]
+    pub fn sync(&self) -> Outcome {
+        self.task(["sync"])
+    }
+
+    /// All tasks on this computer.
+    #[track_caller]
+    pub fn tasks(&self) -> TaskSet {
+        let export = self.task(["rc.gc=off", "rc.hooks=off", "rc.verbose=nothing", "export"]).good().stdout;
+        let tasks: Vec<Task> = serde_json::from_str(&export).expect("what `task export` prints");
+        task_set(tasks)
+    }
+
+    /// Runs the wizard with `input` pasted into it.
+    #[track_caller]
+    pub fn wizard<S: AsRef<OsStr>>(&self, programs: Programs, args: impl IntoIterator<Item = S>, input: &str) -> Outcome {
+        run(self.command(Path::new(programs.wizard)).args(args), input)
+    }
+
+    /// A program started by the owner of this home.
+    fn command(&self, program: &Path) -> Command {
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", taskwarrior().parent().unwrap_or(Path::new("/")).display());
+        let mut command = Command::new(program);
+        command.env_clear().env("HOME", self.path()).env("PATH", path).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+        command.current_dir(self.path());
+        command
+    }
+}
+
+/// The Taskwarrior that `build.rs` found. Tests that need one are ignored where it found none.
+const TASKWARRIOR: Option<&str> = option_env!("TASKWARRIOR");
+
+#[track_caller]
+fn taskwarrior() -> &'static Path {
+    Path::new(TASKWARRIOR.expect("Taskwarrior: run tests/setup.sh, then build again"))
+}
