@@ -2,8 +2,6 @@
 
 use std::net::SocketAddr;
 
-use taskferry_protocol::ServerUrl;
-
 use crate::app::{Application, RunError, StartError};
 use crate::cli::ServeArgs;
 use crate::config::sources::Env;
@@ -92,12 +90,11 @@ fn address_for_people(config: &Config, addresses: &[SocketAddr]) -> String {
         return url.as_str().to_owned();
     }
     let base = &config.base_path;
-    let url = match addresses.first() {
+    match addresses.first() {
         Some(address) if address.ip().is_unspecified() => format!("http://THIS-MACHINE:{}{base}", address.port()),
         Some(address) => format!("http://{address}{base}"),
         None => String::new(),
-    };
-    url.parse::<ServerUrl>().map_or(url, |url| url.as_str().to_owned())
+    }
 }
 
 /// SIGTERM and SIGINT, twice.

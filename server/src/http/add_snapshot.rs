@@ -19,15 +19,14 @@ pub(super) async fn handle(
     Version(version): Version,
     Snapshot(body): Snapshot,
 ) -> Result<HttpResponse, Refusal> {
-    match body {
-        Some(body) => state.sync.add_snapshot(client, version, body).await?,
-        None => {
-            state.sync.account(client).await?;
-            tracing::warn!(
-                limit_bytes = state.limits.snapshot_bytes,
-                "a snapshot over the limit was dropped"
-            );
-        }
+    if let Some(body) = body {
+        state.sync.add_snapshot(client, version, body).await?;
+    } else {
+        state.sync.account(client).await?;
+        tracing::warn!(
+            limit_bytes = state.limits.snapshot_bytes,
+            "a snapshot over the limit was dropped"
+        );
     }
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).finish())
 }
