@@ -1,1 +1,150 @@
-//! x
+//! The wizard: sets up Taskwarrior sync, and brings the second computer in.
+//!
+//! # Map
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cli`] | the command line, as typed |
+//! | [`context`] | the world around one run: environment, places, whether a person is there |
+//! | [`terminal`], [`prompt`] | what is said, what is asked |
+//! | [`error`] | what failed, why, what mends it |
+//! | [`commands`] | setup, join, share: one file each |
+//! | [`flow`] | the steps they have in common |
+//! | [`credentials`] | making, reading and proving credentials |
+//! | [`taskrc`] | finding and changing Taskwarrior's configuration |
+//! | [`taskwarrior`] | running Taskwarrior |
+//! | [`server`] | asking a sync server |
+//!
+//! # One run of `taskferry setup`
+//!
+//! 1. [`main`] reads the world into a [`context::Context`], and [`run`] parses the command line.
+//! 2. *Ask:* [`commands::setup`] takes the server from `--server`, or asks through a [`prompt::Prompter`].
+//! 3. *Look:* [`flow::computer`] finds Taskwarrior, its taskrc and the account that it has already; [`server::probe`]
+//!    looks whether the address is a sync server. Nothing has changed so far.
+//! 4. *Plan:* [`credentials::generate`] makes an account's credentials; [`taskrc::Taskrc::plan`] works out the new bytes;
+//!    [`flow::plan`] shows it all as a diff, and asks.
+//! 5. *Apply:* [`server::account`] registers the account, [`taskrc::write`] backs up and replaces the file.
+//! 6. *Verify:* [`flow::apply`] reads the settings back through Taskwarrior, and takes them back if they differ.
+//! 7. *First sync:* [`flow::first_sync`] runs `task sync`; then the person is told what to do next.
+//!
+//! `taskferry join` goes the same way, with one more step between 3 and 4: [`credentials::unseal`] proves the secret
+//! against the account's own data.
+
+pub mod cli;
+pub mod commands;
+pub mod context;
+pub mod credentials;
+pub mod error;
+pub mod flow;
+pub mod prompt;
+pub mod server;
+pub mod taskrc;
+pub mod taskwarrior;
+pub mod terminal;
+#[cfg(test)]
+mod testing;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Read, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::cli::{Cli, Color, Command};
+use crate::context::Context;
+use crate::error::{Exit, Failure};
+use crate::flow::Run;
+use crate::prompt::Prompter;
+use crate::terminal::Terminal;
+
+/// The program, on the real world. The only public way in that does not take a [`Context`].
+pub fn main() -> ExitCode {
+    let (mut input, mut data, mut talk) = (io::stdin(), io::stdout(), io::stderr());
+    let streams = Streams {
+        input: &mut input,
+        data: &mut data,
+        talk: &mut talk,
+    };
+    let context = match Context::of_this_process() {
+        Ok(context) => context,
+        Err(error) => {
+            Terminal::new(&mut io::sink(), &mut io::stderr(), false).say_failure(&Failure::from(error));
+            return ExitCode::from(Exit::Failed as u8);
+        }
+    };
+    let is_terminal = io::stderr().is_terminal();
+    let prompter = |colored| Box::new(prompt::terminal::Terminal::new(colored)) as Box<dyn Prompter>;
+    let exit = run(std::env::args_os(), &context, streams, is_terminal, prompter);
+    ExitCode::from(exit as u8)
+}
+
+/// The three standard streams.
+pub struct Streams<'a> {
+    /// Standard input.
+    pub input: &'a mut dyn Read,
+    /// Standard output.
+    pub data: &'a mut dyn Write,
+    /// Standard error.
+    pub talk: &'a mut dyn Write,
+}
+
+/// The program in the world that it is given. `talk_is_terminal` decides about colour, where nothing else does.
+pub fn run(
+    args: impl IntoIterator<Item = OsString>,
+    context: &Context,
+    mut streams: Streams<'_>,
+    talk_is_terminal: bool,
+    prompter: impl FnOnce(bool) -> Box<dyn Prompter>,
+) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(message) => return say_usage(&message, &mut streams),
+    };
+    let colored = is_colored(cli.global.color, context, talk_is_terminal);
+    let Some(command) = &cli.command else {
+        let _ = write!(streams.data, "{}", Cli::command().render_help());
+        return Exit::Fine;
+    };
+    let mut run = Run {
+        context,
+        terminal: Terminal::new(streams.data, streams.talk, colored),
+        input: streams.input,
+        prompter: &mut *prompter(colored),
+        global: &cli.global,
+    };
+    let done = match command {
+        Command::Setup(args) => commands::setup::run(&mut run, args),
+        Command::Join(args) => commands::join::run(&mut run, args),
+        Command::Share(args) => commands::share::run(&mut run, args),
+    };
+    match done {
+        Ok(()) => Exit::Fine,
+        Err(failure) => {
+            run.terminal.say_failure(&failure);
+            failure.error().exit()
+        }
+    }
+}
+
+/// Help and version are what was asked for, hence data; a wrong command line is talk.
+fn say_usage(message: &clap::Error, streams: &mut Streams<'_>) -> Exit {
+    if message.use_stderr() {
+        let _ = write!(streams.talk, "{message}");
+        return Exit::Usage;
+    }
+    let _ = write!(streams.data, "{message}");
+    Exit::Fine
+}
+
+/// `NO_COLOR` as <https://no-color.org> has it: set and not empty.
+fn is_colored(wanted: Color, context: &Context, talk_is_terminal: bool) -> bool {
+    match wanted {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            talk_is_terminal
+                && context.var("NO_COLOR").is_none()
+                && context.var("TERM").is_none_or(|term| term != "dumb")
+        }
+    }
+}

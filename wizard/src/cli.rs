@@ -1,0 +1,129 @@
+//! The command line, as typed. Every question that a command asks has a flag here; what the values mean is checked by
+//! the commands themselves.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+/// Sets up Taskwarrior sync, brings the second computer in, and proves that both share the same tasks.
+#[derive(Debug, Parser)]
+#[command(name = "taskferry", version, max_term_width = 80, after_help = WHERE_TO_START)]
+pub struct Cli {
+    /// What to do; nothing = show the help.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+const WHERE_TO_START: &str = "\
+Where to start:
+  on the first computer     taskferry setup --server https://tasks.example.org
+                            taskferry share
+  on every other computer   taskferry join";
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Taskwarrior's program [default: `task`, found on PATH]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub task: Option<PathBuf>,
+    /// Allow plain http to a public address: everybody on the way can then read the account's ID
+    #[arg(long, global = true)]
+    pub insecure_http: bool,
+    /// Never ask: a missing answer is an error that names its flag
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// When to use colour; `auto` = on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Even into a file.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Set up sync on the first computer, with a new account
+    Setup(Setup),
+    /// Join the account of another computer
+    Join(Join),
+    /// Print what another computer needs to join
+    Share(Share),
+}
+
+/// `taskferry setup`
+#[derive(Debug, Args)]
+pub struct Setup {
+    /// The sync server, such as https://tasks.example.org
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// Accept the plan without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Leave the first `task sync` to you
+    #[arg(long)]
+    pub no_sync: bool,
+}
+
+/// `taskferry join`
+#[derive(Debug, Args)]
+pub struct Join {
+    /// Read the setup link, or the lines for taskrc, from standard input
+    #[arg(long)]
+    pub from_stdin: bool,
+    /// Accept the plan without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Join even where nobody can tell whether the account exists: on a server other than Taskferry, without any data
+    #[arg(long)]
+    pub allow_empty: bool,
+}
+
+/// `taskferry share`
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("form"))]
+pub struct Share {
+    /// Print a setup link for `taskferry join` (the default)
+    #[arg(long, group = "form")]
+    pub link: bool,
+    /// Print the three lines for taskrc, which phone apps understand too
+    #[arg(long, group = "form")]
+    pub text: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_help_text() {
+        let mut command = Cli::command();
+        command.build();
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            for arg in sub.get_arguments() {
+                assert!(arg.get_help().is_some(), "{} {}", sub.get_name(), arg.get_id());
+            }
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! `taskferry join`: every other computer. Proves that account and secret are right *before* anything changes, since
+//! Taskwarrior itself reports success for a mistyped account, and a wrong secret would spoil the account for everybody.
+
+use std::io::{self, Read};
+
+use taskferry_protocol::ServerUrl;
+use taskferry_protocol::describe::AccountState;
+use zeroize::Zeroizing;
+
+use crate::cli;
+use crate::credentials::decode::{Decoded, decode};
+use crate::credentials::unseal::{UnsealError, prove};
+use crate::error::{Exit, Explain, Failure};
+use crate::flow::apply::apply;
+use crate::flow::computer::Computer;
+use crate::flow::first_sync::{Synced, first_sync};
+use crate::flow::plan::Plan;
+use crate::flow::{Run, Stopped, tasks};
+use crate::server::Server;
+use crate::server::account::Known;
+use crate::server::probe::Kind;
+use crate::server::sealed::FirstVersion;
+
+/// Bytes read from standard input; as generous as the prompt.
+const INPUT_BYTES_MAX: u64 = 64 * 1024;
+
+/// Why this computer does not join. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// Standard input failed.
+    #[error("could not read standard input")]
+    Input(#[source] io::Error),
+    /// It has an account already.
+    #[error("this computer already syncs with another account, at `{server}`")]
+    HasOtherAccount {
+        /// Where.
+        server: ServerUrl,
+    },
+    /// No account of this ID.
+    #[error("`{server}` does not know this account")]
+    UnknownAccount {
+        /// The server.
+        server: ServerUrl,
+        /// Whether a typing error is ruled out.
+        checked: bool,
+    },
+    /// Switched off by the operator.
+    #[error("this account is disabled at `{server}`")]
+    Disabled {
+        /// The server.
+        server: ServerUrl,
+    },
+    /// Empty or unknown, on a server that can't tell which.
+    #[error("`{server}` has no data for this account: either nothing was sent yet, or the account's ID is wrong")]
+    NoData {
+        /// The server.
+        server: ServerUrl,
+    },
+    /// The proof failed.
+    #[error("the credentials are not right for this account")]
+    NotProved(#[source] UnsealError),
+    /// Own tasks can't be merged into a history whose beginning is gone.
+    #[error("this computer has {} of its own, and this account takes only computers without", tasks(*.count))]
+    OwnTasks {
+        /// How many.
+        count: u64,
+    },
+    /// A first sync that was cut between the version and its snapshot, in an account that was moved.
+    #[error("the account at `{server}` is not complete: its history has neither a beginning nor a snapshot")]
+    Incomplete {
+        /// The server.
+        server: ServerUrl,
+    },
+}
+
+impl Explain for JoinError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Input(_) => return None,
+            Self::HasOtherAccount { .. } => {
+                "run `taskferry share` here and `taskferry join` on the other computer, to let that one come here instead"
+                    .into()
+            }
+            Self::UnknownAccount { checked: true, .. } => {
+                "the link has no typing error, so the account was deleted there, or the server lost it\n\
+                 run `taskferry share` on the first computer again and compare; nothing was changed here"
+                    .into()
+            }
+            Self::UnknownAccount { checked: false, .. } => {
+                "either the account's ID has a typing error, or the account was made on another server\n\
+                 run `taskferry share` on the first computer and paste its link: a link can't be mistyped unnoticed"
+                    .into()
+            }
+            Self::Disabled { .. } => "ask whoever runs the server".into(),
+            Self::NoData { .. } => "run `task sync` on the first computer, then the same command again here\n\
+                                    if you are sure that the account is only empty, add `--allow-empty`"
+                .into(),
+            Self::NotProved(UnsealError::WrongSecret) => {
+                "run `taskferry share` on the first computer and paste its link; nothing was changed here".into()
+            }
+            Self::NotProved(UnsealError::NotAnEnvelope) => {
+                "ask whoever runs the server: the account's data is damaged".into()
+            }
+            Self::OwnTasks { .. } => "its early history is not kept any more, and Taskwarrior would need it to merge\n\
+                                      run `task export > tasks.json`, move the folder `~/.task` away, join, then run\n\
+                                      `task import tasks.json`"
+                .into(),
+            Self::Incomplete { .. } => "change a task on the first computer and run `task sync` there,\n\
+                                        then the same command again here"
+                .into(),
+        })
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+}
+
+/// What the server holds for the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// Data that the secret unseals.
+    ProvedData,
+    /// Nothing yet.
+    Nothing,
+}
+
+/// Runs the command.
+pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
+    let Decoded { credentials, checked } = ask(run, args)?;
+
+    let computer = Computer::look(run)?;
+    if let Some(present) = &computer.account {
+        if *present != credentials {
+            return Err(JoinError::HasOtherAccount {
+                server: present.server.clone(),
+            }
+            .into());
+        }
+        run.terminal
+            .say("this computer has joined already; nothing was changed");
+        return Ok(());
+    }
+    // Also checks that the credentials can be written at all, before the server hears of them.
+    let change = computer
+        .taskrc
+        .plan(&credentials, computer.taskwarrior.version().url_key())?;
+
+    let server = Server::new(credentials.server.clone(), run.global.insecure_http)?;
+    let kind = server.probe()?;
+    run.terminal
+        .say(&format!("found {} at `{}`", kind.name(), server.url()));
+    let account = Account {
+        server: &server,
+        credentials: &credentials,
+        checked,
+    };
+    let holds = account.look(run, args, &kind, computer.tasks)?;
+
+    let plan = Plan {
+        at_server: None,
+        change,
+        note: Plan::note(run, &computer.taskrc),
+        first_sync: Some(match computer.tasks {
+            0 => "run `task sync`: fetches the account's tasks".into(),
+            count => format!(
+                "run `task sync`: fetches the account's tasks, and sends {} of this computer\n  \
+                 to `{}`, where everybody who has the link can read them",
+                tasks(count),
+                server.url()
+            ),
+        }),
+        enter_means: computer.tasks == 0,
+    };
+    plan.show(run);
+    plan.confirm(run, args.yes)?;
+
+    apply(run, &computer, &plan, &credentials)?;
+    let now = first_sync(run, &computer)?;
+    say_what_arrived(run, holds, computer.tasks, now);
+    Ok(())
+}
+
+fn ask(run: &mut Run<'_>, args: &cli::Join) -> Result<Decoded, Failure> {
+    if args.from_stdin {
+        let mut text = Zeroizing::new(String::new());
+        run.input
+            .take(INPUT_BYTES_MAX)
+            .read_to_string(&mut text)
+            .map_err(JoinError::Input)?;
+        return Ok(decode(&text)?);
+    }
+    run.must_be_able_to_ask(
+        "join needs a setup link",
+        "add `--from-stdin` and give it the output of `taskferry share`",
+    )?;
+    run.ask_until_ok(|prompter| {
+        let enough = |text: &str| decode(text).err().is_none_or(|error| !error.is_unfinished());
+        let text = prompter.paste(
+            "paste the setup link, or the lines of `taskferry share --text`",
+            &enough,
+        )?;
+        Ok(decode(&text)?)
+    })
+}
+
+/// The account to be joined.
+struct Account<'a> {
+    server: &'a Server,
+    credentials: &'a crate::credentials::Credentials,
+    checked: bool,
+}
+
+impl Account<'_> {
+    /// Finds out what the server holds, and proves the secret against it.
+    fn look(&self, run: &mut Run<'_>, args: &cli::Join, kind: &Kind, own_tasks: u64) -> Result<Holds, Failure> {
+        let server = || self.server.url().clone();
+        let id = &self.credentials.client_id;
+        let known = match kind {
+            Kind::Taskferry(_) => self.server.account(id)?,
+            Kind::Other => Known::NotOffered,
+        };
+        match &known {
+            Known::Unknown => {
+                return Err(JoinError::UnknownAccount {
+                    server: server(),
+                    checked: self.checked,
+                }
+                .into());
+            }
+            Known::Account(info) if info.state == AccountState::Disabled => {
+                return Err(JoinError::Disabled { server: server() }.into());
+            }
+            Known::Account(info) if info.is_empty() => {
+                run.terminal
+                    .say("the account is there, but empty: nothing was sent to it yet");
+                return Ok(Holds::Nothing);
+            }
+            Known::Account(_) | Known::NotOffered => {}
+        }
+        if self.prove(own_tasks)? {
+            run.terminal.say("the secret fits: it unseals the account's tasks");
+            return Ok(Holds::ProvedData);
+        }
+        self.accept_nothing(run, args)?;
+        Ok(Holds::Nothing)
+    }
+
+    /// Whether there was anything to prove the secret against.
+    fn prove(&self, own_tasks: u64) -> Result<bool, Failure> {
+        let id = &self.credentials.client_id;
+        let snapshot = self.server.snapshot(id)?;
+        let first = if snapshot.is_none() || own_tasks > 0 {
+            Some(self.server.first_version(id)?)
+        } else {
+            None
+        };
+        let sealed = match (snapshot, first) {
+            // With tasks of its own, Taskwarrior skips the snapshot and asks for the history from its beginning.
+            (Some(_), Some(FirstVersion::Gone | FirstVersion::None)) => {
+                return Err(JoinError::OwnTasks { count: own_tasks }.into());
+            }
+            (Some(sealed), _) | (None, Some(FirstVersion::Found(sealed))) => sealed,
+            (None, Some(FirstVersion::Gone)) => {
+                return Err(JoinError::Incomplete {
+                    server: self.server.url().clone(),
+                }
+                .into());
+            }
+            (None, _) => return Ok(false),
+        };
+        prove(sealed, id, &self.credentials.secret).map_err(JoinError::NotProved)?;
+        Ok(true)
+    }
+
+    /// An empty account and one that does not exist look alike here, so somebody has to know.
+    fn accept_nothing(&self, run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
+        let error = JoinError::NoData {
+            server: self.server.url().clone(),
+        };
+        if args.allow_empty {
+            return Ok(());
+        }
+        if !run.can_ask() {
+            return Err(error.into());
+        }
+        run.terminal.say(&error.to_string());
+        if run
+            .prompter
+            .confirm("is it only empty, and do you want to join it?", false)?
+        {
+            return Ok(());
+        }
+        Err(Stopped::Declined.into())
+    }
+}
+
+fn say_what_arrived(run: &mut Run<'_>, holds: Holds, before: u64, now: Synced) {
+    let said = match (holds, now.all.saturating_sub(before)) {
+        (Holds::Nothing, 0) => "joined; the account has no tasks yet".to_owned(),
+        (Holds::ProvedData, 0) => "joined; no task was new to this computer".to_owned(),
+        (_, arrived) => format!("joined; {} arrived", tasks(arrived)),
+    };
+    run.terminal.say(&format!("\n{said}"));
+    if now.all > 0 {
+        run.terminal.say(&format!(
+            "this computer now has {}, {} of them pending",
+            tasks(now.all),
+            now.pending
+        ));
+    }
+    if before > 0 {
+        run.terminal
+            .say("its own tasks reach your other computers with their next `task sync`");
+    }
+}

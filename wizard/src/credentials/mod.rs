@@ -1,0 +1,12 @@
+//! The credentials of an account: made ([`generate`]), read from whatever a person pastes ([`decode`]), and proved
+//! against real data ([`unseal`]).
+//!
+//! The type itself is the protocol crate's, because a setup link carries exactly that. Where credentials are kept is
+//! left to [`crate::taskrc`]: Taskwarrior's configuration is their only home, never a copy of our own.
+
+pub mod decode;
+pub mod generate;
+pub mod unseal;
+
+pub use taskferry_protocol::SetupLink as Credentials;
+pub use taskferry_protocol::link::Secret;

@@ -1,0 +1,129 @@
+//! What setup and join have in common, in the order in which it happens:
+//!
+//! | step | where |
+//! |---|---|
+//! | ask | [`Run`], [`crate::prompt`] |
+//! | look at this computer | [`computer`] |
+//! | plan, show, confirm | [`plan`] |
+//! | apply, verify | [`apply`] |
+//! | first sync | [`first_sync`] |
+//!
+//! What differs between the two is in [`crate::commands`].
+
+pub mod apply;
+pub mod computer;
+pub mod first_sync;
+pub mod plan;
+
+use std::io::Read;
+
+use taskferry_protocol::ServerUrl;
+use taskferry_protocol::server_url::BadServerUrl;
+
+use crate::cli::Global;
+use crate::context::Context;
+use crate::error::{Exit, Explain, Failure};
+use crate::prompt::Prompter;
+use crate::terminal::Terminal;
+
+/// How often a question is repeated after an answer that can't be right.
+const TRIES_MAX: usize = 3;
+
+/// One run of the program: its world, its streams, its person, and the flags that every command takes.
+pub struct Run<'a> {
+    /// The world.
+    pub context: &'a Context,
+    /// Where talk and data go.
+    pub terminal: Terminal<'a>,
+    /// Standard input, for `--from-stdin`.
+    pub input: &'a mut dyn Read,
+    /// Who answers.
+    pub prompter: &'a mut dyn Prompter,
+    /// The common flags.
+    pub global: &'a Global,
+}
+
+/// Why a run ends without a technical reason.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// A question without anybody to ask.
+    #[error("{question}, and nobody can be asked here")]
+    MissingAnswer {
+        /// What would have been asked, as the beginning of a sentence.
+        question: &'static str,
+        /// What to do instead; names the flag.
+        instead: &'static str,
+    },
+    /// The person looked at the plan and said no.
+    #[error("stopped; nothing was changed")]
+    Declined,
+    /// A server address that is none.
+    #[error("the server's address can't be used")]
+    BadServer(#[source] BadServerUrl),
+}
+
+impl Explain for Stopped {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::MissingAnswer { instead, .. } => Some((*instead).into()),
+            Self::Declined => None,
+            Self::BadServer(BadServerUrl::NoScheme { given }) => {
+                Some(format!("did you mean `https://{}`?", crate::terminal::printable(given)))
+            }
+            Self::BadServer(_) => Some("it looks like `https://tasks.example.org`".into()),
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::MissingAnswer { .. } | Self::BadServer(_) => Exit::Usage,
+            Self::Declined => Exit::Failed,
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Whether somebody sits there and may be asked.
+    pub fn can_ask(&self) -> bool {
+        self.context.interactive && !self.global.no_input
+    }
+
+    /// Fails unless somebody can be asked.
+    pub fn must_be_able_to_ask(&self, question: &'static str, instead: &'static str) -> Result<(), Stopped> {
+        if self.can_ask() {
+            return Ok(());
+        }
+        Err(Stopped::MissingAnswer { question, instead })
+    }
+
+    /// Asks until the answer makes sense, but not for ever.
+    pub fn ask_until_ok<T>(
+        &mut self,
+        mut ask: impl FnMut(&mut dyn Prompter) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        for _ in 1..TRIES_MAX {
+            match ask(self.prompter) {
+                Err(failure) if failure.error().exit() != Exit::Interrupted => {
+                    self.terminal.say_failure(&failure);
+                    self.terminal.say("");
+                }
+                other => return other,
+            }
+        }
+        ask(self.prompter)
+    }
+
+    /// Reads a server's address.
+    pub fn server_url(text: &str) -> Result<ServerUrl, Stopped> {
+        text.parse().map_err(Stopped::BadServer)
+    }
+}
+
+/// `1 task`, `2 tasks`.
+pub fn tasks(count: u64) -> String {
+    if count == 1 {
+        "1 task".into()
+    } else {
+        format!("{count} tasks")
+    }
+}

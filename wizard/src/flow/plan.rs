@@ -1,0 +1,73 @@
+//! The plan: everything that is going to happen, as a value that shows itself before any of it does.
+
+use super::Run;
+use crate::error::Failure;
+use crate::flow::Stopped;
+use crate::taskrc::{Change, Home, Taskrc};
+
+/// What is going to happen, in this order.
+pub struct Plan {
+    /// On the server, before anything changes here.
+    pub at_server: Option<String>,
+    /// On this computer's disk.
+    pub change: Change,
+    /// Why a private file is used, if one is.
+    pub note: Option<String>,
+    /// What the first sync does, unless it is left out.
+    pub first_sync: Option<String>,
+    /// What Enter alone means: no, where the plan carries somebody's tasks to other people's computers.
+    pub enter_means: bool,
+}
+
+impl Plan {
+    /// The note for a taskrc that only includes the settings.
+    pub fn note(run: &Run<'_>, taskrc: &Taskrc) -> Option<String> {
+        let Home::Private { file, since } = &taskrc.home else {
+            return None;
+        };
+        let file = run.context.short(file);
+        Some(format!(
+            "the settings get a private file, since {since};\n\
+             on a computer without `{file}`, `task` fails until it is there: then run `touch {file}`"
+        ))
+    }
+
+    /// Shows the plan.
+    pub fn show(&self, run: &mut Run<'_>) {
+        let backups = run.context.short(&crate::taskrc::write::backup_dir(run.context));
+        run.terminal.say("\nthis is going to happen:\n");
+        if let Some(at_server) = &self.at_server {
+            run.terminal.say(&format!("  {at_server}"));
+        }
+        for file in self.change.files() {
+            let path = run.context.short(file.path());
+            if file.replaces_a_file() {
+                run.terminal
+                    .say(&format!("  change `{path}` (the former one is kept in `{backups}`)"));
+            } else {
+                run.terminal.say(&format!("  create `{path}`"));
+            }
+            run.terminal.say_diff(&file.diff());
+        }
+        if let Some(first_sync) = &self.first_sync {
+            run.terminal.say(&format!("  {first_sync}"));
+        }
+        if let Some(note) = &self.note {
+            run.terminal.say(&format!("\nnote: {note}"));
+        }
+        run.terminal.say("");
+    }
+
+    /// Asks whether to go on, unless `yes` says so already.
+    pub fn confirm(&self, run: &mut Run<'_>, yes: bool) -> Result<(), Failure> {
+        if yes {
+            return Ok(());
+        }
+        run.must_be_able_to_ask("the plan has to be accepted", "add `--yes` to accept it unasked")?;
+        if run.prompter.confirm("go on?", self.enter_means)? {
+            Ok(())
+        } else {
+            Err(Stopped::Declined.into())
+        }
+    }
+}

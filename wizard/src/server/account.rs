@@ -1,0 +1,62 @@
+//! Creates an account and asks what the server knows of one. Only Taskferry servers can; the sync protocol itself answers
+//! 404 to an unknown, an empty and an up-to-date account alike.
+
+use reqwest::{Method, StatusCode};
+use taskferry_protocol::describe::AccountInfo;
+use taskferry_protocol::{ClientId, wire};
+
+use super::{Server, ServerError};
+
+/// Code of the refusal that means "no such account", in contrast to a 404 of a server that has no such question.
+const UNKNOWN_ACCOUNT: &str = "unknown_account";
+
+/// Whether an account was created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// It is there, now or already before.
+    Yes,
+    /// This server can't; the account comes into being with the first change that is sent.
+    NotOffered,
+}
+
+/// What a server knows of an account.
+#[derive(Debug)]
+pub enum Known {
+    /// It has one.
+    Account(Box<AccountInfo>),
+    /// It has none with this ID.
+    Unknown,
+    /// This server can't tell.
+    NotOffered,
+}
+
+impl Server {
+    /// Creates the account. Repeating it is harmless.
+    pub fn register(&self, account: &ClientId) -> Result<Registered, ServerError> {
+        let answer = self.ask(Method::POST, wire::REGISTER, Some(account))?;
+        match answer.status {
+            StatusCode::OK | StatusCode::CREATED => Ok(Registered::Yes),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED if answer.problem().is_none() => {
+                Ok(Registered::NotOffered)
+            }
+            _ => Err(self.refusal(&answer)),
+        }
+    }
+
+    /// What the server knows of the account.
+    pub fn account(&self, account: &ClientId) -> Result<Known, ServerError> {
+        let answer = self.ask(Method::GET, wire::ACCOUNT, Some(account))?;
+        match answer.status {
+            StatusCode::OK => match serde_json::from_slice(&answer.body) {
+                Ok(info) => Ok(Known::Account(Box::new(info))),
+                Err(_) => Err(self.nonsense("its description of the account can't be read")),
+            },
+            StatusCode::NOT_FOUND => match answer.problem() {
+                Some(problem) if problem.code == UNKNOWN_ACCOUNT => Ok(Known::Unknown),
+                Some(_) => Err(self.refusal(&answer)),
+                None => Ok(Known::NotOffered),
+            },
+            _ => Err(self.refusal(&answer)),
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! Talks to a sync server: is it one ([`probe`]), does it know the account ([`account`]), what does it hold ([`sealed`]).
+//!
+//! Everything that a server says is bounded in size and time, and what is shown of it is stripped of control
+//! characters. What an answer means for the person is left to the commands.
+
+pub mod account;
+pub mod probe;
+pub mod sealed;
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use reqwest::header::LOCATION;
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
+use taskferry_protocol::describe::Problem;
+use taskferry_protocol::{ClientId, ServerUrl, wire};
+
+use crate::error::Explain;
+use crate::terminal::printable;
+
+/// To reach the server at all.
+const CONNECT_SECONDS: u64 = 10;
+/// Between two pieces of an answer.
+const READ_SECONDS: u64 = 30;
+/// For a whole answer, however slowly it drips.
+const ANSWER_SECONDS: u64 = 60;
+/// For a whole snapshot.
+const SEALED_SECONDS: u64 = 600;
+/// Bytes of an answer that is not a sealed body.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a sealed body; servers accept up to 100 MB by default.
+const SEALED_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// A sync server, as seen from this computer.
+pub struct Server {
+    url: ServerUrl,
+    client: Client,
+    /// The program asks one question at a time, so it stays synchronous and only this type knows about async.
+    runtime: tokio::runtime::Runtime,
+}
+
+/// Why a server could not be asked, or refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Plain http to a public address.
+    #[error("`{server}` uses plain http: on the way there everybody can read the account's ID")]
+    PlainHttp {
+        /// The server.
+        server: Box<ServerUrl>,
+    },
+    /// The HTTP client could not start.
+    #[error("could not prepare the connection to the server")]
+    Setup(#[source] io::Error),
+    /// No connection, or it broke.
+    #[error("could not reach the sync server at `{server}`")]
+    Unreachable {
+        /// The server.
+        server: Box<ServerUrl>,
+        /// The innermost reason.
+        #[source]
+        why: Reason,
+    },
+    /// It answers, but not as a sync server.
+    #[error("`{server}` answers, but it is not a TaskChampion sync server")]
+    NotASyncServer {
+        /// The server.
+        server: Box<ServerUrl>,
+    },
+    /// Redirects are not followed: credentials would go to a place that nobody chose.
+    #[error("`{server}` sends us on to another address: `{target}`")]
+    Redirected {
+        /// The server.
+        server: Box<ServerUrl>,
+        /// Scheme, host and path of the other address.
+        target: String,
+    },
+    /// More bytes than anything of this kind has.
+    #[error("the answer of `{server}` is far too long")]
+    TooLong {
+        /// The server.
+        server: Box<ServerUrl>,
+    },
+    /// A refusal, in the server's words where it has some.
+    #[error("the server refused: {}", printable(&problem.detail))]
+    Refused {
+        /// What it said.
+        problem: Problem,
+    },
+    /// A status or a body that the protocol doesn't know.
+    #[error("`{server}` gave an answer that makes no sense ({what})")]
+    Nonsense {
+        /// The server.
+        server: Box<ServerUrl>,
+        /// Which.
+        what: String,
+    },
+}
+
+/// A reason in the words of the library that had it; reqwest hides the telling one at the end of a chain.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Reason(String);
+
+impl Explain for ServerError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::PlainHttp { .. } => {
+                Some("use `https://`; or, on a network that you trust, add `--insecure-http`".into())
+            }
+            Self::Unreachable { .. } => Some(
+                "check the address, and that the server is running; then run the same command again\n\
+                 nothing was changed on this computer"
+                    .into(),
+            ),
+            Self::NotASyncServer { server } if server.has_path() => Some(format!(
+                "is the path right? the server may live at `{}`",
+                origin(server)
+            )),
+            Self::NotASyncServer { .. } => Some(
+                "check the address; a server under a path needs the path too, as in `https://example.org/sync`".into(),
+            ),
+            Self::Redirected { target, .. } => Some(format!(
+                "if that is your server, run the same command again with `--server {target}`"
+            )),
+            Self::Refused { problem } => problem.hint.as_deref().map(printable),
+            Self::TooLong { .. } | Self::Nonsense { .. } => {
+                Some("ask whoever runs the server; something in front of it may be answering in its place".into())
+            }
+            Self::Setup(_) => None,
+        }
+    }
+}
+
+fn origin(server: &ServerUrl) -> String {
+    Url::parse(server.as_str())
+        .map(|url| url.origin().ascii_serialization())
+        .unwrap_or_default()
+}
+
+/// An answer whose body is still small.
+struct Answer {
+    status: StatusCode,
+    headers: reqwest::header::HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Server {
+    /// Prepares to talk to `url`; connects to nothing yet.
+    pub fn new(url: ServerUrl, insecure_http: bool) -> Result<Self, ServerError> {
+        if !url.is_https() && !url.is_private() && !insecure_http {
+            return Err(ServerError::PlainHttp { server: Box::new(url) });
+        }
+        let mut builder = Client::builder()
+            .user_agent(concat!("taskferry/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(CONNECT_SECONDS))
+            .read_timeout(Duration::from_secs(READ_SECONDS));
+        // A proxy that is set for the world can't reach a server on this very computer.
+        if url.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        let client = builder
+            .build()
+            .map_err(|why| ServerError::Setup(io::Error::other(innermost(&why).0)))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(ServerError::Setup)?;
+        Ok(Self { url, client, runtime })
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &ServerUrl {
+        &self.url
+    }
+
+    /// A request with a small answer.
+    fn ask(&self, method: Method, path: &str, account: Option<&ClientId>) -> Result<Answer, ServerError> {
+        self.send(method, path, account, ANSWER_SECONDS, ANSWER_BYTES_MAX)
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        account: Option<&ClientId>,
+        seconds: u64,
+        bytes_max: usize,
+    ) -> Result<Answer, ServerError> {
+        let mut request = self
+            .client
+            .request(method, self.url.join(path))
+            .timeout(Duration::from_secs(seconds));
+        if let Some(account) = account {
+            request = request.header(wire::X_CLIENT_ID, account.expose().to_string());
+        }
+        self.runtime.block_on(self.receive(request, bytes_max))
+    }
+
+    async fn receive(&self, request: RequestBuilder, bytes_max: usize) -> Result<Answer, ServerError> {
+        let server = || Box::new(self.url.clone());
+        let broken = |why: reqwest::Error| ServerError::Unreachable {
+            server: server(),
+            why: innermost(&why),
+        };
+        let mut response = request.send().await.map_err(broken)?;
+        let status = response.status();
+        if status.is_redirection() {
+            let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+            return Err(ServerError::Redirected {
+                server: server(),
+                target: self.redirect_target(target),
+            });
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+            if body.len() + chunk.len() > bytes_max {
+                return Err(ServerError::TooLong { server: server() });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status,
+            headers: std::mem::take(response.headers_mut()),
+            body,
+        })
+    }
+
+    /// Where a redirect leads, without what might not be meant for the screen.
+    fn redirect_target(&self, location: Option<&str>) -> String {
+        let base = Url::parse(&self.url.join("/")).ok();
+        let target = location.and_then(|location| base?.join(location).ok());
+        let Some(mut target) = target.filter(Url::has_host) else {
+            return "nowhere".into();
+        };
+        target.set_query(None);
+        target.set_fragment(None);
+        let _ = target.set_password(None);
+        let _ = target.set_username("");
+        printable(target.as_str().trim_end_matches('/'))
+    }
+
+    /// The error for an answer that is neither what was asked for nor a redirect.
+    fn refusal(&self, answer: &Answer) -> ServerError {
+        match answer.problem() {
+            Some(problem) => ServerError::Refused { problem },
+            None => self.nonsense(format!("status {}", answer.status)),
+        }
+    }
+
+    fn nonsense(&self, what: impl Into<String>) -> ServerError {
+        ServerError::Nonsense {
+            server: Box::new(self.url.clone()),
+            what: what.into(),
+        }
+    }
+}
+
+impl Answer {
+    /// The refusal in it, if the server is one of ours.
+    fn problem(&self) -> Option<Problem> {
+        let kind = self.headers.get(reqwest::header::CONTENT_TYPE)?.to_str().ok()?;
+        if !kind.starts_with(wire::PROBLEM_JSON) {
+            return None;
+        }
+        serde_json::from_slice(&self.body).ok()
+    }
+}
+
+/// "error sending request for url (…)" says nothing; the end of the chain ("Connection refused") says it.
+fn innermost(error: &reqwest::Error) -> Reason {
+    if error.is_timeout() {
+        return Reason("it took too long to answer".into());
+    }
+    let mut why: &dyn Error = error;
+    while let Some(source) = why.source() {
+        why = source;
+    }
+    Reason(printable(&why.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(url: &str) -> Server {
+        Server::new(url.parse().unwrap(), false).unwrap()
+    }
+
+    #[test]
+    fn plain_http_needs_a_private_network_or_a_flag() {
+        let new = |url: &str, allowed| Server::new(url.parse().unwrap(), allowed).map(|_| ());
+        assert!(matches!(
+            new("http://tasks.example.org", false),
+            Err(ServerError::PlainHttp { .. })
+        ));
+        assert!(new("http://tasks.example.org", true).is_ok());
+        assert!(new("http://192.168.1.2", false).is_ok());
+        assert!(new("https://tasks.example.org", false).is_ok());
+    }
+
+    #[test]
+    fn a_redirect_target_is_shown_as_a_server_address() {
+        let server = server("https://a.example/sync");
+        assert_eq!(
+            server.redirect_target(Some("https://user:pw@b.example/x/?q#f")),
+            "https://b.example/x"
+        );
+        assert_eq!(server.redirect_target(Some("/login")), "https://a.example/login");
+        assert_eq!(server.redirect_target(None), "nowhere");
+        assert_eq!(server.redirect_target(Some("javascript:alert(1)")), "nowhere");
+    }
+}

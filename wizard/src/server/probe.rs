@@ -1,0 +1,52 @@
+//! Is it a sync server, and is it a Taskferry?
+
+use reqwest::Method;
+use taskferry_protocol::describe::{SERVER_NAME, ServerInfo};
+use taskferry_protocol::wire;
+
+use super::{Server, ServerError};
+use crate::terminal::printable;
+
+/// What answers at an address.
+#[derive(Debug)]
+pub enum Kind {
+    /// This project's server: it can register accounts and tell about them.
+    Taskferry(Box<ServerInfo>),
+    /// Another server of the protocol.
+    Other,
+}
+
+impl Kind {
+    /// The server as a person would name it, without its address.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Taskferry(info) => format!("Taskferry {}", printable(&info.version)),
+            Self::Other => "a TaskChampion sync server".into(),
+        }
+    }
+}
+
+impl Server {
+    /// `GET /` must contain the protocol's greeting. A wrong path would otherwise look like a fine, empty server: every
+    /// 404 means "up to date" to Taskwarrior.
+    pub fn probe(&self) -> Result<Kind, ServerError> {
+        let root = self.ask(Method::GET, "/", None)?;
+        if root.status.is_server_error() {
+            return Err(self.refusal(&root));
+        }
+        if !root.status.is_success() || !String::from_utf8_lossy(&root.body).contains(wire::ROOT_TEXT) {
+            return Err(ServerError::NotASyncServer {
+                server: Box::new(self.url.clone()),
+            });
+        }
+        let described = self.ask(Method::GET, wire::WELL_KNOWN, None)?;
+        let info = described
+            .status
+            .is_success()
+            .then(|| serde_json::from_slice::<ServerInfo>(&described.body).ok());
+        Ok(match info.flatten() {
+            Some(info) if info.name == SERVER_NAME => Kind::Taskferry(Box::new(info)),
+            _ => Kind::Other,
+        })
+    }
+}

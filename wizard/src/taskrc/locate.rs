@@ -1,0 +1,310 @@
+//! Finds the taskrc that Taskwarrior itself would read, and decides where the settings may go: into it, or, where it is
+//! likely to be published with somebody's dotfiles, into a private file that it includes.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::block::{BadBlock, Block};
+use super::edit::{BadMarkers, put_block};
+use super::write::{Change, FileChange};
+use crate::context::Context;
+use crate::credentials::Credentials;
+use crate::error::Explain;
+
+/// The taskrc as it is now.
+#[derive(Debug)]
+pub struct Taskrc {
+    /// The file itself, symbolic links followed.
+    path: PathBuf,
+    /// Its bytes; `None` while it doesn't exist.
+    bytes: Option<Zeroizing<Vec<u8>>>,
+    /// Where the settings go.
+    pub home: Home,
+}
+
+/// Where the settings go.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Home {
+    /// Into the taskrc.
+    Taskrc,
+    /// Into a private file that the taskrc includes.
+    Private {
+        /// That file.
+        file: PathBuf,
+        /// Why, as the end of "since …".
+        since: &'static str,
+    },
+}
+
+/// Why the taskrc can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskrcError {
+    /// For example a symbolic link whose target was moved.
+    #[error("could not read Taskwarrior's configuration `{}`", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        why: io::Error,
+    },
+    /// A folder, a pipe or the like.
+    #[error("Taskwarrior's configuration `{}` is not a file", path.display())]
+    NotAFile {
+        /// What stands there.
+        path: PathBuf,
+    },
+    /// Somebody protects it, or it lies where nobody can write.
+    #[error("Taskwarrior's configuration `{}` is read-only", path.display())]
+    ReadOnly {
+        /// The file, or its folder.
+        path: PathBuf,
+    },
+    /// See [`BadMarkers`].
+    #[error("could not find the place for the sync settings in `{}`", path.display())]
+    Markers {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        #[source]
+        why: BadMarkers,
+    },
+    /// See [`BadBlock`].
+    #[error("these credentials can't be used with Taskwarrior")]
+    Block(#[source] BadBlock),
+}
+
+impl Explain for TaskrcError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreadable { path, why } if why.kind() == io::ErrorKind::NotFound => Some(format!(
+                "`{}` is a link to a file that is gone: mend or remove it",
+                path.display()
+            )),
+            Self::Unreadable { .. } | Self::NotAFile { .. } => {
+                Some("name another file in the environment variable `TASKRC`".into())
+            }
+            Self::ReadOnly { path } => Some(format!(
+                "make `{}` writable, or name another file in the environment variable `TASKRC`",
+                path.display()
+            )),
+            Self::Markers { path, .. } => Some(format!(
+                "remove the lines between and with `# >>> taskferry` and `# <<< taskferry` from `{}`",
+                path.display()
+            )),
+            Self::Block(why) => why.hint(),
+        }
+    }
+}
+
+impl Taskrc {
+    /// Reads the taskrc of this world.
+    pub fn find(context: &Context) -> Result<Self, TaskrcError> {
+        let named = place(context);
+        let unreadable = |why| TaskrcError::Unreadable {
+            path: named.clone(),
+            why,
+        };
+        let is_link = match std::fs::symlink_metadata(&named) {
+            Ok(metadata) => metadata.is_symlink(),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                let home = home_for(context, &named, false);
+                return Ok(Self {
+                    path: named,
+                    bytes: None,
+                    home,
+                });
+            }
+            Err(why) => return Err(unreadable(why)),
+        };
+        let path = std::fs::canonicalize(&named).map_err(unreadable)?;
+        let metadata = std::fs::metadata(&path).map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(TaskrcError::NotAFile { path: named });
+        }
+        refuse_read_only(&path, metadata.permissions().mode())?;
+        let bytes = Zeroizing::new(std::fs::read(&path).map_err(unreadable)?);
+        let home = home_for(context, &path, is_link);
+        Ok(Self {
+            path,
+            bytes: Some(bytes),
+            home,
+        })
+    }
+
+    /// The file, symbolic links followed.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is there already. Without one, `task` asks and starts nothing.
+    pub fn exists(&self) -> bool {
+        self.bytes.is_some()
+    }
+
+    /// What would change on the disk to sync with `credentials`. Touches nothing.
+    pub fn plan(&self, credentials: &Credentials, url_key: &'static str) -> Result<Change, TaskrcError> {
+        let settings = Block::settings(credentials, url_key).map_err(TaskrcError::Block)?;
+        let Home::Private { file, .. } = &self.home else {
+            return Ok(Change::new([self.with_block(&settings)?.readable_by_owner_only()]));
+        };
+        let include = Block::include(file).map_err(TaskrcError::Block)?;
+        let bytes = match std::fs::read(file) {
+            Ok(bytes) => Some(Zeroizing::new(bytes)),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => None,
+            Err(why) => {
+                return Err(TaskrcError::Unreadable {
+                    path: file.clone(),
+                    why,
+                });
+            }
+        };
+        let private = Self {
+            path: file.clone(),
+            bytes,
+            home: Home::Taskrc,
+        };
+        // The private file first: a missing include is fatal to every `task` command.
+        Ok(Change::new([
+            private.with_block(&settings)?.readable_by_owner_only(),
+            self.with_block(&include)?,
+        ]))
+    }
+
+    fn with_block(&self, block: &Block) -> Result<FileChange, TaskrcError> {
+        let old = self.bytes.as_ref().map_or(&[][..], |bytes| bytes);
+        let new = put_block(old, block).map_err(|why| TaskrcError::Markers {
+            path: self.path.clone(),
+            why,
+        })?;
+        Ok(FileChange::new(self.path.clone(), self.bytes.clone(), new))
+    }
+}
+
+/// Where Taskwarrior looks, in its order: `$TASKRC`; `~/.taskrc` if it is there; `task/taskrc` in the configuration
+/// folder if that is there; else it would create `~/.taskrc`.
+fn place(context: &Context) -> PathBuf {
+    if let Some(given) = context.var("TASKRC") {
+        let given = Path::new(given);
+        return match given.strip_prefix("~") {
+            Ok(below) => context.home().join(below),
+            Err(_) => context.cwd().join(given),
+        };
+    }
+    let usual = context.home().join(".taskrc");
+    let xdg = context.config_home().join("task/taskrc");
+    if !usual.exists() && xdg.exists() { xdg } else { usual }
+}
+
+fn home_for(context: &Context, path: &Path, is_link: bool) -> Home {
+    let since = if is_link {
+        "your taskrc is a link, as dotfiles have it, and those get published"
+    } else if path.ancestors().skip(1).any(|folder| folder.join(".git").exists()) {
+        "your taskrc lies in a git work tree, and those get published"
+    } else {
+        return Home::Taskrc;
+    };
+    Home::Private {
+        file: context.config_home().join("taskferry/sync.taskrc"),
+        since,
+    }
+}
+
+/// Looked at before anything else happens, so that a plan that can't be carried out is never shown. The mode counts for
+/// root too: who takes the write permission away means it.
+fn refuse_read_only(path: &Path, mode: u32) -> Result<(), TaskrcError> {
+    use rustix::fs::{Access, access};
+    let folder = path.parent().unwrap_or(path);
+    if mode & 0o222 == 0 || access(path, Access::WRITE_OK).is_err() {
+        return Err(TaskrcError::ReadOnly { path: path.into() });
+    }
+    if access(folder, Access::WRITE_OK).is_err() {
+        return Err(TaskrcError::ReadOnly { path: folder.into() });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn world(home: &TempDir, more: &[(&str, &str)]) -> Context {
+        let mut env: std::collections::BTreeMap<_, _> = more.iter().map(|(k, v)| (k.into(), v.into())).collect();
+        env.insert("HOME".into(), home.path().into());
+        Context::new(env, home.path().join("cwd"), false).unwrap()
+    }
+
+    fn home() -> TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    fn write(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn without_any_file_it_is_the_usual_one() {
+        let home = home();
+        let taskrc = Taskrc::find(&world(&home, &[])).unwrap();
+        assert_eq!(taskrc.path(), home.path().join(".taskrc"));
+        assert!(!taskrc.exists());
+    }
+
+    #[test]
+    fn the_xdg_file_counts_only_without_the_usual_one() {
+        let home = home();
+        write(&home.path().join(".config/task/taskrc"), "");
+        assert!(place(&world(&home, &[])).ends_with(".config/task/taskrc"));
+        write(&home.path().join(".taskrc"), "");
+        assert!(place(&world(&home, &[])).ends_with(".taskrc"));
+    }
+
+    #[test]
+    fn the_variable_wins_with_tilde_or_relative_path() {
+        let home = home();
+        write(&home.path().join(".taskrc"), "");
+        assert_eq!(place(&world(&home, &[("TASKRC", "~/rc")])), home.path().join("rc"));
+        assert_eq!(place(&world(&home, &[("TASKRC", "rc")])), home.path().join("cwd/rc"));
+        assert_eq!(place(&world(&home, &[("TASKRC", "/rc")])), Path::new("/rc"));
+        assert_eq!(place(&world(&home, &[("TASKRC", "")])), home.path().join(".taskrc"));
+    }
+
+    #[test]
+    fn a_link_and_a_git_work_tree_get_a_private_file() {
+        let home = home();
+        let private = home.path().join(".config/taskferry/sync.taskrc");
+        write(&home.path().join("dotfiles/taskrc"), "color=off\n");
+        symlink("dotfiles/taskrc", home.path().join(".taskrc")).unwrap();
+        let linked = Taskrc::find(&world(&home, &[])).unwrap();
+        assert!(matches!(&linked.home, Home::Private { file, since } if *file == private && since.contains("link")));
+        assert_eq!(
+            linked.path(),
+            home.path().canonicalize().unwrap().join("dotfiles/taskrc")
+        );
+
+        write(&home.path().join("dotfiles/.git/HEAD"), "");
+        let tracked = Taskrc::find(&world(&home, &[("TASKRC", "~/dotfiles/taskrc")])).unwrap();
+        assert!(matches!(tracked.home, Home::Private { since, .. } if since.contains("git")));
+    }
+
+    #[test]
+    fn what_can_not_be_used_is_refused_before_anything_happens() {
+        let home = home();
+        let error = |rc: &str| Taskrc::find(&world(&home, &[("TASKRC", rc)])).unwrap_err();
+        symlink("gone", home.path().join("dangling")).unwrap();
+        assert!(error("~/dangling").hint().unwrap().contains("is gone"));
+        std::fs::create_dir(home.path().join("folder")).unwrap();
+        assert!(matches!(error("~/folder"), TaskrcError::NotAFile { .. }));
+        write(&home.path().join("protected"), "");
+        std::fs::set_permissions(home.path().join("protected"), PermissionsExt::from_mode(0o444)).unwrap();
+        assert!(matches!(error("~/protected"), TaskrcError::ReadOnly { .. }));
+    }
+}

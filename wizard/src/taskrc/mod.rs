@@ -1,0 +1,16 @@
+//! Taskwarrior's configuration file: which one it is ([`locate`]), what our lines in it look like ([`block`], [`value`],
+//! [`keys`]), how they get into its bytes ([`edit`]), and how those get to the disk ([`write`]).
+//!
+//! Settings are *read* through Taskwarrior itself ([`crate::taskwarrior`]), never by parsing: only it knows what
+//! includes, overrides and defaults add up to.
+
+pub mod block;
+pub mod edit;
+pub mod keys;
+pub mod locate;
+pub mod value;
+pub mod write;
+
+pub use block::{BadBlock, Block};
+pub use locate::{Home, Taskrc};
+pub use write::Change;

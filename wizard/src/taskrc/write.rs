@@ -1,0 +1,368 @@
+//! Changes files so that nothing is ever lost: a backup first, then one atomic replacement, everything on the disk before
+//! the next step. What the new bytes are is decided by [`super::edit`].
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::{edit, keys};
+use crate::context::Context;
+use crate::error::Explain;
+
+const OWNER_ONLY: u32 = 0o600;
+
+/// Files before and after. Showing it changes nothing; [`Change::apply`] does.
+pub struct Change {
+    files: Vec<FileChange>,
+}
+
+/// One file before and after.
+pub struct FileChange {
+    path: PathBuf,
+    before: Option<Zeroizing<Vec<u8>>>,
+    after: Zeroizing<Vec<u8>>,
+    owner_only: bool,
+}
+
+/// Why a change was not made. Whatever it is, the file that it was about is as before.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Somebody else was faster.
+    #[error("`{}` was changed by somebody else in the meantime", path.display())]
+    ChangedMeanwhile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system said no. Its message names the file.
+    #[error("could not save `{}`; it is as it was before", path.display())]
+    Save {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        why: io::Error,
+    },
+}
+
+impl Explain for WriteError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::ChangedMeanwhile { .. } => "run the same command again".into(),
+            Self::Save { .. } => "make room or mend the permissions, then run the same command again".into(),
+        })
+    }
+}
+
+impl FileChange {
+    /// `before` is what was read when the change was thought out; `None` = there was no file.
+    pub fn new(path: PathBuf, before: Option<Zeroizing<Vec<u8>>>, after: Zeroizing<Vec<u8>>) -> Self {
+        Self {
+            path,
+            before,
+            after,
+            owner_only: false,
+        }
+    }
+
+    /// Takes the file from everybody but its owner, since a secret goes into it.
+    #[must_use]
+    pub fn readable_by_owner_only(mut self) -> Self {
+        self.owner_only = true;
+        self
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there is a former file to keep.
+    pub fn replaces_a_file(&self) -> bool {
+        self.before.is_some()
+    }
+
+    /// The lines that go (`-`) and those that come (`+`), without credentials. The lines around stay out of it: they
+    /// are somebody's own, and may hold secrets of other programs.
+    pub fn diff(&self) -> String {
+        let before: Vec<&[u8]> = edit::lines(self.before.as_ref().map_or(&[][..], |bytes| bytes)).collect();
+        let after: Vec<&[u8]> = edit::lines(&self.after).collect();
+        let same = |(a, b): &(&&[u8], &&[u8])| a == b;
+        let head = before.iter().zip(&after).take_while(same).count();
+        let (old, new) = (&before[head..], &after[head..]);
+        let tail = old.iter().rev().zip(new.iter().rev()).take_while(same).count();
+
+        let mut diff = String::new();
+        for (sign, lines) in [('-', &old[..old.len() - tail]), ('+', &new[..new.len() - tail])] {
+            for line in lines {
+                let _ = writeln!(diff, "{sign} {}", without_credentials(line));
+            }
+        }
+        diff
+    }
+
+    fn is_empty(&self) -> bool {
+        self.before.as_ref() == Some(&self.after)
+    }
+
+    fn apply(&self, backups: &Path) -> Result<Option<PathBuf>, WriteError> {
+        self.refuse_unless_on_disk(self.before.as_ref())?;
+        let save = |why| WriteError::Save {
+            path: self.path.clone(),
+            why,
+        };
+        let backup = match &self.before {
+            Some(bytes) => Some(back_up(&self.path, bytes, backups).map_err(save)?),
+            None => None,
+        };
+        let mode = if self.owner_only {
+            OWNER_ONLY
+        } else {
+            mode_of(&self.path)
+        };
+        replace(&self.path, &self.after, mode).map_err(save)?;
+        Ok(backup)
+    }
+
+    fn revert(&self) -> Result<(), WriteError> {
+        self.refuse_unless_on_disk(Some(&self.after))?;
+        let reverted = match &self.before {
+            Some(bytes) => replace(&self.path, bytes, mode_of(&self.path)),
+            None => fs_err::remove_file(&self.path),
+        };
+        reverted.map_err(|why| WriteError::Save {
+            path: self.path.clone(),
+            why,
+        })
+    }
+
+    fn refuse_unless_on_disk(&self, expected: Option<&Zeroizing<Vec<u8>>>) -> Result<(), WriteError> {
+        let now = match fs_err::read(&self.path) {
+            Ok(bytes) => Some(Zeroizing::new(bytes)),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => None,
+            Err(why) => {
+                return Err(WriteError::Save {
+                    path: self.path.clone(),
+                    why,
+                });
+            }
+        };
+        if now.as_ref() == expected {
+            return Ok(());
+        }
+        Err(WriteError::ChangedMeanwhile {
+            path: self.path.clone(),
+        })
+    }
+}
+
+impl Change {
+    /// In the order in which they have to happen; files that stay as they are fall out.
+    pub fn new(files: impl IntoIterator<Item = FileChange>) -> Self {
+        Self {
+            files: files.into_iter().filter(|file| !file.is_empty()).collect(),
+        }
+    }
+
+    /// The files that change.
+    pub fn files(&self) -> &[FileChange] {
+        &self.files
+    }
+
+    /// Makes the change.
+    ///
+    /// Returns the backups of the files that were there before.
+    pub fn apply(&self, context: &Context) -> Result<Vec<PathBuf>, WriteError> {
+        let backups = backup_dir(context);
+        let mut made = Vec::new();
+        for file in &self.files {
+            made.extend(file.apply(&backups)?);
+        }
+        Ok(made)
+    }
+
+    /// Takes an applied change back, in the opposite order.
+    pub fn revert(&self) -> Result<(), WriteError> {
+        self.files.iter().rev().try_for_each(FileChange::revert)
+    }
+}
+
+/// Where backups go: never beside the file, which may lie in a git work tree.
+pub fn backup_dir(context: &Context) -> PathBuf {
+    context.state_dir().join("backups")
+}
+
+/// A line without its end, and with `(hidden)` in the place of the account's ID and secret.
+fn without_credentials(line: &[u8]) -> String {
+    let line = String::from_utf8_lossy(line.trim_ascii_end());
+    match line.split_once('=') {
+        Some((key, _))
+            if [keys::CLIENT_ID, keys::SECRET]
+                .iter()
+                .any(|hidden| key.contains(hidden)) =>
+        {
+            format!("{key}=(hidden)")
+        }
+        _ => crate::terminal::printable(&line),
+    }
+}
+
+/// Keeps `bytes` under the next free number. A number rather than a time: it sorts, needs no clock, and never collides.
+fn back_up(path: &Path, bytes: &[u8], folder: &Path) -> io::Result<PathBuf> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // A folder that was already there may be open to others.
+    fs_err::set_permissions(folder, PermissionsExt::from_mode(0o700))?;
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let name = name.trim_start_matches('.');
+    let mut number = 1_u32;
+    loop {
+        let backup = folder.join(format!("{name}.{number:04}"));
+        let mut options = std::fs::OpenOptions::new();
+        match options.write(true).create_new(true).mode(OWNER_ONLY).open(&backup) {
+            Ok(mut file) => {
+                file.write_all(bytes)?;
+                file.sync_all()?;
+                sync_folder(folder)?;
+                return Ok(backup);
+            }
+            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(why) => return Err(why),
+        }
+    }
+}
+
+/// Puts `bytes` at `path` in one step: whoever reads sees all of the old or all of the new, even after a power cut.
+fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // In the same folder, so that the rename stays within one file system; made with mode 0600; gone if we fail.
+    let mut new = tempfile::Builder::new().prefix(".taskferry-").tempfile_in(folder)?;
+    new.write_all(bytes)?;
+    new.as_file().set_permissions(PermissionsExt::from_mode(mode))?;
+    new.as_file().sync_all()?;
+    new.persist(path)?;
+    sync_folder(folder)
+}
+
+/// A rename lives in the folder, and the folder has to reach the disk too.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs_err::File::open(folder)?.sync_all()
+}
+
+fn mode_of(path: &Path) -> u32 {
+    std::fs::metadata(path).map_or(OWNER_ONLY, |metadata| metadata.permissions().mode() & 0o7777)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    struct Folder {
+        dir: TempDir,
+        context: Context,
+    }
+
+    fn folder() -> Folder {
+        let dir = tempfile::tempdir().unwrap();
+        let env = [("HOME".into(), dir.path().into())].into();
+        Folder {
+            context: Context::new(env, dir.path().into(), false).unwrap(),
+            dir,
+        }
+    }
+
+    impl Folder {
+        fn taskrc(&self) -> PathBuf {
+            self.dir.path().join(".taskrc")
+        }
+
+        fn change(&self, before: Option<&str>, after: &str) -> Change {
+            let bytes = |text: &str| Zeroizing::new(text.as_bytes().to_vec());
+            Change::new([FileChange::new(self.taskrc(), before.map(bytes), bytes(after)).readable_by_owner_only()])
+        }
+    }
+
+    fn mode(path: &Path) -> u32 {
+        mode_of(path)
+    }
+
+    #[test]
+    fn a_file_is_backed_up_then_replaced_and_private() {
+        let folder = folder();
+        std::fs::write(folder.taskrc(), "old").unwrap();
+        let backups = folder.change(Some("old"), "new").apply(&folder.context).unwrap();
+        assert_eq!(std::fs::read_to_string(folder.taskrc()).unwrap(), "new");
+        assert_eq!(
+            backups,
+            [folder.dir.path().join(".local/state/taskferry/backups/taskrc.0001")]
+        );
+        assert_eq!(std::fs::read_to_string(&backups[0]).unwrap(), "old");
+        assert_eq!(
+            [
+                mode(&folder.taskrc()),
+                mode(&backups[0]),
+                mode(backups[0].parent().unwrap())
+            ],
+            [0o600, 0o600, 0o700]
+        );
+
+        let more = folder.change(Some("new"), "newer").apply(&folder.context).unwrap();
+        assert!(more[0].ends_with("taskrc.0002"), "a backup is never overwritten");
+    }
+
+    #[test]
+    fn a_new_file_has_no_backup_and_goes_again_on_revert() {
+        let folder = folder();
+        let change = folder.change(None, "new");
+        assert_eq!(change.apply(&folder.context).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(mode(&folder.taskrc()), 0o600);
+        change.revert().unwrap();
+        assert!(!folder.taskrc().exists());
+    }
+
+    #[test]
+    fn a_file_that_changed_since_the_plan_is_left_alone() {
+        let folder = folder();
+        std::fs::write(folder.taskrc(), "edited").unwrap();
+        let error = folder.change(Some("old"), "new").apply(&folder.context).unwrap_err();
+        assert!(matches!(error, WriteError::ChangedMeanwhile { .. }));
+        assert_eq!(std::fs::read_to_string(folder.taskrc()).unwrap(), "edited");
+        assert!(!backup_dir(&folder.context).exists());
+    }
+
+    #[test]
+    fn nothing_is_left_beside_the_file() {
+        let folder = folder();
+        folder.change(None, "new").apply(&folder.context).unwrap();
+        let names: Vec<_> = std::fs::read_dir(folder.dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, [".taskrc"]);
+    }
+
+    #[test]
+    fn no_change_touches_nothing() {
+        let folder = folder();
+        let change = folder.change(Some("same"), "same");
+        assert!(change.files().is_empty());
+    }
+
+    #[test]
+    fn a_diff_shows_only_what_changes_and_no_credentials() {
+        let folder = folder();
+        let change = folder.change(
+            Some("bugwarrior.token=abc\nsync.encryption_secret=old\nlast=1"),
+            "bugwarrior.token=abc\nsync.server.url=https://a.example\nsync.server.client_id=7ec5\nlast=1",
+        );
+        insta::assert_snapshot!(change.files()[0].diff(), @r"
+        - sync.encryption_secret=(hidden)
+        + sync.server.url=https://a.example
+        + sync.server.client_id=(hidden)
+        ");
+    }
+}

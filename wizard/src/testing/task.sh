@@ -1,0 +1,68 @@
+#!/bin/sh
+# A stand-in for Taskwarrior, as far as the wizard uses it. Reads the taskrc as Taskwarrior would (last assignment wins,
+# includes followed), and keeps what a test looks at in files below $HOME/.task:
+#   version      what --version prints        count    number of tasks
+#   pending      how many of them are pending arrives  tasks that a sync brings
+#   broken       makes a sync fail, saying it synced   a line per sync
+data="$HOME/.task"
+taskrc="${TASKRC:-$HOME/.taskrc}"
+
+file() { cat "$data/$1" 2>/dev/null; }
+
+if [ "$1" = --version ]; then
+  file version || echo 3.5.0
+  exit 0
+fi
+if [ ! -f "$taskrc" ]; then
+  echo "Cannot proceed without rc file." >&2
+  exit 2
+fi
+
+settings() {
+  while IFS= read -r line || [ -n "$line" ]; do
+    case "$line" in
+      "#"*) ;;
+      *=*) printf '%s\n' "$line" ;;
+      "include "*)
+        included="${line#include }"
+        if [ ! -f "$included" ]; then
+          echo "Could not read include file '$included'." >&2
+          exit 2
+        fi
+        settings "$included" ;;
+    esac
+  done <"$1"
+}
+
+for argument in "$@"; do
+  case "$argument" in
+    rc.hooks=*) echo "Configuration override $argument" >&2 ;;
+    _get | count | sync) command="$argument" ;;
+    rc.*=*) ;;
+    rc.*) key="${argument#rc.}" ;;
+  esac
+done
+
+case "$command" in
+  _get)
+    all="$(settings "$taskrc")" || exit 2
+    printf '%s\n' "$all" | awk -v key="$key" 'index($0, key "=") == 1 { value = substr($0, length(key) + 2) } END { print value }'
+    ;;
+  count)
+    case " $* " in
+      *" status:pending "*) file pending || file count || echo 0 ;;
+      *) file count || echo 0 ;;
+    esac
+    ;;
+  sync)
+    if [ -f "$data/broken" ]; then
+      file broken >&2
+      exit 2
+    fi
+    mkdir -p "$data"
+    before="$(file count || echo 0)"
+    arrives="$(file arrives || echo 0)"
+    echo $((before + arrives)) >"$data/count"
+    echo synced >>"$data/synced"
+    ;;
+esac
