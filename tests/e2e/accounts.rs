@@ -13,7 +13,9 @@ use crate::server;
 fn a_foreign_version_id_finds_nothing() {
     let server = server();
     let (ada, bob) = (server.account(), server.account());
-    let [first, second] = ada.grow(2)[..] else { panic!("two versions") };
+    let [first, second] = ada.grow(2)[..] else {
+        panic!("two versions")
+    };
     ada.add_snapshot(second, "ada's snapshot").good();
 
     // Bob's account is empty, so everything is up to date, as for any other version that nobody has.
@@ -76,7 +78,11 @@ fn twenty_accounts_with_two_devices_each_sync_at_once_and_keep_apart() {
     const ROUNDS: usize = 5;
 
     let server = server();
-    let waiting = Mutex::new((1..=ACCOUNTS).map(|number| (number, server.new_account())).collect::<Vec<_>>());
+    let waiting = Mutex::new(
+        (1..=ACCOUNTS)
+            .map(|number| (number, server.new_account()))
+            .collect::<Vec<_>>(),
+    );
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {

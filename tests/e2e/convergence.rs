@@ -33,7 +33,11 @@ fn two_taskwarriors_end_with_the_same_tasks() {
     phone.sync().good();
     laptop.sync().good();
     assert_eq!(to_do(&laptop.tasks()), ["buy oat milk"]);
-    assert!(laptop.tasks().values().any(|task| task.tags.contains("urgent")), "{:?}", laptop.tasks());
+    assert!(
+        laptop.tasks().values().any(|task| task.tags.contains("urgent")),
+        "{:?}",
+        laptop.tasks()
+    );
     assert_eq!(laptop.tasks(), phone.tasks());
 }
 
@@ -65,8 +69,13 @@ fn taskwarrior_and_its_engine_alone_end_with_the_same_tasks() {
 fn taskwarrior_with_the_wrong_secret_is_told_and_changes_nothing() {
     let server = server();
     let settings = server.new_account();
-    let (laptop, stranger) =
-        (TaskHome::with(&settings), TaskHome::with(&SyncSettings { secret: "guessed".into(), ..settings.clone() }));
+    let (laptop, stranger) = (
+        TaskHome::with(&settings),
+        TaskHome::with(&SyncSettings {
+            secret: "guessed".into(),
+            ..settings.clone()
+        }),
+    );
     laptop.task(["add", "buy milk"]).good();
     laptop.sync().good();
     stranger.sync().fails_with("unsealing");
@@ -113,7 +122,12 @@ fn a_thousand_tasks_at_once_arrive() {
     let server = server();
     let settings = server.new_account();
     let (mut laptop, mut phone) = (Replica::with(&settings), Replica::with(&settings));
-    laptop.add_many((1..=2_000).map(|number| format!("task {number}, and what else there is to say about it: {}", "…".repeat(200))));
+    laptop.add_many((1..=2_000).map(|number| {
+        format!(
+            "task {number}, and what else there is to say about it: {}",
+            "…".repeat(200)
+        )
+    }));
     laptop.sync().good();
     phone.sync().good();
     assert_eq!(phone.rows().len(), 2_000);
@@ -146,7 +160,12 @@ fn step() -> impl Strategy<Value = Step> {
 /// The same histories in every run: what fails here fails everywhere, and a history that once failed becomes a test of
 /// its own above, with a name.
 fn histories() -> ProptestConfig {
-    ProptestConfig { cases: 16, rng_seed: RngSeed::Fixed(20_260), failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases: 16,
+        rng_seed: RngSeed::Fixed(20_260),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
 
 #[test]

@@ -8,7 +8,8 @@ use proptest::test_runner::RngSeed;
 use rusqlite::types::Value;
 use rusqlite::{Connection as Database, OpenFlags};
 use taskferry_protocol::wire::{
-    ACCOUNT, ADD_SNAPSHOT, ADD_VERSION, GET_CHILD_VERSION, HISTORY_SEGMENT, REGISTER, SNAPSHOT, SNAPSHOT_BODY, X_CLIENT_ID,
+    ACCOUNT, ADD_SNAPSHOT, ADD_VERSION, GET_CHILD_VERSION, HISTORY_SEGMENT, REGISTER, SNAPSHOT, SNAPSHOT_BODY,
+    X_CLIENT_ID,
 };
 use taskferry_protocol::{ClientId, VersionId};
 
@@ -31,12 +32,42 @@ struct Route {
 }
 
 const ROUTES: [Route; 6] = [
-    Route { method: "POST", path: ADD_VERSION, names_version: true, content_type: Some(HISTORY_SEGMENT) },
-    Route { method: "POST", path: ADD_SNAPSHOT, names_version: true, content_type: Some(SNAPSHOT_BODY) },
-    Route { method: "GET", path: GET_CHILD_VERSION, names_version: true, content_type: None },
-    Route { method: "GET", path: SNAPSHOT, names_version: false, content_type: None },
-    Route { method: "GET", path: ACCOUNT, names_version: false, content_type: None },
-    Route { method: "POST", path: REGISTER, names_version: false, content_type: None },
+    Route {
+        method: "POST",
+        path: ADD_VERSION,
+        names_version: true,
+        content_type: Some(HISTORY_SEGMENT),
+    },
+    Route {
+        method: "POST",
+        path: ADD_SNAPSHOT,
+        names_version: true,
+        content_type: Some(SNAPSHOT_BODY),
+    },
+    Route {
+        method: "GET",
+        path: GET_CHILD_VERSION,
+        names_version: true,
+        content_type: None,
+    },
+    Route {
+        method: "GET",
+        path: SNAPSHOT,
+        names_version: false,
+        content_type: None,
+    },
+    Route {
+        method: "GET",
+        path: ACCOUNT,
+        names_version: false,
+        content_type: None,
+    },
+    Route {
+        method: "POST",
+        path: REGISTER,
+        names_version: false,
+        content_type: None,
+    },
 ];
 
 /// What is wrong with it.
@@ -58,22 +89,36 @@ enum Flaw {
 
 fn flaw(route: Route) -> BoxedStrategy<Flaw> {
     let not_an_id = |text: &String| text.parse::<VersionId>().is_err();
-    let other_methods: Vec<_> =
-        ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"].into_iter().filter(|method| *method != route.method).collect();
+    let other_methods: Vec<_> = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"]
+        .into_iter()
+        .filter(|method| *method != route.method)
+        .collect();
     let mut flaws = vec![
         select(other_methods).prop_map(Flaw::Method).boxed(),
         "/[a-z0-9]{1,9}(/[a-z0-9.~-]{1,9}){0,2}".prop_map(Flaw::Prefix).boxed(),
         "(/[a-z0-9.~-]{1,9}){2,4}".prop_map(Flaw::Suffix).boxed(),
         Just(Flaw::NoClientId).boxed(),
         Just(Flaw::TwoClientIds).boxed(),
-        "[!-~]{0,60}".prop_filter("no ID", not_an_id).prop_map(Flaw::ClientId).boxed(),
+        "[!-~]{0,60}"
+            .prop_filter("no ID", not_an_id)
+            .prop_map(Flaw::ClientId)
+            .boxed(),
     ];
     if route.names_version {
-        flaws.push("[0-9a-zA-Z.~_-]{1,50}".prop_filter("no ID", not_an_id).prop_map(Flaw::VersionId).boxed());
+        flaws.push(
+            "[0-9a-zA-Z.~_-]{1,50}"
+                .prop_filter("no ID", not_an_id)
+                .prop_map(Flaw::VersionId)
+                .boxed(),
+        );
     }
     if route.content_type.is_some() {
         flaws.push("[a-z]{0,9}(/[a-z.+-]{0,20})?".prop_map(Flaw::ContentType).boxed());
-        flaws.push(select(vec!["gzip", "br", "deflate", "x"]).prop_map(Flaw::ContentEncoding).boxed());
+        flaws.push(
+            select(vec!["gzip", "br", "deflate", "x"])
+                .prop_map(Flaw::ContentEncoding)
+                .boxed(),
+        );
         flaws.push(Just(Flaw::EmptyBody).boxed());
     }
     proptest::strategy::Union::new(flaws).boxed()
@@ -87,10 +132,18 @@ impl Flawed {
     /// It concerns `account` and follows on `latest`, so that without the flaw it would change something.
     fn request(&self, account: &Account, latest: VersionId) -> Request {
         let Self { route, flaw } = self;
-        let method = if let Flaw::Method(other) = flaw { other } else { route.method };
+        let method = if let Flaw::Method(other) = flaw {
+            other
+        } else {
+            route.method
+        };
         let mut target = route.path.to_owned();
         if route.names_version {
-            let version = if let Flaw::VersionId(text) = flaw { text.clone() } else { latest.to_string() };
+            let version = if let Flaw::VersionId(text) = flaw {
+                text.clone()
+            } else {
+                latest.to_string()
+            };
             target = format!("{target}/{version}");
         }
         match flaw {
@@ -111,7 +164,11 @@ impl Flawed {
             request = request.header(X_CLIENT_ID, id);
         }
         if let Some(right) = route.content_type {
-            let content_type = if let Flaw::ContentType(text) = flaw { text } else { right };
+            let content_type = if let Flaw::ContentType(text) = flaw {
+                text
+            } else {
+                right
+            };
             request = request.header("content-type", content_type);
         }
         if let Flaw::ContentEncoding(encoding) = flaw {
@@ -133,8 +190,12 @@ fn a_request_with_one_flaw_is_refused_explained_and_changes_nothing() {
     let latest = account.grow(3)[2];
     account.add_snapshot(latest, "a snapshot").good();
     let before = everything(&server);
-    let config =
-        ProptestConfig { cases: 400, rng_seed: RngSeed::Fixed(20_260), failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: 400,
+        rng_seed: RngSeed::Fixed(20_260),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
     proptest!(config, |(flawed in flawed())| {
         let answer = flawed.request(&account, latest).send(server.address());
         prop_assert!((400..500).contains(&answer.status), "{answer:?}");
@@ -167,11 +228,23 @@ fn what_is_no_http_or_breaks_off_is_not_served_and_changes_nothing() {
         [head(good().claiming_length("9")), b"a body".to_vec()].concat(),
         [head(good().claiming_length("-6")), b"a body".to_vec()].concat(),
         [head(good().claiming_length("six")), b"a body".to_vec()].concat(),
-        [head(good().claiming_length("99999999999999999999999")), b"a body".to_vec()].concat(),
+        [
+            head(good().claiming_length("99999999999999999999999")),
+            b"a body".to_vec(),
+        ]
+        .concat(),
         [head(good().header("content-length", "3")), b"a body".to_vec()].concat(),
         [head(good().header("transfer-encoding", "chunked")), b"a body".to_vec()].concat(),
-        [head(good().raw_body("").header("transfer-encoding", "chunked")), b"zz\r\na body\r\n0\r\n\r\n".to_vec()].concat(),
-        [head(good().raw_body("").header("transfer-encoding", "chunked")), b"6\r\na body\r\n".to_vec()].concat(),
+        [
+            head(good().raw_body("").header("transfer-encoding", "chunked")),
+            b"zz\r\na body\r\n0\r\n\r\n".to_vec(),
+        ]
+        .concat(),
+        [
+            head(good().raw_body("").header("transfer-encoding", "chunked")),
+            b"6\r\na body\r\n".to_vec(),
+        ]
+        .concat(),
         text(good()).replace("HTTP/1.1", "HTTP/1.1 and more").into_bytes(),
     ];
     for bytes in pieces {
@@ -190,7 +263,8 @@ fn what_is_no_http_or_breaks_off_is_not_served_and_changes_nothing() {
 /// Every row of every table.
 fn everything(server: &TestServer) -> Vec<(String, Vec<Vec<Value>>)> {
     let database = server.data_dir().join("taskferry.sqlite3");
-    let database = Database::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the server's database");
+    let database =
+        Database::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the server's database");
     let read = || -> rusqlite::Result<_> {
         let mut tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
         let tables: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;

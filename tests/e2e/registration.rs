@@ -28,18 +28,28 @@ fn unknown_empty_and_used_accounts_can_be_told_apart() {
     account.register();
     let empty = account.info();
     assert!(empty.is_empty());
-    assert_eq!((empty.state, empty.versions, empty.version_bytes), (AccountState::Active, 0, 0));
+    assert_eq!(
+        (empty.state, empty.versions, empty.version_bytes),
+        (AccountState::Active, 0, 0)
+    );
     assert_eq!((empty.last_version_at, empty.snapshot), (None, None));
     assert_eq!(empty.epoch, server.info().epoch);
 
-    let ids = account.grow(3);
-    account.add_snapshot(ids[1], "a snapshot").good();
+    let at = account.grow(2)[1];
+    account.add_snapshot(at, "a snapshot").good();
+    let latest = account.append(at, "version 3");
     let used = account.info();
     assert!(!used.is_empty());
-    assert_eq!((used.latest_version_id, used.versions, used.version_bytes), (ids[2], 3, 3 * "version 1".len() as u64));
+    assert_eq!(
+        (used.latest_version_id, used.versions, used.version_bytes),
+        (latest, 3, 3 * "version 3".len() as u64)
+    );
     assert!(used.last_version_at.is_some_and(|at| at >= used.created_at));
     let snapshot = used.snapshot.expect("the snapshot");
-    assert_eq!((snapshot.version_id, snapshot.bytes, snapshot.versions_since), (ids[1], "a snapshot".len() as u64, 1));
+    assert_eq!(
+        (snapshot.version_id, snapshot.bytes, snapshot.versions_since),
+        (at, "a snapshot".len() as u64, 1)
+    );
 }
 
 #[test]
@@ -54,13 +64,24 @@ fn a_registered_account_is_empty_to_the_protocol() {
 #[test]
 fn registering_needs_a_client_id_and_a_body_that_makes_sense() {
     let server = server();
-    Request::post(REGISTER).send(server.address()).refused(400, "client_id_missing");
-    Request::get(ACCOUNT).send(server.address()).refused(400, "client_id_missing");
+    Request::post(REGISTER)
+        .send(server.address())
+        .refused(400, "client_id_missing");
+    Request::get(ACCOUNT)
+        .send(server.address())
+        .refused(400, "client_id_missing");
 
     let account = server.unknown_account();
-    let json = |body: &str| account.request("POST", REGISTER).header("content-type", "application/json").body(body);
+    let json = |body: &str| {
+        account
+            .request("POST", REGISTER)
+            .header("content-type", "application/json")
+            .body(body)
+    };
     for nonsense in ["{", "[]", "\"invite\"", r#"{"invite":7}"#, r#"{"invitation":"x"}"#] {
-        json(nonsense).send(server.address()).refused(400, "body_not_json");
+        let answer = json(nonsense).send(server.address());
+        assert_eq!(answer.status, 400, "{nonsense}: {answer:?}");
+        answer.refused(400, "body_not_json");
     }
     account.describe().refused(404, "unknown_account");
     assert_eq!(json("{}").send(server.address()).status, 201);

@@ -1,5 +1,5 @@
 //! `POST /v1/client/add-snapshot/{version}` and `GET /v1/client/snapshot`. A refused snapshot would make stock clients fail
-//! a sync whose versions are stored already, so whatever the rules say, a well-formed one is answered with 200.
+//! a sync whose versions are stored already, so whatever the rules say, a well-formed one of an account that exists is answered with 200.
 
 use taskferry_protocol::VersionId;
 use taskferry_protocol::wire::{SNAPSHOT_BODY, X_VERSION_ID};
@@ -58,10 +58,12 @@ fn a_snapshot_that_does_not_fit_the_chain_is_ignored() {
 }
 
 #[test]
-fn a_snapshot_of_an_unknown_account_is_ignored_and_creates_nothing() {
+fn a_snapshot_of_an_unknown_account_is_refused_and_creates_nothing() {
     let server = server();
     let account = server.unknown_account();
-    account.add_snapshot(VersionId::NIL, "of nobody").good();
+    account
+        .add_snapshot(VersionId::NIL, "of nobody")
+        .refused(404, "unknown_account");
     account.snapshot().is_nothing_there();
     account.describe().refused(404, "unknown_account");
 }

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use taskferry_protocol::describe::AccountInfo;
 use taskferry_protocol::wire::{
-    ACCOUNT, ADD_SNAPSHOT, ADD_VERSION, GET_CHILD_VERSION, HISTORY_SEGMENT, REGISTER, SNAPSHOT, SNAPSHOT_BODY, X_CLIENT_ID,
-    X_PARENT_VERSION_ID,
+    ACCOUNT, ADD_SNAPSHOT, ADD_VERSION, GET_CHILD_VERSION, HISTORY_SEGMENT, REGISTER, SNAPSHOT, SNAPSHOT_BODY,
+    X_CLIENT_ID, X_PARENT_VERSION_ID,
 };
 use taskferry_protocol::{ClientId, VersionId};
 
@@ -32,7 +32,10 @@ pub struct Version {
 impl Account {
     /// An account that the server has not heard of yet.
     pub fn unknown_to(server: SocketAddr) -> Self {
-        Self { server, id: ClientId::generate() }
+        Self {
+            server,
+            id: ClientId::generate(),
+        }
     }
 
     /// The ID under which it is known.
@@ -52,12 +55,16 @@ impl Account {
 
     /// `add-version`, not sent yet.
     pub fn adding_version(&self, parent: VersionId, body: impl Into<Vec<u8>>) -> Request {
-        self.request("POST", format!("{ADD_VERSION}/{parent}")).header("content-type", HISTORY_SEGMENT).body(body)
+        self.request("POST", format!("{ADD_VERSION}/{parent}"))
+            .header("content-type", HISTORY_SEGMENT)
+            .body(body)
     }
 
     /// `add-snapshot`, not sent yet.
     pub fn adding_snapshot(&self, version: VersionId, body: impl Into<Vec<u8>>) -> Request {
-        self.request("POST", format!("{ADD_SNAPSHOT}/{version}")).header("content-type", SNAPSHOT_BODY).body(body)
+        self.request("POST", format!("{ADD_SNAPSHOT}/{version}"))
+            .header("content-type", SNAPSHOT_BODY)
+            .body(body)
     }
 
     /// `add-version`.
@@ -69,7 +76,8 @@ impl Account {
     /// `get-child-version`.
     #[track_caller]
     pub fn child_of(&self, parent: VersionId) -> Answer {
-        self.request("GET", format!("{GET_CHILD_VERSION}/{parent}")).send(self.server)
+        self.request("GET", format!("{GET_CHILD_VERSION}/{parent}"))
+            .send(self.server)
     }
 
     /// `add-snapshot`.
@@ -132,8 +140,15 @@ impl Account {
             let answer = answer.good();
             assert_eq!(answer.id_in(X_PARENT_VERSION_ID), parent, "the child of another parent");
             let id = answer.version_id();
-            assert!(!chain.iter().any(|version: &Version| version.id == id), "the chain runs in a circle at {id}");
-            chain.push(Version { id, parent, body: answer.body });
+            assert!(
+                !chain.iter().any(|version: &Version| version.id == id),
+                "the chain runs in a circle at {id}"
+            );
+            chain.push(Version {
+                id,
+                parent,
+                body: answer.body,
+            });
             parent = id;
         }
     }

@@ -21,7 +21,12 @@ pub struct TaskHome {
 impl TaskHome {
     /// A computer on which Taskwarrior was never started: not even a `.taskrc`.
     pub fn untouched() -> Self {
-        Self { folder: tempfile::Builder::new().prefix("home-").tempdir().expect("a temporary folder") }
+        Self {
+            folder: tempfile::Builder::new()
+                .prefix("home-")
+                .tempdir()
+                .expect("a temporary folder"),
+        }
     }
 
     /// A computer whose owner wrote the three lines into `.taskrc` by hand.
@@ -56,22 +61,38 @@ impl TaskHome {
     /// All tasks on this computer.
     #[track_caller]
     pub fn tasks(&self) -> TaskSet {
-        let export = self.task(["rc.gc=off", "rc.hooks=off", "rc.verbose=nothing", "export"]).good().stdout;
+        let export = self
+            .task(["rc.gc=off", "rc.hooks=off", "rc.verbose=nothing", "export"])
+            .good()
+            .stdout;
         let tasks: Vec<Task> = serde_json::from_str(&export).expect("what `task export` prints");
         task_set(tasks)
     }
 
     /// Runs the wizard with `input` pasted into it.
     #[track_caller]
-    pub fn wizard<S: AsRef<OsStr>>(&self, programs: Programs, args: impl IntoIterator<Item = S>, input: &str) -> Outcome {
+    pub fn wizard<S: AsRef<OsStr>>(
+        &self,
+        programs: Programs,
+        args: impl IntoIterator<Item = S>,
+        input: &str,
+    ) -> Outcome {
         run(self.command(Path::new(programs.wizard)).args(args), input)
     }
 
     /// A program started by the owner of this home.
     fn command(&self, program: &Path) -> Command {
-        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", taskwarrior().parent().unwrap_or(Path::new("/")).display());
+        let path = format!(
+            "{}:/usr/local/bin:/usr/bin:/bin",
+            taskwarrior().parent().unwrap_or(Path::new("/")).display()
+        );
         let mut command = Command::new(program);
-        command.env_clear().env("HOME", self.path()).env("PATH", path).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+        command
+            .env_clear()
+            .env("HOME", self.path())
+            .env("PATH", path)
+            .env("LC_ALL", "C.UTF-8")
+            .env("TZ", "UTC");
         command.current_dir(self.path());
         command
     }
