@@ -14,8 +14,8 @@ use crate::server;
 fn a_restart_keeps_versions_and_snapshots() {
     let mut server = server();
     let account = server.account();
-    let ids = account.grow(3);
-    account.add_snapshot(ids[2], "a snapshot").good();
+    let [.., latest] = account.grow::<3>();
+    account.add_snapshot(latest, "a snapshot").good();
     let before = (account.chain(), account.snapshot().good().body, account.info());
 
     server.restart();
@@ -23,7 +23,7 @@ fn a_restart_keeps_versions_and_snapshots() {
         (account.chain(), account.snapshot().good().body, account.info()),
         before
     );
-    account.append(ids[2], "after the restart");
+    account.append(latest, "after the restart");
 }
 
 /// Killed again and again in the middle of writing. (That nothing unsynced is acknowledged, a kill can't show: the

@@ -11,9 +11,7 @@ use crate::server;
 fn a_child_comes_with_its_id_its_parent_and_its_body() {
     let server = server();
     let account = server.account();
-    let [first, second] = account.grow(2)[..] else {
-        panic!("two versions")
-    };
+    let [first, second] = account.grow();
     let answer = account.child_of(first).good();
     assert_eq!(
         (answer.version_id(), answer.id_in(X_PARENT_VERSION_ID)),
@@ -27,7 +25,7 @@ fn a_child_comes_with_its_id_its_parent_and_its_body() {
 fn the_latest_version_has_no_child_yet() {
     let server = server();
     let account = server.account();
-    let latest = account.grow(2)[1];
+    let [_, latest] = account.grow();
     account.child_of(latest).is_nothing_there();
 }
 
@@ -56,7 +54,7 @@ fn an_unknown_account_looks_like_an_empty_one_and_is_not_created() {
 fn a_version_that_the_account_does_not_have_is_gone() {
     let server = server();
     let account = server.account();
-    account.grow(2);
+    account.grow::<2>();
     let answer = account.child_of(VersionId::from_uuid(Uuid::from_u128(7)));
     answer.refused(410, "version_gone");
 }

@@ -187,7 +187,7 @@ impl Flawed {
 fn a_request_with_one_flaw_is_refused_explained_and_changes_nothing() {
     let server = server();
     let account = server.account();
-    let latest = account.grow(3)[2];
+    let [_, _, latest] = account.grow();
     account.add_snapshot(latest, "a snapshot").good();
     let before = everything(&server);
     let config = ProptestConfig {
@@ -209,7 +209,7 @@ fn a_request_with_one_flaw_is_refused_explained_and_changes_nothing() {
 fn what_is_no_http_or_breaks_off_is_not_served_and_changes_nothing() {
     let server = server();
     let account = server.account();
-    let latest = account.grow(1)[0];
+    let [latest] = account.grow();
     let before = everything(&server);
 
     let good = || account.adding_version(latest, "a body");

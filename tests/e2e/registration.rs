@@ -14,7 +14,7 @@ fn an_account_is_created_once_and_then_already_there() {
     let account = server.unknown_account();
     assert_eq!(account.register().status, 201);
     assert_eq!(account.register().status, 200);
-    account.grow(1);
+    account.grow::<1>();
     assert_eq!(account.register().status, 200);
     assert_eq!(account.chain().len(), 1);
 }
@@ -35,7 +35,7 @@ fn unknown_empty_and_used_accounts_can_be_told_apart() {
     assert_eq!((empty.last_version_at, empty.snapshot), (None, None));
     assert_eq!(empty.epoch, server.info().epoch);
 
-    let at = account.grow(2)[1];
+    let [_, at] = account.grow();
     account.add_snapshot(at, "a snapshot").good();
     let latest = account.append(at, "version 3");
     let used = account.info();

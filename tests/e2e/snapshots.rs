@@ -11,7 +11,7 @@ use crate::{PROGRAMS, server};
 fn a_snapshot_comes_back_byte_for_byte_with_its_version() {
     let server = server();
     let account = server.account();
-    let version = account.grow(2)[1];
+    let [_, version] = account.grow();
     let body: Vec<u8> = (0..=u8::MAX).cycle().take(700_000).collect();
     let stored = account.add_snapshot(version, body.clone()).good();
     assert_eq!(stored.body, b"");
@@ -28,7 +28,7 @@ fn without_a_snapshot_there_is_nothing() {
     server.unknown_account().snapshot().is_nothing_there();
     let account = server.account();
     account.snapshot().is_nothing_there();
-    account.grow(1);
+    account.grow::<1>();
     account.snapshot().is_nothing_there();
 }
 
@@ -36,21 +36,21 @@ fn without_a_snapshot_there_is_nothing() {
 fn a_newer_snapshot_replaces_the_older_and_an_older_one_is_ignored() {
     let server = server();
     let account = server.account();
-    let ids = account.grow(4);
-    account.add_snapshot(ids[1], "at version 2").good();
-    account.add_snapshot(ids[3], "at version 4").good();
+    let [_, second, third, fourth] = account.grow();
+    account.add_snapshot(second, "at version 2").good();
+    account.add_snapshot(fourth, "at version 4").good();
     assert_eq!(account.snapshot().good().body, b"at version 4");
 
-    account.add_snapshot(ids[2], "at version 3").good();
+    account.add_snapshot(third, "at version 3").good();
     let kept = account.snapshot().good();
-    assert_eq!((kept.version_id(), kept.body), (ids[3], b"at version 4".to_vec()));
+    assert_eq!((kept.version_id(), kept.body), (fourth, b"at version 4".to_vec()));
 }
 
 #[test]
 fn a_snapshot_that_does_not_fit_the_chain_is_ignored() {
     let server = server();
     let account = server.account();
-    let old = account.grow(8)[0];
+    let [old, ..] = account.grow::<8>();
     for version in [VersionId::NIL, old, VersionId::from_uuid(Uuid::from_u128(7))] {
         account.add_snapshot(version, "of another time or place").good();
         account.snapshot().is_nothing_there();
@@ -73,21 +73,21 @@ fn a_snapshot_at_the_limit_is_kept_and_one_above_is_dropped() {
     let server = PROGRAMS.server().option("--max-snapshot-bytes", "70000").start();
     assert_eq!(server.info().limits.snapshot_bytes, 70_000);
     let account = server.account();
-    let ids = account.grow(2);
+    let [first, second] = account.grow();
 
-    account.add_snapshot(ids[0], vec![b'a'; 70_000]).good();
+    account.add_snapshot(first, vec![b'a'; 70_000]).good();
     assert_eq!(account.snapshot().good().body.len(), 70_000);
 
-    account.add_snapshot(ids[1], vec![b'b'; 70_001]).good();
+    account.add_snapshot(second, vec![b'b'; 70_001]).good();
     let kept = account.snapshot().good();
-    assert_eq!((kept.version_id(), kept.body.len()), (ids[0], 70_000));
+    assert_eq!((kept.version_id(), kept.body.len()), (first, 70_000));
 }
 
 #[test]
 fn a_snapshot_far_above_the_limit_is_read_to_its_end_and_dropped() {
     let server = PROGRAMS.server().option("--max-snapshot-bytes", "1000").start();
     let account = server.account();
-    let version = account.grow(1)[0];
+    let [version] = account.grow();
     account.add_snapshot(version, vec![b'x'; 3_000_000]).good();
     account.snapshot().is_nothing_there();
 }

@@ -102,7 +102,7 @@ fn every_usual_spelling_of_an_id_is_understood() {
 fn header_names_are_read_in_any_case() {
     let server = server();
     let account = server.account();
-    let latest = account.grow(1)[0];
+    let [latest] = account.grow();
     for name in ["X-Client-Id", "X-CLIENT-ID", "x-client-id"] {
         let answer = Request::get(format!("{GET_CHILD_VERSION}/{}", VersionId::NIL))
             .header(name, account.id().expose().to_string());

@@ -116,15 +116,14 @@ impl Account {
         self.add_version(parent, body).good().version_id()
     }
 
-    /// Adds `count` versions to an empty account; their IDs, oldest first.
+    /// Adds as many versions to an empty account as the caller has names for: `version 1`, `version 2` and so on.
     #[track_caller]
-    pub fn grow(&self, count: usize) -> Vec<VersionId> {
-        let mut ids: Vec<VersionId> = Vec::new();
-        for number in 1..=count {
-            let parent = ids.last().copied().unwrap_or(VersionId::NIL);
-            ids.push(self.append(parent, format!("version {number}")));
-        }
-        ids
+    pub fn grow<const COUNT: usize>(&self) -> [VersionId; COUNT] {
+        let mut parent = VersionId::NIL;
+        std::array::from_fn(|index| {
+            parent = self.append(parent, format!("version {}", index + 1));
+            parent
+        })
     }
 
     /// Walks the chain from its beginning, as a new device does.
