@@ -9,7 +9,7 @@ use taskferry_protocol::VersionId;
 use taskferry_protocol::wire::{X_PARENT_VERSION_ID, X_SNAPSHOT_REQUEST};
 use uuid::Uuid;
 
-use crate::server;
+use crate::{PROGRAMS, server};
 
 #[test]
 fn the_first_version_of_an_unknown_client_id_creates_its_account() {
@@ -107,6 +107,32 @@ fn a_version_without_a_snapshot_before_it_asks_urgently_for_one() {
     account.add_snapshot(first.version_id(), "a snapshot").good();
     let second = account.add_version(first.version_id(), "second").good();
     assert_eq!(second.header(X_SNAPSHOT_REQUEST), None);
+}
+
+#[test]
+fn the_more_versions_since_the_snapshot_the_more_urgently_the_next_one_is_asked_for() {
+    let server = PROGRAMS.server().option("--snapshot-versions", "4").start();
+    let account = server.account();
+    let [mut latest] = account.grow();
+    account.add_snapshot(latest, "a snapshot").good();
+    let urgencies: Vec<Option<String>> = (0..8)
+        .map(|number| {
+            let answer = account
+                .add_version(latest, format!("since the snapshot: {number}"))
+                .good();
+            latest = answer.version_id();
+            answer.header(X_SNAPSHOT_REQUEST).map(Into::into)
+        })
+        .collect();
+    let [none, low, high] = [None, Some("urgency=low".to_owned()), Some("urgency=high".to_owned())];
+    let expected = [&none, &none, &none, &none, &low, &low, &high, &high];
+    assert!(urgencies.iter().eq(expected), "{urgencies:?}");
+
+    account.add_snapshot(latest, "a newer snapshot").good();
+    assert_eq!(
+        account.add_version(latest, "next").good().header(X_SNAPSHOT_REQUEST),
+        None
+    );
 }
 
 #[test]

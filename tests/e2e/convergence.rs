@@ -1,6 +1,8 @@
 //! Devices of one account end with the same tasks, whatever each of them did.
 
 use std::collections::BTreeMap;
+use std::sync::Barrier;
+use std::thread;
 
 use e2e::replica::Attributes;
 use e2e::tasks::to_do;
@@ -38,6 +40,32 @@ fn two_taskwarriors_end_with_the_same_tasks() {
         "{:?}",
         laptop.tasks()
     );
+    assert_eq!(laptop.tasks(), phone.tasks());
+}
+
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn two_taskwarriors_that_sync_at_the_same_moment_both_succeed() {
+    let server = server();
+    let settings = server.new_account();
+    let (laptop, phone) = (TaskHome::with(&settings), TaskHome::with(&settings));
+    for round in 1..=5 {
+        laptop.task(["add", &format!("laptop {round}")]).good();
+        phone.task(["add", &format!("phone {round}")]).good();
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            for device in [&laptop, &phone] {
+                let start = &start;
+                scope.spawn(move || {
+                    start.wait();
+                    device.sync().good();
+                });
+            }
+        });
+    }
+    laptop.sync().good();
+    phone.sync().good();
+    assert_eq!(to_do(&laptop.tasks()).len(), 10);
     assert_eq!(laptop.tasks(), phone.tasks());
 }
 

@@ -1,6 +1,9 @@
 //! How the server starts, stops and refuses to start.
 
-use e2e::TestServer;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
 use e2e::http::Connection;
 use rustix::process::Signal;
 use taskferry_protocol::VersionId;
@@ -36,6 +39,26 @@ fn a_server_told_to_stop_finishes_what_is_under_way() {
 }
 
 #[test]
+fn a_server_told_twice_to_stop_does_so_at_once() {
+    let mut server = server();
+    let account = server.account();
+    let request = account
+        .adding_version(VersionId::NIL, "never sent")
+        .header("expect", "100-continue");
+    let mut under_way = Connection::open(server.address()).expect("a connection");
+    under_way
+        .send(&request.head(server.address()))
+        .expect("the head of a request");
+    under_way.wait_for_continue().expect("the server to have read the head");
+
+    server.signal(Signal::TERM);
+    server.wait_until_it_refuses();
+    server.signal(Signal::TERM);
+    server.wait_for_its_end();
+    assert!(under_way.answer().is_err());
+}
+
+#[test]
 fn an_idle_connection_does_not_keep_a_server_from_stopping() {
     let mut server = server();
     let _idle = Connection::open(server.address()).expect("a connection");
@@ -55,6 +78,33 @@ fn a_second_server_on_the_same_data_is_refused_and_the_first_goes_on() {
 }
 
 #[test]
+fn only_the_servers_own_user_can_read_its_data() {
+    let server = server();
+    server.account().grow::<1>();
+    let mode = |path: &Path| fs::metadata(path).expect("the data").permissions().mode() & 0o777;
+    assert_eq!(mode(server.data_dir()), 0o700);
+    for file in fs::read_dir(server.data_dir()).expect("the data directory") {
+        let file = file.expect("the data directory").path();
+        assert_eq!(mode(&file) & 0o077, 0, "{}", file.display());
+    }
+}
+
+/// Starting empty in its place would lock out every device but the first that comes.
+#[test]
+fn a_directory_with_the_reference_servers_data_is_left_as_it_is() {
+    let setup = PROGRAMS.server();
+    let reference = setup.data_dir().join("taskchampion-sync-server.sqlite3");
+    fs::create_dir(setup.data_dir()).expect("a data directory");
+    fs::write(&reference, "years of history").expect("a database");
+    let refused = setup.run_to_its_end().exits_with(1);
+    assert!(refused.stderr.contains("taskchampion-sync-server.sqlite3"), "{refused}");
+    assert!(refused.stderr.contains("hint: "), "{refused}");
+    let left: Vec<_> = fs::read_dir(setup.data_dir()).expect("the data directory").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(fs::read(&reference).expect("the database"), b"years of history");
+}
+
+#[test]
 fn a_port_that_is_taken_is_an_error_that_names_it() {
     let first = server();
     let address = first.address().to_string();
@@ -69,7 +119,7 @@ fn a_port_that_is_taken_is_an_error_that_names_it() {
 
 #[test]
 fn a_server_on_port_zero_says_where_it_listens() {
-    let server: TestServer = PROGRAMS
+    let server = PROGRAMS
         .server()
         .without_listen_flag()
         .option("--listen", "127.0.0.1:0")

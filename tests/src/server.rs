@@ -96,6 +96,11 @@ impl ServerSetup {
         self
     }
 
+    /// Where it will keep its data; not there yet.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
     /// Starts it and waits until it serves.
     #[track_caller]
     pub fn start(self) -> TestServer {
