@@ -25,6 +25,11 @@ pub trait Explain: std::error::Error {
         None
     }
 
+    /// Whether this is the person's own decision, and nothing went wrong.
+    fn is_choice(&self) -> bool {
+        false
+    }
+
     /// With which code the program ends.
     fn exit(&self) -> Exit {
         Exit::Failed

@@ -55,27 +55,33 @@ use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::flow::Run;
 use crate::prompt::Prompter;
-use crate::terminal::Terminal;
+use crate::terminal::{Screen, Terminal};
 
-/// The program, on the real world. The only public way in that does not take a [`Context`].
+/// The program, on the real world. The only way in that does not take a [`Context`].
 pub fn main() -> ExitCode {
     let (mut input, mut data, mut talk) = (io::stdin(), io::stdout(), io::stderr());
+    let columns = io::stderr()
+        .is_terminal()
+        .then(|| usize::from(console::Term::stderr().size().1));
+    let context = match Context::of_this_process() {
+        Ok(context) => context,
+        Err(error) => {
+            let screen = Screen {
+                colored: false,
+                columns,
+            };
+            Terminal::new(&mut data, &mut talk, screen).say_failure(&Failure::from(error));
+            return ExitCode::from(Exit::Failed as u8);
+        }
+    };
     let streams = Streams {
         input: &mut input,
         data: &mut data,
         talk: &mut talk,
+        columns,
     };
-    let context = match Context::of_this_process() {
-        Ok(context) => context,
-        Err(error) => {
-            Terminal::new(&mut io::sink(), &mut io::stderr(), false).say_failure(&Failure::from(error));
-            return ExitCode::from(Exit::Failed as u8);
-        }
-    };
-    let is_terminal = io::stderr().is_terminal();
-    let prompter = |colored| Box::new(prompt::terminal::Terminal::new(colored)) as Box<dyn Prompter>;
-    let exit = run(std::env::args_os(), &context, streams, is_terminal, prompter);
-    ExitCode::from(exit as u8)
+    let prompter = |screen: Screen| Box::new(prompt::terminal::Terminal::new(screen.colored)) as Box<dyn Prompter>;
+    ExitCode::from(run(std::env::args_os(), &context, streams, prompter) as u8)
 }
 
 /// The three standard streams.
@@ -86,30 +92,35 @@ pub struct Streams<'a> {
     pub data: &'a mut dyn Write,
     /// Standard error.
     pub talk: &'a mut dyn Write,
+    /// The width of the terminal that standard error is, if it is one.
+    pub columns: Option<usize>,
 }
 
-/// The program in the world that it is given. `talk_is_terminal` decides about colour, where nothing else does.
+/// The program in the world that it is given.
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
     context: &Context,
     mut streams: Streams<'_>,
-    talk_is_terminal: bool,
-    prompter: impl FnOnce(bool) -> Box<dyn Prompter>,
+    prompter: impl FnOnce(Screen) -> Box<dyn Prompter>,
 ) -> Exit {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(message) => return say_usage(&message, &mut streams),
     };
-    let colored = is_colored(cli.global.color, context, talk_is_terminal);
+    let columns = streams.columns;
+    let screen = Screen {
+        colored: is_colored(cli.global.color, context, columns.is_some()),
+        columns,
+    };
     let Some(command) = &cli.command else {
         let _ = write!(streams.data, "{}", Cli::command().render_help());
         return Exit::Fine;
     };
     let mut run = Run {
         context,
-        terminal: Terminal::new(streams.data, streams.talk, colored),
+        terminal: Terminal::new(streams.data, streams.talk, screen),
         input: streams.input,
-        prompter: &mut *prompter(colored),
+        prompter: &mut *prompter(screen),
         global: &cli.global,
     };
     let done = match command {
@@ -137,14 +148,11 @@ fn say_usage(message: &clap::Error, streams: &mut Streams<'_>) -> Exit {
 }
 
 /// `NO_COLOR` as <https://no-color.org> has it: set and not empty.
-fn is_colored(wanted: Color, context: &Context, talk_is_terminal: bool) -> bool {
+fn is_colored(wanted: Color, context: &Context, is_terminal: bool) -> bool {
+    let can = || is_terminal && context.var("TERM").is_none_or(|term| term != "dumb");
     match wanted {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => {
-            talk_is_terminal
-                && context.var("NO_COLOR").is_none()
-                && context.var("TERM").is_none_or(|term| term != "dumb")
-        }
+        Color::Auto => can() && context.var("NO_COLOR").is_none(),
     }
 }

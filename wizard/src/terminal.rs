@@ -1,6 +1,7 @@
 //! The one place that prints. Talk goes to standard error; standard output carries only what somebody may want to pipe.
 //!
-//! Everything reads the same without colour. What the words are is left to the callers.
+//! Everything reads the same without colour, and on a screen no line is cut within a word. What the words are is left to
+//! the callers.
 
 use std::io::{self, Write};
 
@@ -8,22 +9,34 @@ use console::Style;
 
 use crate::error::Failure;
 
-/// Two streams and whether to colour the talk.
+/// Longer lines are tiring, however wide the screen.
+const COLUMNS_MAX: usize = 80;
+
+/// What is known of the screen that shows the talk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Screen {
+    /// Whether colour may be used.
+    pub colored: bool,
+    /// Its width, if it is one. In a file lines are left whole, so that they can be searched.
+    pub columns: Option<usize>,
+}
+
+/// Two streams and how to lay out the talk.
 pub struct Terminal<'a> {
     data: &'a mut dyn Write,
     talk: &'a mut dyn Write,
-    colored: bool,
+    screen: Screen,
 }
 
 impl<'a> Terminal<'a> {
     /// `data` is usually standard output, `talk` standard error.
-    pub fn new(data: &'a mut dyn Write, talk: &'a mut dyn Write, colored: bool) -> Self {
-        Self { data, talk, colored }
+    pub fn new(data: &'a mut dyn Write, talk: &'a mut dyn Write, screen: Screen) -> Self {
+        Self { data, talk, screen }
     }
 
     /// A line (or several) for the person. That it can't be written is no reason to stop half-way through a change.
     pub fn say(&mut self, text: &str) {
-        let _ = writeln!(self.talk, "{text}");
+        let _ = writeln!(self.talk, "{}", self.laid_out(text));
     }
 
     /// What the command was asked for, for a file or a pipe.
@@ -35,7 +48,7 @@ impl<'a> Terminal<'a> {
         self.data.flush()
     }
 
-    /// The lines of a diff, each indented; `+` and `-` are readable without their colours.
+    /// The lines of a diff, each indented and whole; `+` and `-` are readable without their colours.
     pub fn say_diff(&mut self, diff: &str) {
         for line in diff.lines() {
             let style = match line.as_bytes().first() {
@@ -43,28 +56,80 @@ impl<'a> Terminal<'a> {
                 Some(b'-') => self.style().red(),
                 _ => self.style(),
             };
-            let line = style.apply_to(line);
-            let _ = writeln!(self.talk, "    {line}");
+            let _ = writeln!(self.talk, "    {}", style.apply_to(line));
         }
     }
 
-    /// An error: what failed, why, and what mends it.
+    /// An error: what failed, why, and what mends it. A person's own decision is no error, and is only acknowledged.
     pub fn say_failure(&mut self, failure: &Failure) {
         let error = failure.error();
-        let _ = writeln!(self.talk, "{} {error}", self.style().red().bold().apply_to("error:"));
+        if error.is_choice() {
+            self.say(&error.to_string());
+            return;
+        }
+        let label = self.style().red().bold().apply_to("error:").to_string();
+        self.say(&format!("{label} {error}"));
         let mut cause = error.source();
         while let Some(why) = cause {
-            let _ = writeln!(self.talk, "  Caused by: {why}");
+            self.say(&format!("  Caused by: {why}"));
             cause = why.source();
         }
         if let Some(hint) = error.hint() {
-            let _ = writeln!(self.talk, "\n{} {hint}", self.style().cyan().bold().apply_to("hint:"));
+            let label = self.style().cyan().bold().apply_to("hint:").to_string();
+            self.say(&format!("\n{label} {hint}"));
+        }
+    }
+
+    fn laid_out(&self, text: &str) -> String {
+        match self.screen.columns {
+            Some(columns) => wrap(text, columns.min(COLUMNS_MAX)),
+            None => text.to_owned(),
         }
     }
 
     fn style(&self) -> Style {
-        Style::new().for_stderr().force_styling(self.colored)
+        Style::new().for_stderr().force_styling(self.screen.colored)
     }
+}
+
+/// Breaks long lines between words; the rest of a line is indented as its beginning. What stands in backticks stays whole,
+/// since people copy it.
+fn wrap(text: &str, columns: usize) -> String {
+    text.split('\n')
+        .map(|line| wrap_line(line, columns))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn wrap_line(line: &str, columns: usize) -> String {
+    let indent = &line[..line.len() - line.trim_start().len()];
+    let (mut wrapped, mut width) = (String::new(), 0);
+    for word in words(line.trim_start()) {
+        let word_width = console::measure_text_width(word);
+        if wrapped.is_empty() {
+            wrapped.push_str(indent);
+            width = indent.len();
+        } else if width + 1 + word_width <= columns {
+            wrapped.push(' ');
+            width += 1;
+        } else {
+            wrapped.push('\n');
+            wrapped.push_str(indent);
+            width = indent.len();
+        }
+        wrapped.push_str(word);
+        width += word_width;
+    }
+    wrapped
+}
+
+/// Splits at spaces that are not between backticks.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    let mut in_code = false;
+    line.split(move |c| {
+        in_code ^= c == '`';
+        c == ' ' && !in_code
+    })
 }
 
 /// `text` from outside without what could move the cursor, change colours or hide something: control characters go, but
@@ -94,18 +159,23 @@ mod tests {
         }
     }
 
-    fn shown(colored: bool) -> String {
+    fn shown(screen: Screen) -> String {
         let (mut data, mut talk) = (Vec::new(), Vec::new());
         let failure = Failure::from(NoBoat(io::Error::other("the tide is out")));
         assert_eq!(failure.error().exit(), Exit::Failed);
-        Terminal::new(&mut data, &mut talk, colored).say_failure(&failure);
+        Terminal::new(&mut data, &mut talk, screen).say_failure(&failure);
         assert!(data.is_empty(), "an error is talk");
         String::from_utf8(talk).unwrap()
     }
 
+    const PLAIN: Screen = Screen {
+        colored: false,
+        columns: None,
+    };
+
     #[test]
     fn an_error_names_what_why_and_what_mends_it() {
-        insta::assert_snapshot!(shown(false), @r"
+        insta::assert_snapshot!(shown(PLAIN), @r"
         error: could not reach the boat
           Caused by: the tide is out
 
@@ -115,8 +185,19 @@ mod tests {
 
     #[test]
     fn colour_adds_nothing_but_colour() {
-        assert_eq!(console::strip_ansi_codes(&shown(true)), shown(false));
-        assert_ne!(shown(true), shown(false));
+        let colored = shown(Screen {
+            colored: true,
+            columns: Some(80),
+        });
+        assert_eq!(console::strip_ansi_codes(&colored), shown(PLAIN));
+        assert_ne!(colored, shown(PLAIN));
+    }
+
+    #[test]
+    fn long_lines_break_between_words_but_not_within_a_command() {
+        assert_eq!(wrap("  one two three\n\nfour", 10), "  one two\n  three\n\nfour");
+        assert_eq!(wrap("now run `task sync` again", 12), "now run\n`task sync`\nagain");
+        assert_eq!(wrap("a-word-that-is-too-long x", 5), "a-word-that-is-too-long\nx");
     }
 
     #[test]

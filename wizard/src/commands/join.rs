@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::cli;
 use crate::credentials::decode::{Decoded, decode};
 use crate::credentials::unseal::{UnsealError, prove};
-use crate::error::{Exit, Explain, Failure};
+use crate::error::{Explain, Failure};
 use crate::flow::apply::apply;
 use crate::flow::computer::Computer;
 use crate::flow::first_sync::{Synced, first_sync};
@@ -110,10 +110,6 @@ impl Explain for JoinError {
                 .into(),
         })
     }
-
-    fn exit(&self) -> Exit {
-        Exit::Failed
-    }
 }
 
 /// What the server holds for the account.
@@ -130,6 +126,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
     let Decoded { credentials, checked } = ask(run, args)?;
 
     let computer = Computer::look(run)?;
+    computer.introduce(run);
     if let Some(present) = &computer.account {
         if *present != credentials {
             return Err(JoinError::HasOtherAccount {
@@ -160,10 +157,11 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
     let plan = Plan {
         at_server: None,
         change,
-        note: Plan::note(run, &computer.taskrc),
-        first_sync: Some(match computer.tasks {
-            0 => "run `task sync`: fetches the account's tasks".into(),
-            count => format!(
+        note: Plan::note(&computer.taskrc),
+        first_sync: Some(match (computer.tasks, holds) {
+            (0, Holds::Nothing) => "run `task sync`".into(),
+            (0, Holds::ProvedData) => "run `task sync`: fetches the account's tasks".into(),
+            (count, _) => format!(
                 "run `task sync`: fetches the account's tasks, and sends {} of this computer\n  \
                  to `{}`, where everybody who has the link can read them",
                 tasks(count),
@@ -314,3 +312,6 @@ fn say_what_arrived(run: &mut Run<'_>, holds: Holds, before: u64, now: Synced) {
             .say("its own tasks reach your other computers with their next `task sync`");
     }
 }
+
+#[cfg(test)]
+mod tests;

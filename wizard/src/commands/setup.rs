@@ -33,11 +33,30 @@ impl Explain for SyncsElsewhere {
     }
 }
 
+/// The first sync was a success, but the account is still empty.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings are in place, but Taskwarrior sent none of the {} of this computer", tasks(*.count))]
+pub struct NothingSent {
+    count: u64,
+}
+
+impl Explain for NothingSent {
+    fn hint(&self) -> Option<String> {
+        // A new account asks for a snapshot with the first version that it gets, and a snapshot holds everything.
+        Some(
+            "it takes them for sent already, since this computer synced with another account before\n\
+             run `task add hello`, then `task sync`: the first change takes everything along"
+                .into(),
+        )
+    }
+}
+
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
     let server_url = ask(run, args)?;
 
     let computer = Computer::look(run)?;
+    computer.introduce(run);
     if let Some(present) = &computer.account {
         return already_set_up(run, present, &server_url);
     }
@@ -48,7 +67,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         .say(&format!("found {} at `{}`", kind.name(), server.url()));
 
     let credentials = generate(server.url().clone())?;
-    let plan = plan(run, args, &computer, &kind, &credentials)?;
+    let plan = plan(args, &computer, &kind, &credentials)?;
     plan.show(run);
     if args.dry_run {
         run.terminal.say("nothing was changed: this was only the plan");
@@ -68,6 +87,11 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
     } else {
         Some(first_sync(run, &computer)?)
     };
+    if let Some(Synced { all: count @ 1.., .. }) = sent
+        && !server.has_data(&credentials.client_id)?
+    {
+        return Err(NothingSent { count }.into());
+    }
 
     say_what_is_next(run, &credentials, registered, sent);
     Ok(())
@@ -98,20 +122,14 @@ fn already_set_up(run: &mut Run<'_>, present: &Credentials, wanted: &ServerUrl) 
     Ok(())
 }
 
-fn plan(
-    run: &Run<'_>,
-    args: &cli::Setup,
-    computer: &Computer<'_>,
-    kind: &Kind,
-    credentials: &Credentials,
-) -> Result<Plan, Failure> {
+fn plan(args: &cli::Setup, computer: &Computer<'_>, kind: &Kind, credentials: &Credentials) -> Result<Plan, Failure> {
     let server = &credentials.server;
     Ok(Plan {
         at_server: matches!(kind, Kind::Taskferry(_)).then(|| format!("create a new account at `{server}`")),
         change: computer
             .taskrc
             .plan(credentials, computer.taskwarrior.version().url_key())?,
-        note: Plan::note(run, &computer.taskrc),
+        note: Plan::note(&computer.taskrc),
         first_sync: (!args.no_sync).then(|| match computer.tasks {
             0 => "run `task sync`".into(),
             count => format!("run `task sync`: sends {} to the server, encrypted", tasks(count)),
@@ -135,3 +153,6 @@ fn say_what_is_next(run: &mut Run<'_>, credentials: &Credentials, registered: Re
     run.terminal
         .say("next: run `taskferry share` here, and `taskferry join` on your other computer");
 }
+
+#[cfg(test)]
+mod tests;

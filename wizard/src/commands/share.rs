@@ -53,3 +53,6 @@ pub fn run(run: &mut Run<'_>, args: &cli::Share) -> Result<(), Failure> {
     run.terminal.data(text.trim_end()).map_err(ShareError::Output)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,7 +84,7 @@ fn bound_data(version: VersionId) -> aead::Aad<[u8; 17]> {
 
 /// Seals as another device would, for the tests of the whole crate.
 #[cfg(test)]
-pub fn seal(plain: &[u8], bound_to: VersionId, client_id: &ClientId, secret: &Secret) -> Vec<u8> {
+pub(crate) fn seal(plain: &[u8], bound_to: VersionId, client_id: &ClientId, secret: &Secret) -> Vec<u8> {
     let nonce = [7; aead::NONCE_LEN];
     let mut sealed = plain.to_vec();
     key(client_id, secret)

@@ -70,12 +70,9 @@ impl Explain for SyncSettingsError {
 }
 
 impl<'a> Computer<'a> {
-    /// Looks at this computer, and says which Taskwarrior it found.
-    pub fn look(run: &mut Run<'a>) -> Result<Self, Failure> {
+    /// Looks at this computer.
+    pub fn look(run: &Run<'a>) -> Result<Self, Failure> {
         let taskwarrior = Taskwarrior::find(run.context, run.global.task.as_deref())?;
-        let shown = run.context.short(taskwarrior.program());
-        run.terminal
-            .say(&format!("found Taskwarrior {} (`{shown}`)", taskwarrior.version()));
         let taskrc = Taskrc::find(run.context)?;
         // Without a taskrc Taskwarrior refuses to start, so there is nothing that it could be configured to, either.
         if !taskrc.exists() {
@@ -94,6 +91,15 @@ impl<'a> Computer<'a> {
             account,
             tasks,
         })
+    }
+
+    /// Says which Taskwarrior it is, since there may be several.
+    pub fn introduce(&self, run: &mut Run<'_>) {
+        let program = run.context.short(self.taskwarrior.program());
+        run.terminal.say(&format!(
+            "found Taskwarrior {} (`{program}`)",
+            self.taskwarrior.version()
+        ));
     }
 }
 

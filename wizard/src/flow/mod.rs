@@ -74,6 +74,10 @@ impl Explain for Stopped {
         }
     }
 
+    fn is_choice(&self) -> bool {
+        matches!(self, Self::Declined)
+    }
+
     fn exit(&self) -> Exit {
         match self {
             Self::MissingAnswer { .. } | Self::BadServer(_) => Exit::Usage,

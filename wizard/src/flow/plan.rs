@@ -21,14 +21,13 @@ pub struct Plan {
 
 impl Plan {
     /// The note for a taskrc that only includes the settings.
-    pub fn note(run: &Run<'_>, taskrc: &Taskrc) -> Option<String> {
-        let Home::Private { file, since } = &taskrc.home else {
+    pub fn note(taskrc: &Taskrc) -> Option<String> {
+        let Home::Private { shown, since, .. } = &taskrc.home else {
             return None;
         };
-        let file = run.context.short(file);
         Some(format!(
-            "the settings get a private file, since {since};\n\
-             on a computer without `{file}`, `task` fails until it is there: then run `touch {file}`"
+            "the settings get a private file, since {since}\n\
+             where the same taskrc is used without that file, every `task` fails: run `touch {shown}` there first"
         ))
     }
 

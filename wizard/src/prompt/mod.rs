@@ -3,7 +3,7 @@
 
 pub mod paste;
 #[cfg(test)]
-pub mod scripted;
+pub(crate) mod scripted;
 pub mod terminal;
 
 use std::io;
@@ -36,6 +36,10 @@ pub enum PromptError {
 }
 
 impl Explain for PromptError {
+    fn is_choice(&self) -> bool {
+        matches!(self, Self::Interrupted)
+    }
+
     fn exit(&self) -> Exit {
         match self {
             Self::Interrupted => Exit::Interrupted,

@@ -197,6 +197,6 @@ mod tests {
 
     #[test]
     fn a_flood_is_bounded() {
-        assert_eq!(typed(&[b'x'; BYTES_MAX + 1]).1.len(), BYTES_MAX);
+        assert_eq!(typed(&vec![b'x'; BYTES_MAX + 1]).1.len(), BYTES_MAX);
     }
 }

@@ -8,11 +8,11 @@ use super::{PromptError, Prompter};
 
 /// Expected questions with their answers, in order. Each expectation is a part of the question.
 #[derive(Default)]
-pub struct Scripted(VecDeque<(&'static str, String)>);
+pub(crate) struct Scripted(VecDeque<(&'static str, String)>);
 
 impl Scripted {
     /// `script` holds pairs of (part of the question, answer); for yes or no, `yes`, `no` or `enter`.
-    pub fn new(script: &[(&'static str, &str)]) -> Self {
+    pub(crate) fn new(script: &[(&'static str, &str)]) -> Self {
         Self(
             script
                 .iter()

@@ -120,9 +120,11 @@ impl Explain for ServerError {
             Self::NotASyncServer { .. } => Some(
                 "check the address; a server under a path needs the path too, as in `https://example.org/sync`".into(),
             ),
-            Self::Redirected { target, .. } => Some(format!(
-                "if that is your server, run the same command again with `--server {target}`"
-            )),
+            Self::Redirected { .. } => Some(
+                "redirects are not followed, since credentials would go along\n\
+                 if that is your server, use its address in place of the other"
+                    .into(),
+            ),
             Self::Refused { problem } => problem.hint.as_deref().map(printable),
             Self::TooLong { .. } | Self::Nonsense { .. } => {
                 Some("ask whoever runs the server; something in front of it may be answering in its place".into())

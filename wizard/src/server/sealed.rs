@@ -41,6 +41,14 @@ impl Server {
         }
     }
 
+    /// Whether anything was ever sent to the account.
+    pub fn has_data(&self, account: &ClientId) -> Result<bool, ServerError> {
+        match self.first_version(account)? {
+            FirstVersion::Found(_) | FirstVersion::Gone => Ok(true),
+            FirstVersion::None => Ok(self.snapshot(account)?.is_some()),
+        }
+    }
+
     fn fetch(&self, path: &str, account: &ClientId) -> Result<Answer, ServerError> {
         self.send(Method::GET, path, Some(account), SEALED_SECONDS, SEALED_BYTES_MAX)
     }

@@ -25,7 +25,7 @@ pub struct Block(Lines);
 #[derive(Clone, PartialEq, Eq)]
 enum Lines {
     Settings([(&'static str, Value); 3]),
-    Include(Value),
+    Include(String),
 }
 
 /// Why credentials or a path can't be written to a taskrc.
@@ -62,15 +62,17 @@ impl Block {
         ])))
     }
 
-    /// A reference to a private file, by its absolute path.
-    pub fn include(path: &Path) -> Result<Self, BadBlock> {
+    /// A reference to a private file. `shown` is its path as it stands in the file, perhaps with `~` for the home: a
+    /// taskrc that is shared between computers then fits them all.
+    pub fn include(path: &Path, shown: &str) -> Result<Self, BadBlock> {
         let bad = |why| BadBlock { key: INCLUDE, why };
         let path = path.display().to_string();
         // Taskwarrior takes a line with `=` for a setting, whatever it begins with.
         if path.contains('=') {
             return Err(bad(BadValue::Interpreted('=')));
         }
-        Ok(Self(Lines::Include(Value::parse(&path).map_err(bad)?)))
+        Value::parse(&path).map_err(bad)?;
+        Ok(Self(Lines::Include(shown.to_owned())))
     }
 
     /// The settings as lines, without markers: what `taskferry share --text` prints. Empty for an include.
@@ -90,7 +92,7 @@ impl Block {
     pub fn to_bytes(&self, line_end: &[u8]) -> Zeroizing<Vec<u8>> {
         let body = match &self.0 {
             Lines::Settings(_) => self.setting_lines(),
-            Lines::Include(path) => Zeroizing::new(format!("include {}\n", path.as_str())),
+            Lines::Include(path) => Zeroizing::new(format!("include {path}\n")),
         };
         let mut bytes = Zeroizing::new(Vec::with_capacity(BEGIN.len() + body.len() + END.len() + 16));
         for line in std::iter::once(BEGIN).chain(body.lines()).chain(std::iter::once(END)) {

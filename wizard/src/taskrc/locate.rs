@@ -34,6 +34,8 @@ pub enum Home {
     Private {
         /// That file.
         file: PathBuf,
+        /// Its path with `~` for the home.
+        shown: String,
         /// Why, as the end of "since …".
         since: &'static str,
     },
@@ -148,10 +150,10 @@ impl Taskrc {
     /// What would change on the disk to sync with `credentials`. Touches nothing.
     pub fn plan(&self, credentials: &Credentials, url_key: &'static str) -> Result<Change, TaskrcError> {
         let settings = Block::settings(credentials, url_key).map_err(TaskrcError::Block)?;
-        let Home::Private { file, .. } = &self.home else {
+        let Home::Private { file, shown, .. } = &self.home else {
             return Ok(Change::new([self.with_block(&settings)?.readable_by_owner_only()]));
         };
-        let include = Block::include(file).map_err(TaskrcError::Block)?;
+        let include = Block::include(file, shown).map_err(TaskrcError::Block)?;
         let bytes = match std::fs::read(file) {
             Ok(bytes) => Some(Zeroizing::new(bytes)),
             Err(why) if why.kind() == io::ErrorKind::NotFound => None,
@@ -201,14 +203,16 @@ fn place(context: &Context) -> PathBuf {
 
 fn home_for(context: &Context, path: &Path, is_link: bool) -> Home {
     let since = if is_link {
-        "your taskrc is a link, as dotfiles have it, and those get published"
+        "your taskrc is a link, and dotfiles get published"
     } else if path.ancestors().skip(1).any(|folder| folder.join(".git").exists()) {
-        "your taskrc lies in a git work tree, and those get published"
+        "your taskrc lies in a git work tree, and dotfiles get published"
     } else {
         return Home::Taskrc;
     };
+    let file = context.config_home().join("taskferry/sync.taskrc");
     Home::Private {
-        file: context.config_home().join("taskferry/sync.taskrc"),
+        shown: context.short(&file),
+        file,
         since,
     }
 }
@@ -284,7 +288,9 @@ mod tests {
         write(&home.path().join("dotfiles/taskrc"), "color=off\n");
         symlink("dotfiles/taskrc", home.path().join(".taskrc")).unwrap();
         let linked = Taskrc::find(&world(&home, &[])).unwrap();
-        assert!(matches!(&linked.home, Home::Private { file, since } if *file == private && since.contains("link")));
+        assert!(
+            matches!(&linked.home, Home::Private { file, since, .. } if *file == private && since.contains("link"))
+        );
         assert_eq!(
             linked.path(),
             home.path().canonicalize().unwrap().join("dotfiles/taskrc")

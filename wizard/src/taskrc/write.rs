@@ -97,7 +97,8 @@ impl FileChange {
         let mut diff = String::new();
         for (sign, lines) in [('-', &old[..old.len() - tail]), ('+', &new[..new.len() - tail])] {
             for line in lines {
-                let _ = writeln!(diff, "{sign} {}", without_credentials(line));
+                let line = format!("{sign} {}", without_credentials(line));
+                let _ = writeln!(diff, "{}", line.trim_end());
             }
         }
         diff

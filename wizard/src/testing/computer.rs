@@ -15,7 +15,7 @@ use crate::error::Exit;
 use crate::prompt::scripted::Scripted;
 
 /// See the module.
-pub struct FakeComputer {
+pub(crate) struct FakeComputer {
     home: TempDir,
     env: BTreeMap<OsString, OsString>,
     input: String,
@@ -24,18 +24,18 @@ pub struct FakeComputer {
 
 /// What a run looked like.
 #[derive(Debug)]
-pub struct Transcript {
+pub(crate) struct Transcript {
     /// How it ended.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
     /// Standard output.
-    pub data: String,
+    pub(crate) data: String,
     /// Standard error, with `[HOME]`, `[SERVER]` and so on for what differs from run to run.
-    pub talk: String,
+    pub(crate) talk: String,
 }
 
 impl FakeComputer {
     /// With Taskwarrior, without a taskrc.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let bin = home.path().join("bin");
         std::fs::create_dir(&bin).unwrap();
@@ -53,7 +53,7 @@ impl FakeComputer {
     }
 
     /// Writes a file below the home.
-    pub fn with(self, path: &str, text: &str) -> Self {
+    pub(crate) fn with(self, path: &str, text: &str) -> Self {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
@@ -61,18 +61,18 @@ impl FakeComputer {
     }
 
     /// With so many tasks.
-    pub fn with_tasks(self, count: u32) -> Self {
+    pub(crate) fn with_tasks(self, count: u32) -> Self {
         self.with(".task/count", &count.to_string())
     }
 
     /// Gives standard input for the following runs.
-    pub fn with_input(mut self, input: &str) -> Self {
+    pub(crate) fn with_input(mut self, input: &str) -> Self {
         self.input = input.into();
         self
     }
 
     /// Puts somebody in front of the terminal, for the next run: (part of the question, answer).
-    pub fn with_person(mut self, script: &[(&'static str, &str)]) -> Self {
+    pub(crate) fn with_person(mut self, script: &[(&'static str, &str)]) -> Self {
         self.script = script
             .iter()
             .map(|(question, answer)| (*question, (*answer).to_owned()))
@@ -81,22 +81,22 @@ impl FakeComputer {
     }
 
     /// A path below the home.
-    pub fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.home.path().join(path)
     }
 
     /// The text of a file below the home, if it is there.
-    pub fn read(&self, path: &str) -> Option<String> {
+    pub(crate) fn read(&self, path: &str) -> Option<String> {
         std::fs::read_to_string(self.path(path)).ok()
     }
 
     /// How often Taskwarrior synced.
-    pub fn syncs(&self) -> usize {
+    pub(crate) fn syncs(&self) -> usize {
         self.read(".task/synced").map_or(0, |text| text.lines().count())
     }
 
     /// Runs `taskferry` with these words. Somebody is there only if a script was given.
-    pub fn run(&mut self, words: &str, server: &FakeServer) -> Transcript {
+    pub(crate) fn run(&mut self, words: &str, server: &FakeServer) -> Transcript {
         let script = std::mem::take(&mut self.script);
         let context = Context::new(self.env.clone(), self.home.path().into(), !script.is_empty()).unwrap();
         let (mut data, mut talk) = (Vec::new(), Vec::new());
@@ -105,13 +105,14 @@ impl FakeComputer {
             input: &mut input,
             data: &mut data,
             talk: &mut talk,
+            columns: None,
         };
         let words = words.replace("[SERVER]", &server.url());
         let args = std::iter::once("taskferry")
             .chain(words.split_whitespace())
             .map(OsString::from);
         let script: Vec<(&'static str, &str)> = script.iter().map(|(q, a)| (*q, a.as_str())).collect();
-        let exit = crate::run(args, &context, streams, false, |_| Box::new(Scripted::new(&script)));
+        let exit = crate::run(args, &context, streams, |_| Box::new(Scripted::new(&script)));
         let home = self.home.path().display().to_string();
         let talk = String::from_utf8(talk)
             .unwrap()

@@ -2,5 +2,5 @@
 //!
 //! The real ones meet in the end-to-end tests; here every answer, also a wrong one, can be had in milliseconds.
 
-pub mod computer;
-pub mod server;
+pub(crate) mod computer;
+pub(crate) mod server;

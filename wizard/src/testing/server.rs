@@ -2,7 +2,8 @@
 //! writes down what it was asked.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +14,7 @@ use crate::credentials::unseal::seal;
 use crate::credentials::{Credentials, Secret};
 
 /// See the module.
-pub struct FakeServer {
+pub(crate) struct FakeServer {
     port: u16,
     state: Arc<Mutex<State>>,
 }
@@ -24,6 +25,8 @@ struct State {
     accounts: BTreeMap<ClientId, Held>,
     asked: Vec<String>,
     instead: Option<Reply>,
+    refusal: Option<Problem>,
+    loses_what_is_sent: bool,
 }
 
 /// What an account holds.
@@ -45,12 +48,12 @@ const SNAPSHOT_AT: VersionId = VersionId::from_uuid(uuid::Uuid::from_u128(7));
 
 impl FakeServer {
     /// One of ours.
-    pub fn taskferry() -> Self {
+    pub(crate) fn taskferry() -> Self {
         Self::start(true)
     }
 
     /// Another server of the protocol.
-    pub fn other() -> Self {
+    pub(crate) fn other() -> Self {
         Self::start(false)
     }
 
@@ -72,7 +75,7 @@ impl FakeServer {
     }
 
     /// Answers everything with this from now on.
-    pub fn answers(self, status: u16, header: (&str, &str), body: &[u8]) -> Self {
+    pub(crate) fn answers(self, status: u16, header: (&str, &str), body: &[u8]) -> Self {
         let headers = vec![(header.0.into(), header.1.into())];
         self.state.lock().unwrap().instead = Some(Reply {
             status,
@@ -83,12 +86,12 @@ impl FakeServer {
     }
 
     /// Its address.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Credentials for an account here, existing or not.
-    pub fn credentials(&self, id: u128, secret: &str) -> Credentials {
+    pub(crate) fn credentials(&self, id: u128, secret: &str) -> Credentials {
         Credentials {
             server: self.url().parse().unwrap(),
             client_id: ClientId::from_uuid(uuid::Uuid::from_u128(id)),
@@ -97,7 +100,7 @@ impl FakeServer {
     }
 
     /// An account without data.
-    pub fn empty_account(&self, account: &Credentials) {
+    pub(crate) fn empty_account(&self, account: &Credentials) {
         self.state
             .lock()
             .unwrap()
@@ -106,7 +109,7 @@ impl FakeServer {
     }
 
     /// An account that the operator switched off.
-    pub fn disabled_account(&self, account: &Credentials) {
+    pub(crate) fn disabled_account(&self, account: &Credentials) {
         let held = Held {
             disabled: true,
             ..Held::default()
@@ -115,7 +118,7 @@ impl FakeServer {
     }
 
     /// An account with its whole history, which is one version.
-    pub fn account(&self, account: &Credentials) {
+    pub(crate) fn account(&self, account: &Credentials) {
         let body = seal(
             b"{\"operations\":[]}",
             VersionId::NIL,
@@ -130,7 +133,7 @@ impl FakeServer {
     }
 
     /// An account of which only a snapshot is left.
-    pub fn pruned_account(&self, account: &Credentials) {
+    pub(crate) fn pruned_account(&self, account: &Credentials) {
         let body = seal(b"snapshot", SNAPSHOT_AT, &account.client_id, &account.secret);
         let held = Held {
             snapshot: Some(body),
@@ -139,13 +142,29 @@ impl FakeServer {
         self.state.lock().unwrap().accounts.insert(account.client_id, held);
     }
 
+    /// Registers nobody, with these words.
+    pub(crate) fn refuses_registration(&self, detail: &str, hint: &str) {
+        let refusal = Problem {
+            detail: detail.into(),
+            hint: Some(hint.into()),
+            ..problem(403, "invite_missing")
+        };
+        self.state.lock().unwrap().refusal = Some(refusal);
+    }
+
+    /// Registered accounts stay empty, as if Taskwarrior had sent nothing.
+    pub(crate) fn loses_what_is_sent(self) -> Self {
+        self.state.lock().unwrap().loses_what_is_sent = true;
+        self
+    }
+
     /// How many accounts there are.
-    pub fn accounts(&self) -> usize {
+    pub(crate) fn accounts(&self) -> usize {
         self.state.lock().unwrap().accounts.len()
     }
 
     /// What it was asked so far, as `METHOD path`.
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.state.lock().unwrap().asked.clone()
     }
 }
@@ -183,7 +202,7 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         reply.body.len()
     );
     for (name, value) in &reply.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(head, "{name}: {value}\r\n");
     }
     stream.write_all(format!("{head}\r\n").as_bytes()).ok()?;
     stream.write_all(&reply.body).ok()
@@ -205,10 +224,17 @@ impl State {
                 body: wire::ROOT_TEXT.into(),
             },
             ("GET", wire::WELL_KNOWN) if self.taskferry => json(200, "application/json", &info()),
+            ("POST", wire::REGISTER) if self.refusal.is_some() => json(403, wire::PROBLEM_JSON, &self.refusal),
             ("POST", wire::REGISTER) if self.taskferry => {
+                // The stand-in for Taskwarrior talks to nobody, so the account looks from now on as if it had.
+                let sent = (!self.loses_what_is_sent).then(|| b"sent".to_vec());
+                let held = Held {
+                    first_version: sent,
+                    ..Held::default()
+                };
                 self.accounts
                     .entry(account.expect("an account to register"))
-                    .or_default();
+                    .or_insert(held);
                 Reply { status: 201, ..nothing }
             }
             ("GET", wire::ACCOUNT) if self.taskferry => match held {

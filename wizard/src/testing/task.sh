@@ -25,6 +25,7 @@ settings() {
       *=*) printf '%s\n' "$line" ;;
       "include "*)
         included="${line#include }"
+        case "$included" in "~/"*) included="$HOME/${included#"~/"}" ;; esac
         if [ ! -f "$included" ]; then
           echo "Could not read include file '$included'." >&2
           exit 2

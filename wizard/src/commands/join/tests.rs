@@ -1,0 +1,291 @@
+//! Whole runs of `taskferry join`: what is said, and that nothing changes unless account and secret were proved.
+
+use insta::assert_snapshot;
+
+use crate::credentials::Credentials;
+use crate::error::Exit;
+use crate::testing::computer::{FakeComputer, Transcript};
+use crate::testing::server::FakeServer;
+
+const JOIN: &str = "join --from-stdin --yes";
+
+fn second_computer(credentials: &Credentials) -> FakeComputer {
+    FakeComputer::new().with_input(&credentials.to_text())
+}
+
+/// The run was refused with this error, and the computer is as it was.
+#[track_caller]
+fn refused(run: &Transcript, computer: &FakeComputer, error: &str) {
+    assert_eq!(run.exit, Exit::Failed);
+    assert!(run.talk.contains(error), "{}", run.talk);
+    assert_eq!((computer.read(".taskrc"), computer.syncs()), (None, 0));
+}
+
+#[test]
+fn a_person_pastes_the_link_and_sees_how_many_tasks_arrived() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    let link = credentials.to_text();
+    let mut desktop = FakeComputer::new()
+        .with(".task/arrives", "14")
+        .with(".task/pending", "5")
+        .with_person(&[("paste the setup link", &link), ("go on?", "enter")]);
+    let run = desktop.run("join", &server);
+    assert_eq!(run.exit, Exit::Fine);
+    assert_snapshot!(run.talk, @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    found Taskferry 9.9.9 at `[SERVER]`
+    the secret fits: it unseals the account's tasks
+
+    this is going to happen:
+
+      create `~/.taskrc`
+        + # >>> taskferry: sync settings; `taskferry share` shows them >>>
+        + sync.server.url=[SERVER]
+        + sync.server.client_id=(hidden)
+        + sync.encryption_secret=(hidden)
+        + # <<< taskferry <<<
+      run `task sync`: fetches the account's tasks
+
+    running `task sync` …
+
+    joined; 14 tasks arrived
+    this computer now has 14 tasks, 5 of them pending
+    ");
+    assert_eq!(desktop.syncs(), 1);
+    assert!(
+        desktop
+            .read(".taskrc")
+            .unwrap()
+            .contains("\nsync.encryption_secret=sesame\n")
+    );
+}
+
+#[test]
+fn own_tasks_are_named_and_enter_alone_means_no() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    let link = credentials.to_text();
+    let mut desktop = FakeComputer::new()
+        .with(".taskrc", "")
+        .with_tasks(3)
+        .with_person(&[("paste", &link), ("go on?", "enter")]);
+    let run = desktop.run("join", &server);
+    assert_eq!(run.exit, Exit::Failed);
+    assert_snapshot!(run.talk, @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    found Taskferry 9.9.9 at `[SERVER]`
+    the secret fits: it unseals the account's tasks
+
+    this is going to happen:
+
+      change `~/.taskrc` (the former one is kept in `~/.local/state/taskferry/backups`)
+        + # >>> taskferry: sync settings; `taskferry share` shows them >>>
+        + sync.server.url=[SERVER]
+        + sync.server.client_id=(hidden)
+        + sync.encryption_secret=(hidden)
+        + # <<< taskferry <<<
+      run `task sync`: fetches the account's tasks, and sends 3 tasks of this computer
+      to `[SERVER]`, where everybody who has the link can read them
+
+    stopped; nothing was changed
+    ");
+    assert_eq!(desktop.read(".taskrc").as_deref(), Some(""));
+}
+
+#[test]
+fn an_unknown_account_is_refused_with_what_a_link_rules_out() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    let mut desktop = second_computer(&credentials);
+    let run = desktop.run(JOIN, &server);
+    refused(&run, &desktop, "`[SERVER]` does not know this account");
+    assert!(run.talk.contains("hint: the link has no typing error"), "{}", run.talk);
+
+    let id = credentials.client_id.expose();
+    let lines = format!(
+        "sync.server.url={}\nsync.server.client_id={id}\nsync.encryption_secret=sesame\n",
+        server.url()
+    );
+    let mut desktop = FakeComputer::new().with_input(&lines);
+    let run = desktop.run(JOIN, &server);
+    refused(&run, &desktop, "does not know this account");
+    assert!(
+        run.talk
+            .contains("hint: either the account's ID has a typing error, or"),
+        "{}",
+        run.talk
+    );
+}
+
+#[test]
+fn a_wrong_secret_is_refused_by_snapshot_and_by_version() {
+    let server = FakeServer::taskferry();
+    let (fresh, pruned) = (server.credentials(1, "sesame"), server.credentials(2, "sesame"));
+    server.account(&fresh);
+    server.pruned_account(&pruned);
+    for id in [1, 2] {
+        let mut desktop = second_computer(&server.credentials(id, "sesamE"));
+        let run = desktop.run(JOIN, &server);
+        refused(
+            &run,
+            &desktop,
+            "the encryption secret does not fit the tasks on the server",
+        );
+    }
+}
+
+#[test]
+fn a_known_but_empty_account_is_named_so_and_joined() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.empty_account(&credentials);
+    let run = second_computer(&credentials).run(JOIN, &server);
+    assert_eq!(run.exit, Exit::Fine);
+    assert_snapshot!(run.talk, @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    found Taskferry 9.9.9 at `[SERVER]`
+    the account is there, but empty: nothing was sent to it yet
+
+    this is going to happen:
+
+      create `~/.taskrc`
+        + # >>> taskferry: sync settings; `taskferry share` shows them >>>
+        + sync.server.url=[SERVER]
+        + sync.server.client_id=(hidden)
+        + sync.encryption_secret=(hidden)
+        + # <<< taskferry <<<
+      run `task sync`
+
+    running `task sync` …
+
+    joined; the account has no tasks yet
+    ");
+}
+
+#[test]
+fn a_disabled_account_is_refused() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.disabled_account(&credentials);
+    let mut desktop = second_computer(&credentials);
+    let run = desktop.run(JOIN, &server);
+    refused(&run, &desktop, "this account is disabled");
+}
+
+#[test]
+fn an_account_whose_beginning_is_gone_takes_only_computers_without_tasks() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.pruned_account(&credentials);
+    let mut desktop = second_computer(&credentials).with(".taskrc", "").with_tasks(1);
+    let run = desktop.run(JOIN, &server);
+    assert_eq!(run.exit, Exit::Failed);
+    assert!(run.talk.contains("this computer has 1 task of its own"), "{}", run.talk);
+    assert_eq!(desktop.read(".taskrc").as_deref(), Some(""));
+    assert_eq!(second_computer(&credentials).run(JOIN, &server).exit, Exit::Fine);
+}
+
+#[test]
+fn another_server_without_data_needs_a_yes_or_the_flag() {
+    let server = FakeServer::other();
+    let credentials = server.credentials(1, "sesame");
+    let mut desktop = second_computer(&credentials);
+    let run = desktop.run(JOIN, &server);
+    refused(
+        &run,
+        &desktop,
+        "either nothing was sent yet, or the account's ID is wrong",
+    );
+    assert!(run.talk.contains("`--allow-empty`"), "{}", run.talk);
+    assert_eq!(desktop.run(&format!("{JOIN} --allow-empty"), &server).exit, Exit::Fine);
+
+    let link = credentials.to_text();
+    let script = [("paste", link.as_str()), ("only empty", "yes"), ("go on?", "enter")];
+    assert_eq!(
+        FakeComputer::new().with_person(&script).run("join", &server).exit,
+        Exit::Fine
+    );
+}
+
+#[test]
+fn another_server_with_data_proves_the_secret_all_the_same() {
+    let server = FakeServer::other();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    assert_eq!(second_computer(&credentials).run(JOIN, &server).exit, Exit::Fine);
+    let mut desktop = second_computer(&server.credentials(1, "mellon"));
+    let run = desktop.run(JOIN, &server);
+    refused(&run, &desktop, "the credentials are not right for this account");
+}
+
+#[test]
+fn joining_twice_equals_joining_once_and_another_account_is_refused() {
+    let server = FakeServer::taskferry();
+    let (mine, other) = (server.credentials(1, "sesame"), server.credentials(2, "mellon"));
+    server.account(&mine);
+    server.account(&other);
+    let mut desktop = second_computer(&mine);
+    assert_eq!(desktop.run(JOIN, &server).exit, Exit::Fine);
+    let taskrc = desktop.read(".taskrc");
+    let run = desktop.run(JOIN, &server);
+    assert_eq!(run.exit, Exit::Fine);
+    assert!(
+        run.talk
+            .ends_with("this computer has joined already; nothing was changed\n"),
+        "{}",
+        run.talk
+    );
+    desktop = desktop.with_input(&other.to_text());
+    let run = desktop.run(JOIN, &server);
+    assert_eq!(run.exit, Exit::Failed);
+    assert!(
+        run.talk.contains("already syncs with another account, at `[SERVER]`"),
+        "{}",
+        run.talk
+    );
+    assert_eq!((desktop.read(".taskrc"), desktop.syncs()), (taskrc, 1));
+}
+
+#[test]
+fn a_typing_error_is_located_and_can_be_mended_at_the_prompt() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.empty_account(&credentials);
+    let link = credentials.to_text();
+    let damaged = link.replace("/j#A", "/j#B");
+    let script = [
+        ("paste", damaged.as_str()),
+        ("paste", link.as_str()),
+        ("go on?", "enter"),
+    ];
+    let run = FakeComputer::new().with_person(&script).run("join", &server);
+    assert_eq!(run.exit, Exit::Fine);
+    assert!(run.talk.contains("has a typing error: character "), "{}", run.talk);
+}
+
+#[test]
+fn ctrl_c_at_a_question_changes_nothing() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    let link = credentials.to_text();
+    let mut desktop = FakeComputer::new().with_person(&[("paste", &link), ("go on?", "ctrl-c")]);
+    let run = desktop.run("join", &server);
+    assert_eq!(run.exit, Exit::Interrupted);
+    assert_eq!(desktop.read(".taskrc"), None);
+}
+
+#[test]
+fn credentials_that_no_taskrc_can_hold_are_refused_before_the_server_hears_of_them() {
+    let server = FakeServer::taskferry();
+    for secret in ["pa#ss", "pa$s", "~home", "pa\\ss"] {
+        let mut desktop = second_computer(&server.credentials(1, secret));
+        let run = desktop.run(JOIN, &server);
+        refused(&run, &desktop, "these credentials can't be used with Taskwarrior");
+        assert!(!run.talk.contains(secret), "{}", run.talk);
+    }
+    assert_eq!(server.asked(), Vec::<String>::new());
+}
