@@ -3,8 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use e2e::http::Connection;
+use e2e::TestServer;
+use e2e::http::{Connection, Request};
 use rustix::process::Signal;
 use taskferry_protocol::VersionId;
 
@@ -16,14 +18,7 @@ fn a_server_told_to_stop_finishes_what_is_under_way() {
         let mut server = server();
         let account = server.account();
         let body = vec![b'x'; 100_000];
-        let request = account
-            .adding_version(VersionId::NIL, body.clone())
-            .header("expect", "100-continue");
-        let mut under_way = Connection::open(server.address()).expect("a connection");
-        under_way
-            .send(&request.head(server.address()))
-            .expect("the head of a request");
-        under_way.wait_for_continue().expect("the server to have read the head");
+        let mut under_way = begin(&account.adding_version(VersionId::NIL, body.clone()), &server);
         under_way.send(&body[..50_000]).expect("half of its body");
 
         server.signal(signal);
@@ -42,20 +37,29 @@ fn a_server_told_to_stop_finishes_what_is_under_way() {
 fn a_server_told_twice_to_stop_does_so_at_once() {
     let mut server = server();
     let account = server.account();
-    let request = account
-        .adding_version(VersionId::NIL, "never sent")
-        .header("expect", "100-continue");
-    let mut under_way = Connection::open(server.address()).expect("a connection");
-    under_way
-        .send(&request.head(server.address()))
-        .expect("the head of a request");
-    under_way.wait_for_continue().expect("the server to have read the head");
+    let under_way = begin(&account.adding_version(VersionId::NIL, "never sent"), &server);
 
     server.signal(Signal::TERM);
     server.wait_until_it_refuses();
+    let asked_again = Instant::now();
     server.signal(Signal::TERM);
     server.wait_for_its_end();
+    // The one request under way never ends, so a first signal alone takes as long as the server allows it: 30 seconds.
+    let took = asked_again.elapsed();
+    assert!(took < Duration::from_secs(15), "it took {took:?}");
     assert!(under_way.answer().is_err());
+}
+
+/// A request of which the server has read the head and awaits the body.
+#[track_caller]
+fn begin(request: &Request, server: &TestServer) -> Connection {
+    let head = request.clone().header("expect", "100-continue").head(server.address());
+    let mut connection = Connection::open(server.address()).expect("a connection");
+    connection.send(&head).expect("the head sent");
+    connection
+        .wait_for_continue()
+        .expect("the server to have read the head");
+    connection
 }
 
 #[test]
