@@ -1,7 +1,13 @@
 //! The wizard brings two computers together, and stock Taskwarrior does the rest.
 
-use e2e::TaskHome;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use e2e::command::Outcome;
 use e2e::tasks::to_do;
+use e2e::{SyncSettings, TaskHome, TestServer};
+use taskferry_protocol::SetupLink;
+use taskferry_protocol::link::Secret;
 
 use crate::{PROGRAMS, server};
 
@@ -10,14 +16,8 @@ use crate::{PROGRAMS, server};
 fn a_second_computer_joins_before_the_first_task_and_both_share_it() {
     let server = server();
     let (laptop, desktop) = (TaskHome::untouched(), TaskHome::untouched());
-
-    laptop
-        .wizard(PROGRAMS, ["setup", "--server", &server.url(), "--yes"], "")
-        .good();
-    let link = laptop.wizard(PROGRAMS, ["share", "--link"], "").good().stdout;
-    desktop
-        .wizard(PROGRAMS, ["join", "--from-stdin", "--yes"], &link)
-        .good();
+    set_up(&laptop, &server).good();
+    join(&desktop, &link_from(&laptop)).good();
 
     laptop.task(["add", "buy milk"]).good();
     laptop.sync().good();
@@ -29,6 +29,7 @@ fn a_second_computer_joins_before_the_first_task_and_both_share_it() {
     desktop.sync().good();
     laptop.sync().good();
     assert_eq!(to_do(&laptop.tasks()), [""; 0]);
+    assert_eq!(desktop.tasks(), laptop.tasks());
 }
 
 #[test]
@@ -36,42 +37,154 @@ fn a_second_computer_joins_before_the_first_task_and_both_share_it() {
 fn a_second_computer_that_joins_later_has_all_tasks_at_once() {
     let server = server();
     let (laptop, desktop) = (TaskHome::untouched(), TaskHome::untouched());
-
-    laptop
-        .wizard(PROGRAMS, ["setup", "--server", &server.url(), "--yes"], "")
-        .good();
+    set_up(&laptop, &server).good();
     laptop.task(["add", "buy milk", "+shop", "project:home"]).good();
     laptop.task(["add", "call Ada"]).good();
     laptop.sync().good();
 
-    let link = laptop.wizard(PROGRAMS, ["share", "--link"], "").good().stdout;
-    desktop
-        .wizard(PROGRAMS, ["join", "--from-stdin", "--yes"], &link)
-        .good();
+    join(&desktop, &link_from(&laptop)).good();
     assert_eq!(to_do(&desktop.tasks()), ["buy milk", "call Ada"]);
     assert_eq!(desktop.tasks(), laptop.tasks());
 }
 
 #[test]
 #[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
-fn a_mistyped_link_is_refused_and_nothing_on_disk_changes() {
+fn tasks_that_both_computers_had_before_end_on_both() {
+    let server = server();
+    let (laptop, desktop) = (TaskHome::with_an_empty_taskrc(), TaskHome::with_an_empty_taskrc());
+    laptop.task(["add", "buy milk"]).good();
+    desktop.task(["add", "call Ada"]).good();
+
+    set_up(&laptop, &server).good();
+    join(&desktop, &link_from(&laptop)).good();
+    laptop.sync().good();
+    assert_eq!(to_do(&laptop.tasks()), ["buy milk", "call Ada"]);
+    assert_eq!(desktop.tasks(), laptop.tasks());
+}
+
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn the_secret_is_only_in_taskrc_which_only_its_owner_can_read() {
+    let server = server();
+    let laptop = TaskHome::untouched();
+    let said = set_up(&laptop, &server).good();
+
+    let mode = fs::metadata(laptop.taskrc()).expect("a taskrc").permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
+    let taskrc = fs::read_to_string(laptop.taskrc()).expect("a taskrc");
+    let (_, rest) = taskrc.split_once("sync.encryption_secret=").expect("a secret");
+    let secret = rest.lines().next().unwrap_or_default();
+    assert_eq!(secret.len(), 64);
+    assert!(!said.to_string().contains(secret), "{said}");
+    assert!(!server.log().text().contains(secret));
+}
+
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn setting_up_or_joining_twice_changes_nothing() {
     let server = server();
     let (laptop, desktop) = (TaskHome::untouched(), TaskHome::untouched());
-    laptop
-        .wizard(PROGRAMS, ["setup", "--server", &server.url(), "--yes"], "")
-        .good();
+    set_up(&laptop, &server).good();
+    let link = link_from(&laptop);
+    join(&desktop, &link).good();
+    let before = [&laptop, &desktop].map(|home| fs::read(home.taskrc()).expect("a taskrc"));
 
-    let mut link = laptop
-        .wizard(PROGRAMS, ["share", "--link"], "")
+    set_up(&laptop, &server).good();
+    join(&desktop, &link).good();
+    assert!([&laptop, &desktop].map(|home| fs::read(home.taskrc()).expect("a taskrc")) == before);
+    assert_eq!(link_from(&laptop), link);
+}
+
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn a_mistyped_link_is_refused_and_changes_nothing() {
+    let server = server();
+    let (laptop, desktop) = (TaskHome::untouched(), TaskHome::untouched());
+    set_up(&laptop, &server).good();
+
+    let mut link = link_from(&laptop);
+    let last = link.pop();
+    link.push(if last == Some('A') { 'B' } else { 'A' });
+    is_refused(join(&desktop, &link), &desktop);
+}
+
+/// Taskwarrior would say "Success!" and show nothing.
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn a_link_to_an_account_that_nobody_made_is_refused_and_changes_nothing() {
+    let server = server();
+    let desktop = TaskHome::untouched();
+    is_refused(join(&desktop, &link_of(&server.new_account())), &desktop);
+}
+
+/// Taskwarrior would send its next change sealed with the wrong secret, and spoil the account for all computers.
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn a_wrong_secret_is_refused_before_it_spoils_the_account() {
+    let server = server();
+    let settings = server.new_account();
+    let (laptop, desktop) = (TaskHome::with(&settings), TaskHome::untouched());
+    laptop.task(["add", "buy milk"]).good();
+    laptop.sync().good();
+
+    let guessed = SyncSettings {
+        secret: "0".repeat(64),
+        ..settings
+    };
+    is_refused(join(&desktop, &link_of(&guessed)), &desktop);
+}
+
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn joining_while_the_server_is_down_is_refused_and_changes_nothing() {
+    let mut server = server();
+    let (laptop, desktop) = (TaskHome::untouched(), TaskHome::untouched());
+    set_up(&laptop, &server).good();
+    let link = link_from(&laptop);
+    server.stop();
+    is_refused(join(&desktop, &link), &desktop);
+
+    server.start();
+    join(&desktop, &link).good();
+}
+
+#[track_caller]
+fn set_up(home: &TaskHome, server: &TestServer) -> Outcome {
+    home.wizard(PROGRAMS, ["setup", "--server", &server.url(), "--yes"], "")
+}
+
+#[track_caller]
+fn join(home: &TaskHome, link: &str) -> Outcome {
+    home.wizard(PROGRAMS, ["join", "--from-stdin", "--yes"], link)
+}
+
+/// The setup link that a computer hands on.
+#[track_caller]
+fn link_from(home: &TaskHome) -> String {
+    home.wizard(PROGRAMS, ["share", "--link"], "")
         .good()
         .stdout
         .trim()
-        .to_owned();
-    let last = link.pop();
-    link.push(if last == Some('A') { 'B' } else { 'A' });
-    let refused = desktop
-        .wizard(PROGRAMS, ["join", "--from-stdin", "--yes"], &link)
-        .exits_with(1);
-    assert!(refused.stderr.contains("hint: "), "{refused}");
-    assert!(!desktop.taskrc().exists());
+        .to_owned()
+}
+
+/// A setup link that nobody handed on.
+fn link_of(settings: &SyncSettings) -> String {
+    let link = SetupLink {
+        server: settings.url.parse().expect("a server's address"),
+        client_id: settings.client_id,
+        secret: Secret::parse(settings.secret.clone()).expect("a secret"),
+    };
+    link.to_text().to_string()
+}
+
+/// Told what is wrong and what to do; nothing is written.
+#[track_caller]
+fn is_refused(outcome: Outcome, home: &TaskHome) {
+    let said = outcome.exits_with(1);
+    assert!(
+        said.stderr.contains("error: ") && said.stderr.contains("hint: "),
+        "{said}"
+    );
+    assert!(!home.taskrc().exists(), "{said}");
 }

@@ -29,6 +29,13 @@ impl TaskHome {
         }
     }
 
+    /// A computer on which Taskwarrior is used, and does not sync.
+    pub fn with_an_empty_taskrc() -> Self {
+        let home = Self::untouched();
+        fs::write(home.taskrc(), "").expect("a taskrc");
+        home
+    }
+
     /// A computer whose owner wrote the three lines into `.taskrc` by hand.
     pub fn with(settings: &SyncSettings) -> Self {
         let home = Self::untouched();
