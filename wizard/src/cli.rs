@@ -35,8 +35,8 @@ pub struct Global {
     /// Never ask: a missing answer is an error that names its flag
     #[arg(long, global = true)]
     pub no_input: bool,
-    /// When to use colour; `auto` = on a terminal, unless NO_COLOR is set
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    /// When to use colour: auto, always or never; auto = on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     pub color: Color,
 }
 
@@ -65,7 +65,7 @@ pub enum Command {
 /// `taskferry setup`
 #[derive(Debug, Args)]
 pub struct Setup {
-    /// The sync server, such as https://tasks.example.org
+    /// The sync server, such as `https://tasks.example.org`
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
     /// Accept the plan without being asked

@@ -41,15 +41,26 @@ pub fn run(run: &mut Run<'_>, args: &cli::Share) -> Result<(), Failure> {
     let credentials = computer.account.ok_or(ShareError::NotSetUp)?;
     // Also for a link: who joins has to write these values to a taskrc.
     let block = Block::settings(&credentials, keys::URL).map_err(ShareError::Unusable)?;
-    let (text, what) = if args.text {
-        (block.setting_lines(), "these lines")
+    let (text, warning) = if args.text {
+        (
+            block.setting_lines(),
+            "whoever has these lines can read and change all your tasks: keep them to yourself",
+        )
     } else {
-        (credentials.to_text(), "this link")
+        (
+            credentials.to_text(),
+            "whoever has this link can read and change all your tasks: keep it to yourself",
+        )
     };
-    run.terminal.say(&format!(
-        "whoever has {what} can read and change all your tasks: send it only by a way that you trust\n\
-         on the other computer, run `taskferry join` and paste it\n"
-    ));
+    run.terminal.say(warning);
+    run.terminal
+        .say("on your other computer, run `taskferry join` and paste what follows\n");
+    if credentials.server.is_loopback() {
+        run.terminal.say(&format!(
+            "note: `{}` can be reached only from this very computer\n",
+            credentials.server
+        ));
+    }
     run.terminal.data(text.trim_end()).map_err(ShareError::Output)?;
     Ok(())
 }

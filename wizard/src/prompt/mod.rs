@@ -1,4 +1,4 @@
-//! Questions to a person, behind a trait: [`terminal::Terminal`] asks for real, [`scripted::Scripted`] answers from a
+//! Questions to a person, behind a trait: [`terminal::Terminal`] asks for real, `scripted::Scripted` answers from a
 //! list in tests. Whether anybody may be asked at all is decided by [`crate::flow::Run`].
 
 pub mod paste;

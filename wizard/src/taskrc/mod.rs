@@ -1,5 +1,5 @@
 //! Taskwarrior's configuration file: which one it is ([`locate`]), what our lines in it look like ([`block`], [`value`],
-//! [`keys`]), how they get into its bytes ([`edit`]), and how those get to the disk ([`write`]).
+//! [`keys`]), how they get into its bytes ([`edit`]), and how those get to the disk ([`mod@write`]).
 //!
 //! Settings are *read* through Taskwarrior itself ([`crate::taskwarrior`]), never by parsing: only it knows what
 //! includes, overrides and defaults add up to.

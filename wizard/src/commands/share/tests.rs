@@ -27,8 +27,10 @@ fn the_link_is_the_only_thing_on_standard_output() {
     assert_eq!(run.data.lines().count(), 1);
     assert_eq!(decode(&run.data).unwrap().credentials, server.credentials(1, "sesame"));
     assert_snapshot!(run.talk, @r"
-    whoever has this link can read and change all your tasks: send it only by a way that you trust
-    on the other computer, run `taskferry join` and paste it
+    whoever has this link can read and change all your tasks: keep it to yourself
+    on your other computer, run `taskferry join` and paste what follows
+
+    note: `[SERVER]` can be reached only from this very computer
     ");
     assert_eq!(server.asked(), Vec::<String>::new(), "no server is needed to share");
 }

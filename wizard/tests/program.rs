@@ -1,0 +1,130 @@
+//! The real binary: exit codes, and what goes to which stream. What is said in detail is tested beside the commands.
+
+#![expect(clippy::unwrap_used, reason = "a test may be blunt: a panic here is a finding")]
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// Runs `taskferry` in an empty home, without a terminal, with the stand-in for Taskwarrior.
+fn taskferry(home: &Path, words: &str, input: &str) -> Output {
+    let task = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testing/task.sh");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_taskferry"))
+        .args(["--task", task])
+        .args(words.split_whitespace())
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", "/usr/bin:/bin")
+        .current_dir(home)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that does not want the input may be gone before it is written.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+/// Exit code, standard output, standard error.
+fn run(words: &str, input: &str) -> (i32, String, String) {
+    let home = TempDir::new().unwrap();
+    outcome(&taskferry(home.path(), words, input))
+}
+
+fn outcome(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+#[test]
+fn a_bare_call_says_where_to_start() {
+    let (code, data, talk) = run("", "");
+    assert_eq!((code, talk.as_str()), (0, ""));
+    assert!(
+        data.contains("Where to start:") && data.contains("taskferry setup --server"),
+        "{data}"
+    );
+}
+
+#[test]
+fn help_and_version_are_data() {
+    for words in ["--help", "help", "setup --help", "--version"] {
+        let (code, data, talk) = run(words, "");
+        assert_eq!((code, talk.as_str()), (0, ""), "{words}");
+        assert!(!data.is_empty(), "{words}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_a_usage_error() {
+    for words in [
+        "launch",
+        "setup --server",
+        "share --link --text",
+        "join --color pink",
+        "setup --server tasks.example.org",
+    ] {
+        let (code, data, talk) = run(words, "");
+        assert_eq!((code, data.as_str()), (2, ""), "{words}");
+        assert!(talk.starts_with("error: "), "{words}: {talk}");
+    }
+}
+
+#[test]
+fn without_a_terminal_nothing_is_asked() {
+    let (code, data, talk) = run("setup", "yes\n");
+    assert_eq!((code, data.as_str()), (2, ""));
+    assert!(talk.ends_with("hint: add `--server https://…`\n"), "{talk}");
+    let (code, _, talk) = run("join", "yes\n");
+    assert_eq!(code, 2);
+    assert!(talk.contains("`--from-stdin`"), "{talk}");
+}
+
+#[test]
+fn a_failure_is_exit_1_with_a_hint_on_standard_error() {
+    let (code, data, talk) = run("join --from-stdin --yes", "not a link");
+    assert_eq!((code, data.as_str()), (1, ""));
+    insta::assert_snapshot!(talk, @r"
+    error: this is neither a setup link nor sync settings
+
+    hint: run `taskferry share` on the first computer and copy the whole link
+    ");
+}
+
+#[test]
+fn colour_is_off_in_a_pipe_and_on_by_flag() {
+    assert!(!run("share", "").2.contains('\u{1b}'));
+    assert!(run("share --color always", "").2.contains('\u{1b}'));
+}
+
+#[test]
+fn what_is_shared_is_on_standard_output_alone() {
+    let home = TempDir::new().unwrap();
+    let settings = "sync.server.url=https://tasks.example.org\n\
+                    sync.server.client_id=7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10\n\
+                    sync.encryption_secret=sesame\n";
+    std::fs::write(home.path().join(".taskrc"), settings).unwrap();
+    let (code, data, talk) = outcome(&taskferry(home.path(), "share --text", ""));
+    assert_eq!((code, data.as_str()), (0, settings));
+    assert!(!talk.contains("sesame"), "{talk}");
+}
+
+#[test]
+fn plain_http_to_a_public_address_needs_its_flag() {
+    let link = "sync.server.url=http://tasks.example.org\n\
+                sync.server.client_id=7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10\n\
+                sync.encryption_secret=sesame\n";
+    let (code, _, talk) = run("join --from-stdin --yes", link);
+    assert_eq!(code, 1);
+    assert!(
+        talk.contains("uses plain http") && talk.contains("`--insecure-http`"),
+        "{talk}"
+    );
+}
