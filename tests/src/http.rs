@@ -84,10 +84,7 @@ impl Request {
         let written = connection
             .send(&self.head(server))
             .and_then(|()| connection.send(&self.body));
-        match connection.answer() {
-            Err(_) if written.is_err() => written.and(Err(io::ErrorKind::ConnectionReset.into())),
-            answer => answer,
-        }
+        connection.answer().map_err(|why| written.err().unwrap_or(why))
     }
 
     /// Sends it to a server that is expected to answer.

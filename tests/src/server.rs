@@ -143,6 +143,17 @@ struct Running {
     log: Log,
 }
 
+impl Drop for Running {
+    /// Ends it, by its handle, whatever state the test left it in.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("--- the server's log\n{}", self.log.text());
+        }
+    }
+}
+
 /// A server of the test's own. It ends with the test; if the test fails, its log is shown.
 #[derive(Debug)]
 pub struct TestServer {
@@ -186,18 +197,12 @@ impl TestServer {
             .spawn()
             .expect("a server");
         let log = Log::follow(child.stderr.take().expect("its standard error"));
-        let heard = log.wait_for("where it listens", listening_address);
-        let running = Running {
-            child,
-            address: heard.unwrap_or(self.setup.port.address()),
-            log,
-        };
-        let running = self.running.insert(running);
-        assert!(
-            heard.is_some(),
-            "the server ended before it listened: {:?}",
-            running.child.wait()
-        );
+        let address = self.setup.port.address();
+        let running = self.running.insert(Running { child, address, log });
+        match running.log.wait_for("where it listens", listening_address) {
+            Some(address) => running.address = address,
+            None => panic!("the server ended before it listened: {:?}", running.child.wait()),
+        }
         let ready = Request::get("/readyz").send(running.address);
         assert_eq!(ready.status, 200, "a server that says it listens is ready: {ready:?}");
     }
@@ -309,17 +314,6 @@ impl TestServer {
     #[track_caller]
     pub fn wait_until_it_refuses(&self) {
         wait::until("the server takes no new requests", || !self.is_ready());
-    }
-}
-
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        let Some(mut running) = self.running.take() else { return };
-        let _ = running.child.kill();
-        let _ = running.child.wait();
-        if thread::panicking() {
-            eprintln!("--- the server's log\n{}", running.log.text());
-        }
     }
 }
 
