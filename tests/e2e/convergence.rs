@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use uuid::Uuid;
 
-use crate::server;
+use crate::{PROGRAMS, server};
 
 #[test]
 #[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
@@ -108,6 +108,19 @@ fn taskwarrior_with_the_wrong_secret_is_told_and_changes_nothing() {
     laptop.sync().good();
     stranger.sync().fails_with("unsealing");
     assert!(stranger.tasks().is_empty());
+}
+
+/// A server that answered 404 there would make it print "Success!".
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn taskwarrior_with_a_wrong_path_in_the_address_is_told_so() {
+    let server = PROGRAMS.server().under("/sync").start();
+    let right = server.new_account();
+    for wrong in ["/", "/snyc/", "/sync/v1/client/"] {
+        let url = right.url.replace("/sync", wrong);
+        let laptop = TaskHome::with(&SyncSettings { url, ..right.clone() });
+        laptop.sync().fails_with("400 Bad Request");
+    }
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn the_page_of_a_setup_link_has_no_scripts_and_loads_nothing() {
 
 #[test]
 fn a_healthy_server_says_so_with_and_without_its_base_path() {
-    let server = PROGRAMS.server().option("--base-path", "/sync").start();
+    let server = PROGRAMS.server().under("/sync").start();
     for target in [
         "/livez",
         "/readyz",

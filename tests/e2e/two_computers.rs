@@ -64,6 +64,18 @@ fn tasks_that_both_computers_had_before_end_on_both() {
 
 #[test]
 #[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn two_computers_share_tasks_through_a_server_under_a_path() {
+    let server = PROGRAMS.server().under("/sync").start();
+    let (laptop, desktop) = (TaskHome::untouched(), TaskHome::untouched());
+    set_up(&laptop, &server).good();
+    laptop.task(["add", "buy milk"]).good();
+    laptop.sync().good();
+    join(&desktop, &link_from(&laptop)).good();
+    assert_eq!(to_do(&desktop.tasks()), ["buy milk"]);
+}
+
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
 fn the_secret_is_only_in_taskrc_which_only_its_owner_can_read() {
     let server = server();
     let laptop = TaskHome::untouched();

@@ -312,7 +312,7 @@ fn a_sync_request_under_a_wrong_path_is_refused_and_not_up_to_date() {
 
 #[test]
 fn under_a_base_path_everything_is_found_there_and_the_root_says_so() {
-    let server = PROGRAMS.server().option("--base-path", "/sync").start();
+    let server = PROGRAMS.server().under("/sync").start();
     let account = server.unknown_account();
     let nil = VersionId::NIL;
     let below = account

@@ -29,6 +29,7 @@ pub struct ServerSetup {
     port: Port,
     listen: Option<SocketAddr>,
     data_dir: PathBuf,
+    base_path: String,
     flags: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
 }
@@ -47,6 +48,7 @@ impl Programs {
             folder,
             listen: Some(port.address()),
             port,
+            base_path: String::new(),
             flags: Vec::new(),
             variables: Vec::new(),
         }
@@ -65,6 +67,13 @@ impl ServerSetup {
     #[must_use]
     pub fn option(self, name: &str, value: impl Into<OsString>) -> Self {
         self.flag(name).flag(value)
+    }
+
+    /// Everything under a path, such as `/sync`.
+    #[must_use]
+    pub fn under(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.base_path);
+        self.option("--base-path", path)
     }
 
     /// One more environment variable; there are no others but `HOME` and `PATH`.
@@ -215,7 +224,7 @@ impl TestServer {
 
     /// The address for people and their configuration. Stays the same while the server is down.
     pub fn url(&self) -> String {
-        format!("http://{}", self.setup.port.address())
+        format!("http://{}{}", self.setup.port.address(), self.setup.base_path)
     }
 
     /// Where it keeps its data.
