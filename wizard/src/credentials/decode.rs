@@ -113,9 +113,8 @@ impl Explain for DecodeError {
 /// Reads credentials in any of the known forms.
 pub fn decode(text: &str) -> Result<Decoded, DecodeError> {
     if Credentials::looks_like_one(text) {
-        let credentials = Credentials::parse(text).map_err(DecodeError::Link)?;
         return Ok(Decoded {
-            credentials,
+            credentials: link_within(text)?,
             checked: true,
         });
     }
@@ -127,6 +126,21 @@ pub fn decode(text: &str) -> Result<Decoded, DecodeError> {
     Ok(Decoded {
         credentials: parts.assemble()?,
         checked: false,
+    })
+}
+
+/// The link in a text that may have words before and behind it, such as the whole output of `taskferry share`. A mail
+/// program may have broken it into lines, so where it ends is found by trying.
+fn link_within(text: &str) -> Result<Credentials, DecodeError> {
+    let before = text.find("/j#").map_or("", |at| &text[..at]);
+    let from_link = &text[before.rfind(char::is_whitespace).map_or(0, |at| at + 1)..];
+    let word = from_link.split_whitespace().next().unwrap_or_default();
+    let line = from_link.lines().next().unwrap_or_default();
+    let whole = Credentials::parse(from_link);
+    whole.or_else(|error| {
+        Credentials::parse(line)
+            .or_else(|_| Credentials::parse(word))
+            .map_err(|_| DecodeError::Link(error))
     })
 }
 
@@ -256,7 +270,6 @@ mod tests {
     #[test]
     fn a_setup_link_is_read_and_counts_as_checked() {
         let link = credentials().to_text();
-        assert_eq!(decode(&format!("here it is:\n{}", "")), Err(DecodeError::Unrecognised));
         assert_eq!(
             decode(&link),
             Ok(Decoded {
@@ -264,6 +277,20 @@ mod tests {
                 checked: true
             })
         );
+    }
+
+    #[test]
+    fn a_link_is_found_among_other_words_and_across_lines() {
+        let link = credentials().to_text();
+        means_the_sample(&format!(
+            "on your other computer, paste what follows\n\n{}\n$ ls\n",
+            *link
+        ));
+        means_the_sample(&format!("here: {} (from ada)", *link));
+        let (one, two) = link.split_at(70);
+        means_the_sample(&format!("here:\n{one}\n{two}\n"));
+        let no_link = "https://a.example/j# and\u{a0}words";
+        assert_eq!(decode(no_link), Err(DecodeError::Link(BadLink::CutOff)));
     }
 
     #[test]
