@@ -1,5 +1,7 @@
 //! `taskferry setup`: the first computer. Makes an account and configures Taskwarrior for it.
 
+use taskferry_protocol::ServerUrl;
+
 use crate::cli;
 use crate::credentials::Credentials;
 use crate::credentials::generate::generate;
@@ -8,11 +10,10 @@ use crate::flow::apply::apply;
 use crate::flow::computer::Computer;
 use crate::flow::first_sync::{Synced, first_sync};
 use crate::flow::plan::Plan;
-use crate::flow::{Run, tasks};
+use crate::flow::{Run, server_url, tasks};
 use crate::server::Server;
 use crate::server::account::Registered;
 use crate::server::probe::Kind;
-use taskferry_protocol::ServerUrl;
 
 /// This computer has an account on another server.
 #[derive(Debug, thiserror::Error)]
@@ -53,15 +54,15 @@ impl Explain for NothingSent {
 
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
-    let server_url = ask(run, args)?;
+    let address = ask(run, args)?;
 
     let computer = Computer::look(run)?;
     computer.introduce(run);
     if let Some(present) = &computer.account {
-        return already_set_up(run, present, &server_url);
+        return already_set_up(run, present, &address);
     }
 
-    let server = Server::new(server_url, run.global.insecure_http)?;
+    let server = Server::new(address, run.global.insecure_http)?;
     let kind = server.probe()?;
     run.terminal
         .say(&format!("found {} at `{}`", kind.name(), server.url()));
@@ -82,29 +83,35 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         Kind::Other => Registered::NotOffered,
     };
     apply(run, &computer, &plan, &credentials)?;
-    let sent = if args.no_sync {
+    let synced = if args.no_sync {
         None
     } else {
         Some(first_sync(run, &computer)?)
     };
-    if let Some(Synced { all: count @ 1.., .. }) = sent
-        && !server.has_data(&credentials.client_id)?
-    {
-        return Err(NothingSent { count }.into());
+    if let Some(synced) = synced {
+        refuse_false_success(&server, &credentials, synced)?;
     }
 
-    say_what_is_next(run, &credentials, registered, sent);
+    say_what_is_next(run, &credentials, registered, synced);
+    Ok(())
+}
+
+/// Taskwarrior reports success, too, when it holds all tasks for sent already and sends nothing.
+fn refuse_false_success(server: &Server, credentials: &Credentials, synced: Synced) -> Result<(), Failure> {
+    if synced.all > 0 && !server.has_data(&credentials.client_id)? {
+        return Err(NothingSent { count: synced.all }.into());
+    }
     Ok(())
 }
 
 fn ask(run: &mut Run<'_>, args: &cli::Setup) -> Result<ServerUrl, Failure> {
     if let Some(given) = &args.server {
-        return Ok(Run::server_url(given)?);
+        return Ok(server_url(given)?);
     }
     run.must_be_able_to_ask("setup needs the address of a sync server", "add `--server https://…`")?;
     run.ask_until_ok(|prompter| {
         let answer = prompter.line("address of the sync server (https://…)")?;
-        Ok(Run::server_url(&answer)?)
+        Ok(server_url(&answer)?)
     })
 }
 
@@ -138,15 +145,15 @@ fn plan(args: &cli::Setup, computer: &Computer<'_>, kind: &Kind, credentials: &C
     })
 }
 
-fn say_what_is_next(run: &mut Run<'_>, credentials: &Credentials, registered: Registered, sent: Option<Synced>) {
+fn say_what_is_next(run: &mut Run<'_>, credentials: &Credentials, registered: Registered, synced: Option<Synced>) {
     let server = &credentials.server;
-    let done = match sent {
+    let done = match synced {
         None => format!("sync with `{server}` is set up; run `task sync` when you are ready"),
         Some(Synced { all: 0, .. }) => format!("sync with `{server}` works; there are no tasks yet"),
         Some(Synced { all, .. }) => format!("sync with `{server}` works; it now holds {}", tasks(all)),
     };
     run.terminal.say(&format!("\n{done}"));
-    if registered == Registered::NotOffered && sent.is_none_or(|synced| synced.all == 0) {
+    if registered == Registered::NotOffered && synced.is_none_or(|synced| synced.all == 0) {
         run.terminal
             .say("other computers can join only after the first sync of a task: this server knows no empty accounts");
     }

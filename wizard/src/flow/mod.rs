@@ -116,11 +116,11 @@ impl Run<'_> {
         }
         ask(self.prompter)
     }
+}
 
-    /// Reads a server's address.
-    pub fn server_url(text: &str) -> Result<ServerUrl, Stopped> {
-        text.parse().map_err(Stopped::BadServer)
-    }
+/// Reads a server's address.
+pub fn server_url(text: &str) -> Result<ServerUrl, Stopped> {
+    text.parse().map_err(Stopped::BadServer)
 }
 
 /// `1 task`, `2 tasks`.

@@ -1,6 +1,7 @@
 //! Finds the taskrc that Taskwarrior itself would read, and decides where the settings may go: into it, or, where it is
 //! likely to be published with somebody's dotfiles, into a private file that it includes.
 
+use std::fmt;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,6 @@ use crate::credentials::Credentials;
 use crate::error::Explain;
 
 /// The taskrc as it is now.
-#[derive(Debug)]
 pub struct Taskrc {
     /// The file itself, symbolic links followed.
     path: PathBuf,
@@ -99,6 +99,16 @@ impl Explain for TaskrcError {
             )),
             Self::Block(why) => why.hint(),
         }
+    }
+}
+
+/// Without the bytes: they may hold secrets, ours or other programs'.
+impl fmt::Debug for Taskrc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Taskrc")
+            .field("path", &self.path)
+            .field("home", &self.home)
+            .finish_non_exhaustive()
     }
 }
 

@@ -172,14 +172,21 @@ impl Change {
         &self.files
     }
 
-    /// Makes the change.
+    /// Makes the change; all of it, or nothing.
     ///
     /// Returns the backups of the files that were there before.
     pub fn apply(&self, context: &Context) -> Result<Vec<PathBuf>, WriteError> {
         let backups = backup_dir(context);
         let mut made = Vec::new();
-        for file in &self.files {
-            made.extend(file.apply(&backups)?);
+        for (done, file) in self.files.iter().enumerate() {
+            match file.apply(&backups) {
+                Ok(backup) => made.extend(backup),
+                Err(error) => {
+                    // That this fails too can't be helped, and the first error is the one that says why.
+                    let _ = self.files[..done].iter().rev().try_for_each(FileChange::revert);
+                    return Err(error);
+                }
+            }
         }
         Ok(made)
     }
@@ -333,6 +340,21 @@ mod tests {
         assert!(matches!(error, WriteError::ChangedMeanwhile { .. }));
         assert_eq!(std::fs::read_to_string(folder.taskrc()).unwrap(), "edited");
         assert!(!backup_dir(&folder.context).exists());
+    }
+
+    #[test]
+    fn of_several_files_all_change_or_none() {
+        let folder = folder();
+        let bytes = |text: &str| Zeroizing::new(text.as_bytes().to_vec());
+        let first = folder.dir.path().join("private/first");
+        let second = folder.taskrc();
+        std::fs::write(&second, "edited meanwhile").unwrap();
+        let change = Change::new([
+            FileChange::new(first.clone(), None, bytes("new")),
+            FileChange::new(second.clone(), Some(bytes("old")), bytes("new")),
+        ]);
+        assert!(matches!(change.apply(&folder.context), Err(WriteError::ChangedMeanwhile { path }) if path == second));
+        assert!(!first.exists());
     }
 
     #[test]
