@@ -112,22 +112,13 @@ fn a_directory_with_the_reference_servers_data_is_left_as_it_is() {
 fn a_port_that_is_taken_is_an_error_that_names_it() {
     let first = server();
     let address = first.address().to_string();
-    let refused = PROGRAMS
-        .server()
-        .without_listen_flag()
-        .option("--listen", &address)
-        .run_to_its_end()
-        .exits_with(1);
+    let refused = PROGRAMS.server().listening_on(&address).run_to_its_end().exits_with(1);
     assert!(refused.stderr.contains(&address), "{refused}");
 }
 
 #[test]
 fn a_server_on_port_zero_says_where_it_listens() {
-    let server = PROGRAMS
-        .server()
-        .without_listen_flag()
-        .option("--listen", "127.0.0.1:0")
-        .start();
+    let server = PROGRAMS.server().listening_on("127.0.0.1:0").start();
     assert_ne!(server.address().port(), 0);
 }
 

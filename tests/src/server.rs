@@ -27,7 +27,7 @@ pub struct ServerSetup {
     program: PathBuf,
     folder: TempDir,
     port: Port,
-    listen: Option<SocketAddr>,
+    listen: Option<String>,
     data_dir: PathBuf,
     base_path: String,
     flags: Vec<OsString>,
@@ -46,7 +46,7 @@ impl Programs {
             program: self.server.into(),
             data_dir: folder.path().join("data"),
             folder,
-            listen: Some(port.address()),
+            listen: Some(port.address().to_string()),
             port,
             base_path: String::new(),
             flags: Vec::new(),
@@ -91,6 +91,13 @@ impl ServerSetup {
         self.flag("--config").flag(file)
     }
 
+    /// `--listen` with this address instead of a port of its own.
+    #[must_use]
+    pub fn listening_on(mut self, address: &str) -> Self {
+        self.listen = Some(address.to_owned());
+        self
+    }
+
     /// No `--listen`: something else says where.
     #[must_use]
     pub fn without_listen_flag(mut self) -> Self {
@@ -130,8 +137,8 @@ impl ServerSetup {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("serve");
-        if let Some(address) = self.listen {
-            command.arg("--listen").arg(address.to_string());
+        if let Some(address) = &self.listen {
+            command.arg("--listen").arg(address);
         }
         command.arg("--data-dir").arg(&self.data_dir).args(&self.flags);
         // Nothing of the machine's own configuration reaches it.
