@@ -26,8 +26,9 @@ fn a_restart_keeps_versions_and_snapshots() {
     account.append(latest, "after the restart");
 }
 
-/// Killed again and again in the middle of writing. (That nothing unsynced is acknowledged, a kill can't show: the
-/// operating system keeps what the process wrote. The server's own tests show it, on a disk that forgets.)
+/// Killed again and again in the middle of writing. This shows order and completeness. It can't show that nothing is
+/// acknowledged before it is on the disk: the operating system keeps what a killed process wrote, and only a disk that
+/// forgets would tell.
 #[test]
 fn a_killed_server_has_every_acknowledged_version_and_whole_chains() {
     const ROUNDS: usize = 5;
