@@ -12,6 +12,7 @@ use actix_web::dev::Server;
 use actix_web::{App, HttpServer, middleware, web};
 use taskferry_protocol::describe::{Registration, SERVER_NAME, ServerInfo};
 
+use crate::budget::Budget;
 use crate::config::{Config, Listen};
 use crate::http;
 use crate::storage::sqlite::{OpenError, SqliteStorage};
@@ -94,14 +95,12 @@ impl Application {
             sync: SyncService::new(storage, config.snapshots),
             info,
             limits: config.limits,
+            uploads: Budget::of_this_machine(),
+            downloads: Budget::of_this_machine(),
             draining: AtomicBool::new(false),
         });
         let (server, addresses) = listen(&state, &config.listen, &config.base_path)?;
-        Ok(Self {
-            server,
-            addresses,
-            state,
-        })
+        Ok(Self { server, addresses, state })
     }
 
     /// Where it listens.
@@ -141,9 +140,7 @@ impl Application {
 
 impl std::fmt::Debug for Application {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Application")
-            .field("addresses", &self.addresses)
-            .finish_non_exhaustive()
+        f.debug_struct("Application").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 
@@ -160,14 +157,8 @@ fn listen(state: &Arc<http::State>, listen: &Listen, base_path: &str) -> Result<
     .shutdown_timeout(STOP_WITHIN.as_secs());
     for address in &listen.addresses {
         let ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
-        let address = if listen.ipv4_fallback && !has_ipv6(*address) {
-            ipv4
-        } else {
-            *address
-        };
-        server = server
-            .bind(address)
-            .map_err(|cause| StartError::Listen { address, cause })?;
+        let address = if listen.ipv4_fallback && !has_ipv6(*address) { ipv4 } else { *address };
+        server = server.bind(address).map_err(|cause| StartError::Listen { address, cause })?;
     }
     let addresses = server.addrs();
     Ok((server.run(), addresses))

@@ -10,6 +10,7 @@
 //! | [`app`] | the server as a value: build, run, stop |
 //! | `http` | route table, extractors, one endpoint per file, and the one place that chooses status codes |
 //! | [`sync`] | the protocol without HTTP, around `taskchampion-sync-server-core` |
+//! | [`budget`] | how much memory bodies may take, all requests together |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
 //! | [`telemetry`], [`terminal`] | logs, and the only place that prints |
 //!
@@ -26,6 +27,7 @@
 //! 6. The handler renders 200 with the new ID. If the device hung up meanwhile, the version is stored all the same.
 
 pub mod app;
+pub mod budget;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -13,18 +13,12 @@ use crate::config::Log;
 /// Starts logging for the whole process. Later calls change nothing.
 pub fn start(log: &Log) {
     // Libraries are heard from warn on: at debug, the HTTP library shows headers, and one of them is a credential.
-    let filter = Targets::new()
-        .with_target("taskferry_server", log.level)
-        .with_default(LevelFilter::WARN);
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_target(false);
+    let filter = Targets::new().with_target("taskferry_server", log.level).with_default(LevelFilter::WARN);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     let layer = if log.json {
         layer.json().flatten_event(true).boxed()
     } else {
-        layer
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .boxed()
+        layer.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed()
     };
     let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter));
     // Not `init()`, which would install the bridge from `log`.

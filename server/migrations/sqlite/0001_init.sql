@@ -19,14 +19,17 @@ CREATE TABLE account (
     last_version_at INTEGER
 ) STRICT;
 
--- A body that is larger than one row should be, in pieces. It belongs to exactly one version or snapshot.
+-- A body that is larger than one row should be, in pieces. It is linked by exactly one version or snapshot, or by none: while
+-- it still arrives, and after it was replaced. What is not linked when the server starts is swept.
 CREATE TABLE blob (
-    id    INTEGER PRIMARY KEY,
-    bytes INTEGER NOT NULL CHECK (bytes > 0)
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice: a reader may still hold the number of a swept one
+    linked INTEGER NOT NULL DEFAULT 0 CHECK (linked IN (0, 1))
 ) STRICT;
 
+CREATE INDEX blob_unlinked ON blob (id) WHERE linked = 0;
+
 CREATE TABLE chunk (
-    blob INTEGER NOT NULL REFERENCES blob (id) ON DELETE CASCADE,
+    blob INTEGER NOT NULL REFERENCES blob (id),
     seq  INTEGER NOT NULL CHECK (seq >= 0),
     data BLOB    NOT NULL CHECK (length(data) BETWEEN 1 AND 262144),
     UNIQUE (blob, seq)

@@ -45,10 +45,7 @@ impl ServeError {
 pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
     let config = Config::load(args, env)?;
     telemetry::start(&config.log);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(ServeError::Runtime)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Runtime)?;
     runtime.block_on(async {
         // Before anything is opened: a signal during start-up must not kill the process half-way.
         let mut signals = Signals::new().map_err(ServeError::Runtime)?;
@@ -69,19 +66,12 @@ fn banner(config: &Config, addresses: &[SocketAddr]) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let base = &config.base_path;
     let mut lines = vec![format!("taskferry-server {version}")];
-    lines.extend(
-        addresses
-            .iter()
-            .map(|address| format!("  listening on http://{address}{base}")),
-    );
+    lines.extend(addresses.iter().map(|address| format!("  listening on http://{address}{base}")));
     lines.push(format!("  data in {}", config.data_dir.display()));
     lines.push("  registration is open: everybody who reaches this server can create an account".to_owned());
     lines.push(String::new());
     lines.push("next, on the computer that has your tasks:".to_owned());
-    lines.push(format!(
-        "  taskferry setup --server {}",
-        address_for_people(config, addresses)
-    ));
+    lines.push(format!("  taskferry setup --server {}", address_for_people(config, addresses)));
     lines.join("\n")
 }
 
@@ -167,15 +157,9 @@ mod tests {
 
     #[test]
     fn the_public_address_is_the_one_to_type() {
-        let args = ServeArgs {
-            public_url: Some("https://sync.example.org".into()),
-            ..ServeArgs::default()
-        };
+        let args = ServeArgs { public_url: Some("https://sync.example.org".into()), ..ServeArgs::default() };
         assert_eq!(address_for_people(&config(&args), &[]), "https://sync.example.org");
         let wildcard = "[::]:9000".parse().unwrap();
-        assert_eq!(
-            address_for_people(&config(&ServeArgs::default()), &[wildcard]),
-            "http://THIS-MACHINE:9000"
-        );
+        assert_eq!(address_for_people(&config(&ServeArgs::default()), &[wildcard]), "http://THIS-MACHINE:9000");
     }
 }

@@ -102,9 +102,7 @@ impl ConfigError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::UnknownKey {
-                nearest: Some(nearest), ..
-            } => Some(format!("did you mean `{nearest}`?")),
+            Self::UnknownKey { nearest: Some(nearest), .. } => Some(format!("did you mean `{nearest}`?")),
             Self::UnknownKey { nearest: None, .. } => {
                 Some("the keys are the flags of `taskferry-server serve --help`, with `_` for `-`".into())
             }
@@ -118,46 +116,16 @@ impl ConfigError {
     }
 }
 
-const LISTEN: Setting = Setting {
-    name: "listen",
-    reference: &["LISTEN"],
-};
-const DATA_DIR: Setting = Setting {
-    name: "data-dir",
-    reference: &["DATA_DIR"],
-};
-const PUBLIC_URL: Setting = Setting {
-    name: "public-url",
-    reference: &[],
-};
-const BASE_PATH: Setting = Setting {
-    name: "base-path",
-    reference: &[],
-};
-const SNAPSHOT_DAYS: Setting = Setting {
-    name: "snapshot-days",
-    reference: &["SNAPSHOT_DAYS"],
-};
-const SNAPSHOT_VERSIONS: Setting = Setting {
-    name: "snapshot-versions",
-    reference: &["SNAPSHOT_VERSIONS"],
-};
-const MAX_VERSION_BYTES: Setting = Setting {
-    name: "max-version-bytes",
-    reference: &[],
-};
-const MAX_SNAPSHOT_BYTES: Setting = Setting {
-    name: "max-snapshot-bytes",
-    reference: &[],
-};
-const LOG_LEVEL: Setting = Setting {
-    name: "log-level",
-    reference: &[],
-};
-const LOG_FORMAT: Setting = Setting {
-    name: "log-format",
-    reference: &[],
-};
+const LISTEN: Setting = Setting { name: "listen", reference: &["LISTEN"] };
+const DATA_DIR: Setting = Setting { name: "data-dir", reference: &["DATA_DIR"] };
+const PUBLIC_URL: Setting = Setting { name: "public-url", reference: &[] };
+const BASE_PATH: Setting = Setting { name: "base-path", reference: &[] };
+const SNAPSHOT_DAYS: Setting = Setting { name: "snapshot-days", reference: &["SNAPSHOT_DAYS"] };
+const SNAPSHOT_VERSIONS: Setting = Setting { name: "snapshot-versions", reference: &["SNAPSHOT_VERSIONS"] };
+const MAX_VERSION_BYTES: Setting = Setting { name: "max-version-bytes", reference: &[] };
+const MAX_SNAPSHOT_BYTES: Setting = Setting { name: "max-snapshot-bytes", reference: &[] };
+const LOG_LEVEL: Setting = Setting { name: "log-level", reference: &[] };
+const LOG_FORMAT: Setting = Setting { name: "log-format", reference: &[] };
 
 /// All of them, for the configuration file.
 const SETTINGS: &[&Setting] = &[
@@ -197,11 +165,7 @@ impl Config {
         };
         let default = SnapshotPolicy::default();
         let snapshots = SnapshotPolicy {
-            days: or_default(
-                one(&SNAPSHOT_DAYS, &args.snapshot_days),
-                values::whole_number,
-                default.days,
-            )?,
+            days: or_default(one(&SNAPSHOT_DAYS, &args.snapshot_days), values::whole_number, default.days)?,
             versions: or_default(
                 one(&SNAPSHOT_VERSIONS, &args.snapshot_versions),
                 values::whole_number,
@@ -214,18 +178,12 @@ impl Config {
                 Some(given) => given.parse(values::path)?,
                 None => sources::default_data_dir(env).ok_or(ConfigError::NoHome)?,
             },
-            public_url: one(&PUBLIC_URL, &args.public_url)
-                .map(|given| given.parse(values::url))
-                .transpose()?,
+            public_url: one(&PUBLIC_URL, &args.public_url).map(|given| given.parse(values::url)).transpose()?,
             base_path: or_default(one(&BASE_PATH, &args.base_path), values::base_path, String::new())?,
             snapshots,
             limits,
             log: Log {
-                level: or_default(
-                    one(&LOG_LEVEL, &args.log_level),
-                    values::log_level,
-                    tracing::Level::INFO,
-                )?,
+                level: or_default(one(&LOG_LEVEL, &args.log_level), values::log_level, tracing::Level::INFO)?,
                 json: or_default(one(&LOG_FORMAT, &args.log_format), values::log_format, false)?,
             },
             notes: notes(env),
@@ -248,27 +206,18 @@ fn listen(sources: &Sources<'_>, flags: &[String]) -> Result<Listen, ConfigError
     if let Some(port) = sources.variable("PORT").filter(|_| from_file) {
         let port = port.parse(values::whole_number)?;
         let address = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
-        return Ok(Listen {
-            addresses: vec![address],
-            ipv4_fallback: true,
-        });
+        return Ok(Listen { addresses: vec![address], ipv4_fallback: true });
     }
     let addresses = match given {
         Some(given) => given.parse_list(values::addresses)?,
         None => vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT)],
     };
-    Ok(Listen {
-        addresses,
-        ipv4_fallback: false,
-    })
+    Ok(Listen { addresses, ipv4_fallback: false })
 }
 
 fn refuse_closed_registration(env: &sources::Env) -> Result<(), ConfigError> {
     for variable in ["CLIENT_ID", "CREATE_CLIENTS"] {
-        let value = env
-            .get(variable)
-            .map(|value| value.trim().to_ascii_lowercase())
-            .unwrap_or_default();
+        let value = env.get(variable).map(|value| value.trim().to_ascii_lowercase()).unwrap_or_default();
         if !matches!(value.as_str(), "" | "true" | "1" | "yes" | "on") {
             return Err(ConfigError::Registration { variable });
         }
@@ -302,40 +251,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("server.toml");
         std::fs::write(&path, text).unwrap();
-        (
-            dir,
-            ServeArgs {
-                config: Some(path),
-                ..ServeArgs::default()
-            },
-        )
+        (dir, ServeArgs { config: Some(path), ..ServeArgs::default() })
     }
 
     fn address(config: &Config) -> String {
-        config
-            .listen
-            .addresses
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(" ")
+        config.listen.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn no_flags_are_needed() {
         let config = load(&ServeArgs::default(), &[]).unwrap();
         assert_eq!(address(&config), "127.0.0.1:8080");
-        assert_eq!(
-            config.data_dir,
-            PathBuf::from("/home/someone/.local/share/taskferry-server")
-        );
-        assert_eq!(
-            config.snapshots,
-            SnapshotPolicy {
-                days: 14,
-                versions: 100
-            }
-        );
+        assert_eq!(config.data_dir, PathBuf::from("/home/someone/.local/share/taskferry-server"));
+        assert_eq!(config.snapshots, SnapshotPolicy { days: 14, versions: 100 });
         assert_eq!(config.limits.version_bytes, 104_857_600);
     }
 
@@ -347,11 +275,7 @@ mod tests {
         assert_eq!(address(&load(&args, &port).unwrap()), "[::]:4");
         let reference = [("PORT", "4"), ("LISTEN", "127.0.0.1:3")];
         assert_eq!(address(&load(&args, &reference).unwrap()), "127.0.0.1:3");
-        let ours = [
-            ("PORT", "4"),
-            ("LISTEN", "127.0.0.1:3"),
-            ("TASKFERRY_LISTEN", "127.0.0.1:2"),
-        ];
+        let ours = [("PORT", "4"), ("LISTEN", "127.0.0.1:3"), ("TASKFERRY_LISTEN", "127.0.0.1:2")];
         assert_eq!(address(&load(&args, &ours).unwrap()), "127.0.0.1:2");
         args.listen = vec!["127.0.0.1:1".into(), "[::1]:1".into()];
         assert_eq!(address(&load(&args, &ours).unwrap()), "127.0.0.1:1 [::1]:1");
@@ -369,10 +293,7 @@ mod tests {
         assert_eq!(config.public_url.unwrap().as_str(), "https://a.example");
         assert_eq!(config.base_path, "/sync");
         assert_eq!((config.snapshots.days, config.snapshots.versions), (3, 7));
-        assert_eq!(
-            (config.limits.version_bytes, config.limits.snapshot_bytes),
-            (2_097_152, 1000)
-        );
+        assert_eq!((config.limits.version_bytes, config.limits.snapshot_bytes), (2_097_152, 1000));
         assert_eq!((config.log.level, config.log.json), (tracing::Level::DEBUG, true));
 
         let (_dir, args) = file("snapshot_day = 3");
@@ -383,19 +304,10 @@ mod tests {
     #[test]
     fn a_bad_value_names_where_it_came_from() {
         let message = |args: &ServeArgs, pairs: &[(&str, &str)]| load(args, pairs).unwrap_err().to_string();
-        let args = ServeArgs {
-            snapshot_days: Some("soon".into()),
-            ..ServeArgs::default()
-        };
-        assert_eq!(
-            message(&args, &[]),
-            "`--snapshot-days`: `soon` is not a whole number from 0 to 65535"
-        );
+        let args = ServeArgs { snapshot_days: Some("soon".into()), ..ServeArgs::default() };
+        assert_eq!(message(&args, &[]), "`--snapshot-days`: `soon` is not a whole number from 0 to 65535");
         let none = ServeArgs::default();
-        assert_eq!(
-            message(&none, &[("PORT", "99999")]),
-            "`PORT`: `99999` is not a whole number from 0 to 65535"
-        );
+        assert_eq!(message(&none, &[("PORT", "99999")]), "`PORT`: `99999` is not a whole number from 0 to 65535");
         assert_eq!(
             message(&none, &[("TASKFERRY_MAX_VERSION_BYTES", "lots")]),
             "`TASKFERRY_MAX_VERSION_BYTES`: `lots` is not a size such as `500KB` or `100MiB`, at least 1"
@@ -406,24 +318,15 @@ mod tests {
 
     #[test]
     fn asking_for_closed_registration_is_not_answered_with_an_open_server() {
-        for pair in [
-            ("CREATE_CLIENTS", "false"),
-            ("CLIENT_ID", "c5b2a1de-4d3f-4b8e-9a6c-0123456789ab"),
-        ] {
-            assert!(matches!(
-                load(&ServeArgs::default(), &[pair]),
-                Err(ConfigError::Registration { .. })
-            ));
+        for pair in [("CREATE_CLIENTS", "false"), ("CLIENT_ID", "c5b2a1de-4d3f-4b8e-9a6c-0123456789ab")] {
+            assert!(matches!(load(&ServeArgs::default(), &[pair]), Err(ConfigError::Registration { .. })));
         }
         load(&ServeArgs::default(), &[("CREATE_CLIENTS", "true")]).unwrap();
     }
 
     #[test]
     fn an_empty_variable_counts_as_not_set() {
-        assert_eq!(
-            address(&load(&ServeArgs::default(), &[("LISTEN", ""), ("PORT", "")]).unwrap()),
-            "127.0.0.1:8080"
-        );
+        assert_eq!(address(&load(&ServeArgs::default(), &[("LISTEN", ""), ("PORT", "")]).unwrap()), "127.0.0.1:8080");
     }
 
     #[test]

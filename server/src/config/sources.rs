@@ -14,11 +14,7 @@ impl Env {
     /// The process's. What is not Unicode is left out: no setting could use it.
     pub fn of_process() -> Self {
         let text = |os: std::ffi::OsString| os.into_string().ok();
-        Self(
-            std::env::vars_os()
-                .filter_map(|(key, value)| Some((text(key)?, text(value)?)))
-                .collect(),
-        )
+        Self(std::env::vars_os().filter_map(|(key, value)| Some((text(key)?, text(value)?))).collect())
     }
 
     /// A made-up one.
@@ -30,16 +26,12 @@ impl Env {
 
     /// Adds to it.
     pub fn extend<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
-        self.0
-            .extend(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
+        self.0.extend(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
 
     /// A variable, unless it is empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.trim().is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
     }
 }
 
@@ -115,11 +107,7 @@ impl Given {
     }
 
     fn error(&self, text: &str, expected: String) -> ConfigError {
-        ConfigError::Value {
-            origin: self.origin.clone(),
-            text: text.to_owned(),
-            expected,
-        }
+        ConfigError::Value { origin: self.origin.clone(), text: text.to_owned(), expected }
     }
 }
 
@@ -133,9 +121,7 @@ pub struct Sources<'a> {
 impl<'a> Sources<'a> {
     /// Reads the configuration file: `named` (which must exist), else the first default place that has one.
     pub fn new(env: &'a Env, named: Option<&Path>, known: &[&'static Setting]) -> Result<Self, ConfigError> {
-        let named = named
-            .map(Path::to_owned)
-            .or_else(|| env.get("TASKFERRY_CONFIG").map(PathBuf::from));
+        let named = named.map(Path::to_owned).or_else(|| env.get("TASKFERRY_CONFIG").map(PathBuf::from));
         let places = match &named {
             Some(path) => vec![path.clone()],
             None => default_files(env),
@@ -145,21 +131,14 @@ impl<'a> Sources<'a> {
                 Ok(text) => text,
                 Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => {
-                    return Err(ConfigError::File {
-                        path,
-                        cause: error.into(),
-                    });
+                    return Err(ConfigError::File { path, cause: error.into() });
                 }
             };
-            let table: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::File {
-                path: path.clone(),
-                cause: error.into(),
-            })?;
+            let table: toml::Table = text
+                .parse()
+                .map_err(|error: toml::de::Error| ConfigError::File { path: path.clone(), cause: error.into() })?;
             check_keys(&path, &table, known)?;
-            return Ok(Self {
-                env,
-                file: Some((path, table)),
-            });
+            return Ok(Self { env, file: Some((path, table)) });
         }
         Ok(Self { env, file: None })
     }
@@ -167,11 +146,7 @@ impl<'a> Sources<'a> {
     /// What counts for `setting`.
     pub fn find(&self, setting: &Setting, flags: &[String]) -> Option<Given> {
         if !flags.is_empty() {
-            return Some(Given {
-                texts: flags.to_vec(),
-                origin: format!("`--{}`", setting.name),
-                from_file: false,
-            });
+            return Some(Given { texts: flags.to_vec(), origin: format!("`--{}`", setting.name), from_file: false });
         }
         let ours = setting.variable();
         std::iter::once(ours.as_str())
@@ -183,11 +158,7 @@ impl<'a> Sources<'a> {
     /// A variable by itself.
     pub fn variable(&self, name: &str) -> Option<Given> {
         let text = self.env.get(name)?;
-        Some(Given {
-            texts: vec![text.to_owned()],
-            origin: format!("`{name}`"),
-            from_file: false,
-        })
+        Some(Given { texts: vec![text.to_owned()], origin: format!("`{name}`"), from_file: false })
     }
 
     fn in_file(&self, setting: &Setting) -> Option<Given> {
@@ -197,11 +168,7 @@ impl<'a> Sources<'a> {
             toml::Value::Array(values) => values.iter().map(text).collect(),
             value => vec![text(value)],
         };
-        Some(Given {
-            texts,
-            origin: format!("`{key}` in `{}`", path.display()),
-            from_file: true,
-        })
+        Some(Given { texts, origin: format!("`{key}` in `{}`", path.display()), from_file: true })
     }
 }
 
@@ -211,9 +178,7 @@ fn text(value: &toml::Value) -> String {
 
 fn default_files(env: &Env) -> Vec<PathBuf> {
     let user = config_home(env).map(|dir| dir.join("taskferry/server.toml"));
-    std::iter::once(PathBuf::from("/etc/taskferry/server.toml"))
-        .chain(user)
-        .collect()
+    std::iter::once(PathBuf::from("/etc/taskferry/server.toml")).chain(user).collect()
 }
 
 fn check_keys(path: &Path, table: &toml::Table, known: &[&'static Setting]) -> Result<(), ConfigError> {
@@ -225,11 +190,7 @@ fn check_keys(path: &Path, table: &toml::Table, known: &[&'static Setting]) -> R
                 .min()
                 .filter(|(distance, _)| *distance <= 2)
                 .map(|(_, key)| key);
-            return Err(ConfigError::UnknownKey {
-                path: path.to_owned(),
-                key: key.clone(),
-                nearest,
-            });
+            return Err(ConfigError::UnknownKey { path: path.to_owned(), key: key.clone(), nearest });
         }
     }
     Ok(())

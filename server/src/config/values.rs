@@ -64,11 +64,7 @@ pub(super) fn addresses(text: &str) -> Result<Vec<SocketAddr>, String> {
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() {
-        Err("a path".to_owned())
-    } else {
-        Ok(PathBuf::from(text))
-    }
+    if text.is_empty() { Err("a path".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
 pub(super) fn url(text: &str) -> Result<ServerUrl, String> {
@@ -79,17 +75,10 @@ pub(super) fn url(text: &str) -> Result<ServerUrl, String> {
 pub(super) fn base_path(text: &str) -> Result<String, String> {
     let segments: Vec<&str> = text.split('/').filter(|segment| !segment.is_empty()).collect();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
-    if segments
-        .iter()
-        .any(|segment| !segment.chars().all(plain) || matches!(*segment, "." | ".."))
-    {
+    if segments.iter().any(|segment| !segment.chars().all(plain) || matches!(*segment, "." | "..")) {
         return Err("a path of letters, digits, `-`, `_`, `.` and `~`, such as `/sync`".to_owned());
     }
-    Ok(if segments.is_empty() {
-        String::new()
-    } else {
-        format!("/{}", segments.join("/"))
-    })
+    Ok(if segments.is_empty() { String::new() } else { format!("/{}", segments.join("/")) })
 }
 
 pub(super) fn log_level(text: &str) -> Result<tracing::Level, String> {
@@ -111,25 +100,10 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        for (text, size) in [
-            ("1", 1),
-            ("10k", 10_000),
-            ("10 KiB", 10_240),
-            ("2MB", 2_000_000),
-            ("1GiB", 1 << 30),
-        ] {
+        for (text, size) in [("1", 1), ("10k", 10_000), ("10 KiB", 10_240), ("2MB", 2_000_000), ("1GiB", 1 << 30)] {
             assert_eq!(bytes(text), Ok(size), "{text}");
         }
-        for text in [
-            "",
-            "0",
-            "MB",
-            "-1",
-            "1.5MB",
-            "1TB!",
-            "99999999999999999999",
-            "99999999999999GiB",
-        ] {
+        for text in ["", "0", "MB", "-1", "1.5MB", "1TB!", "99999999999999999999", "99999999999999GiB"] {
             assert!(bytes(text).is_err(), "{text}");
         }
     }

@@ -14,11 +14,7 @@ use super::problem::Refusal;
 pub(super) async fn handle(state: web::Data<State>, Client(client): Client) -> Result<HttpResponse, Refusal> {
     let account = state.sync.account(client).await?;
     let info = AccountInfo {
-        state: if account.disabled {
-            AccountState::Disabled
-        } else {
-            AccountState::Active
-        },
+        state: if account.disabled { AccountState::Disabled } else { AccountState::Active },
         latest_version_id: account.latest,
         versions: account.versions,
         version_bytes: account.version_bytes,
@@ -33,7 +29,5 @@ pub(super) async fn handle(state: web::Data<State>, Client(client): Client) -> R
         quota_bytes: None,
         epoch: state.info.epoch.clone(),
     };
-    Ok(HttpResponse::Ok()
-        .insert_header(("cache-control", "no-store"))
-        .json(info))
+    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(info))
 }

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 
 use super::State;
-use super::body::Snapshot;
+use super::body::{Snapshot, Upload};
 use super::client_id::Client;
 use super::problem::Refusal;
 use super::version_id::Version;
@@ -17,16 +17,14 @@ pub(super) async fn handle(
     state: web::Data<State>,
     Client(client): Client,
     Version(version): Version,
-    Snapshot(body): Snapshot,
+    upload: Upload<Snapshot>,
 ) -> Result<HttpResponse, Refusal> {
-    if let Some(body) = body {
+    let received = upload.receive(&state, client).await?;
+    if let Some(body) = received.body {
         state.sync.add_snapshot(client, version, body).await?;
     } else {
         state.sync.account(client).await?;
-        tracing::warn!(
-            limit_bytes = state.limits.snapshot_bytes,
-            "a snapshot over the limit was dropped"
-        );
+        tracing::warn!(limit_bytes = state.limits.snapshot_bytes, "a snapshot over the limit was dropped");
     }
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).finish())
 }

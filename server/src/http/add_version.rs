@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use taskferry_protocol::wire;
 
 use super::State;
-use super::body::Segment;
+use super::body::{Segment, Upload};
 use super::client_id::Client;
 use super::problem::Refusal;
 use super::version_id::Version;
@@ -23,9 +23,11 @@ pub(super) async fn handle(
     state: web::Data<State>,
     Client(client): Client,
     Version(parent): Version,
-    Segment(body): Segment,
+    upload: Upload<Segment>,
 ) -> Result<HttpResponse, Refusal> {
-    match state.sync.add_version(client, parent, body).await? {
+    let received = upload.receive(&state, client).await?;
+    let body = received.body.ok_or(Refusal::BodyTooLarge { limit: state.limits.version_bytes })?;
+    match state.sync.add_version(client, parent, body, received.patience).await? {
         Added::Stored { version, urgency } => {
             let mut response = HttpResponse::Ok();
             response

@@ -19,11 +19,7 @@ fn read(headers: &HeaderMap) -> Result<ClientId, Refusal> {
     if values.next().is_some() {
         return Err(Refusal::ClientIdRepeated);
     }
-    value
-        .to_str()
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or(Refusal::ClientIdMalformed)
+    value.to_str().ok().and_then(|text| text.parse().ok()).ok_or(Refusal::ClientIdMalformed)
 }
 
 impl FromRequest for Client {

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use taskferry_protocol::wire;
 
 use super::State;
+use super::body::send;
 use super::client_id::Client;
 use super::problem::Refusal;
 use super::version_id::Version;
@@ -25,10 +26,10 @@ pub(super) async fn handle(
             .insert_header((wire::X_VERSION_ID, version.to_string()))
             .insert_header((wire::X_PARENT_VERSION_ID, parent.to_string()))
             .insert_header(("cache-control", "no-store"))
-            .body(body)),
-        Ok(Child::UpToDate) | Err(SyncError::UnknownAccount) => Ok(HttpResponse::NotFound()
-            .insert_header(("cache-control", "no-store"))
-            .finish()),
+            .body(send(&state, body).await?)),
+        Ok(Child::UpToDate) | Err(SyncError::UnknownAccount) => {
+            Ok(HttpResponse::NotFound().insert_header(("cache-control", "no-store")).finish())
+        }
         Ok(Child::Gone) => Err(Refusal::Gone),
         Err(error) => Err(error.into()),
     }

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use taskferry_protocol::wire;
 
 use super::State;
+use super::body::send;
 use super::client_id::Client;
 use super::problem::Refusal;
 use crate::sync::SyncError;
@@ -18,10 +19,10 @@ pub(super) async fn handle(state: web::Data<State>, Client(client): Client) -> R
             .content_type(wire::SNAPSHOT_BODY)
             .insert_header((wire::X_VERSION_ID, version.to_string()))
             .insert_header(("cache-control", "no-store"))
-            .body(body)),
-        Ok(None) | Err(SyncError::UnknownAccount) => Ok(HttpResponse::NotFound()
-            .insert_header(("cache-control", "no-store"))
-            .finish()),
+            .body(send(&state, body).await?)),
+        Ok(None) | Err(SyncError::UnknownAccount) => {
+            Ok(HttpResponse::NotFound().insert_header(("cache-control", "no-store")).finish())
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -8,9 +8,7 @@ use super::State;
 /// 200 while the process answers at all. Never looks at the database: a platform restarts what is not alive, and a restart
 /// does not mend a disk.
 pub(super) async fn live() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header(("cache-control", "no-store"))
-        .json(json!({ "status": "alive" }))
+    HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(json!({ "status": "alive" }))
 }
 
 /// 200 if requests can be served, else 503 with the reasons: the server is stopping, or the database can't be read.
@@ -27,7 +25,5 @@ pub(super) async fn ready(state: web::Data<State>) -> HttpResponse {
     } else {
         (HttpResponse::ServiceUnavailable(), "unavailable")
     };
-    response
-        .insert_header(("cache-control", "no-store"))
-        .json(json!({ "status": status, "reasons": reasons }))
+    response.insert_header(("cache-control", "no-store")).json(json!({ "status": status, "reasons": reasons }))
 }

@@ -31,6 +31,7 @@ use actix_web::{FromRequest, Handler, Resource, Responder, guard, web};
 use taskferry_protocol::describe::{Limits, ServerInfo};
 use taskferry_protocol::wire;
 
+use crate::budget::Budget;
 use crate::sync::SyncService;
 
 pub(crate) use self::log::log_requests;
@@ -41,6 +42,9 @@ pub(crate) struct State {
     pub(crate) sync: SyncService,
     pub(crate) info: ServerInfo,
     pub(crate) limits: Limits,
+    /// Memory for bodies on their way in, and on their way out: apart, so that neither can starve the other.
+    pub(crate) uploads: Budget,
+    pub(crate) downloads: Budget,
     /// Set once the server was told to stop.
     pub(crate) draining: AtomicBool,
 }
@@ -58,13 +62,9 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, state: &Arc<State>, base_p
         endpoints(config);
     } else {
         // Platforms and monitors ask these without knowing the base path.
-        config
-            .service(health_endpoints())
-            .service(get(wire::WELL_KNOWN, well_known::handle));
+        config.service(health_endpoints()).service(get(wire::WELL_KNOWN, well_known::handle));
         // A scope's root is `/sync/`; people type `/sync` too.
-        let scope = web::scope(base_path)
-            .configure(endpoints)
-            .service(get("", root::handle));
+        let scope = web::scope(base_path).configure(endpoints).service(get("", root::handle));
         config.service(scope.default_service(web::to(no_route::handle)));
     }
     config.default_service(web::to(no_route::handle));
@@ -86,11 +86,7 @@ fn endpoints(config: &mut web::ServiceConfig) {
 }
 
 fn health_endpoints() -> impl HttpServiceFactory {
-    (
-        get("/livez", health::live),
-        get("/readyz", health::ready),
-        get("/health", health::ready),
-    )
+    (get("/livez", health::live), get("/readyz", health::ready), get("/health", health::ready))
 }
 
 fn post<F, Args>(path: &str, handler: F) -> Resource

@@ -58,44 +58,32 @@ impl Refusal {
     fn entry(&self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
-            Self::ClientIdMissing => (
-                S::BAD_REQUEST,
-                "client_id_missing",
-                "send the account's client ID in the `X-Client-Id` header",
-            ),
+            Self::ClientIdMissing => {
+                (S::BAD_REQUEST, "client_id_missing", "send the account's client ID in the `X-Client-Id` header")
+            }
             Self::ClientIdRepeated => (S::BAD_REQUEST, "client_id_repeated", "send it exactly once"),
             Self::ClientIdMalformed => (
                 S::BAD_REQUEST,
                 "client_id_malformed",
                 "a client ID looks like 7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10; check `sync.server.client_id`",
             ),
-            Self::VersionIdMalformed => (
-                S::BAD_REQUEST,
-                "version_id_malformed",
-                "a version ID looks like 7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10",
-            ),
-            Self::ContentType { .. } => (
-                S::BAD_REQUEST,
-                "wrong_content_type",
-                "send the content type that the protocol asks for",
-            ),
+            Self::VersionIdMalformed => {
+                (S::BAD_REQUEST, "version_id_malformed", "a version ID looks like 7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10")
+            }
+            Self::ContentType { .. } => {
+                (S::BAD_REQUEST, "wrong_content_type", "send the content type that the protocol asks for")
+            }
             Self::ContentEncoding => (S::UNSUPPORTED_MEDIA_TYPE, "content_encoding", "send the body as it is"),
-            Self::BodyEmpty => (
-                S::BAD_REQUEST,
-                "body_empty",
-                "a version and a snapshot have at least one byte",
-            ),
+            Self::BodyEmpty => (S::BAD_REQUEST, "body_empty", "a version and a snapshot have at least one byte"),
             Self::BodyCutShort => (S::BAD_REQUEST, "body_cut_short", "check the connection and try again"),
             Self::BodyTooLarge { .. } => (
                 S::PAYLOAD_TOO_LARGE,
                 "body_too_large",
                 "whoever runs this server can raise the limit with `--max-version-bytes`",
             ),
-            Self::BodyNotJson => (
-                S::BAD_REQUEST,
-                "body_not_json",
-                "send no body, or a JSON object such as {\"invite\": \"…\"}",
-            ),
+            Self::BodyNotJson => {
+                (S::BAD_REQUEST, "body_not_json", "send no body, or a JSON object such as {\"invite\": \"…\"}")
+            }
             Self::UnknownAccount => (
                 S::NOT_FOUND,
                 "unknown_account",
@@ -116,11 +104,9 @@ impl Refusal {
                 "check the path in `sync.server.url`; `GET /` of the right address answers \"TaskChampion sync server\"",
             ),
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "try again in a moment"),
-            Self::Internal(_) => (
-                S::INTERNAL_SERVER_ERROR,
-                "internal_error",
-                "nothing was changed; the server's log says more",
-            ),
+            Self::Internal(_) => {
+                (S::INTERNAL_SERVER_ERROR, "internal_error", "nothing was changed; the server's log says more")
+            }
         }
     }
 }
@@ -162,13 +148,7 @@ pub(super) fn wrong_method(allowed: &[Method]) -> HttpResponse {
     if let Ok(value) = HeaderValue::from_str(&list) {
         response.insert_header((ALLOW, value));
     }
-    render(
-        &mut response,
-        status,
-        "wrong_method",
-        format!("this path answers {list} only"),
-        "use another method",
-    )
+    render(&mut response, status, "wrong_method", format!("this path answers {list} only"), "use another method")
 }
 
 fn render(

@@ -9,19 +9,11 @@ use super::page::page;
 /// 200, and in it the words `TaskChampion sync server`: phone apps look for them to tell whether an address is right. A page
 /// for browsers, a few lines of text for everything else.
 pub(super) async fn handle(request: HttpRequest) -> HttpResponse {
-    let browser = request
-        .headers()
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|accept| {
-            accept.split(',').any(|kind| {
-                kind.split(';')
-                    .next()
-                    .unwrap_or_default()
-                    .trim()
-                    .eq_ignore_ascii_case("text/html")
-            })
-        });
+    let browser = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| {
+        accept
+            .split(',')
+            .any(|kind| kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/html"))
+    });
     if browser {
         return page(include_str!("../../pages/root.html"));
     }

@@ -6,7 +6,5 @@ use super::State;
 
 /// What the server says about itself, as [`taskferry_protocol::describe::ServerInfo`]. Also without the base path.
 pub(super) async fn handle(state: web::Data<State>) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header(("cache-control", "no-store"))
-        .json(&state.info)
+    HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(&state.info)
 }

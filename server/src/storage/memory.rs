@@ -2,18 +2,19 @@
 //! durable here.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use taskferry_protocol::{ClientId, VersionId};
 
+use super::body::{Incoming, Outgoing, Staged, Staging};
 use super::{Account, Action, Change, CommitError, Committed, SnapshotMeta, Storage, StorageError, StoredVersion};
 
 #[derive(Debug)]
 struct Kept {
     account: Account,
     /// parent -> child
-    children: HashMap<VersionId, StoredVersion>,
+    children: HashMap<VersionId, (VersionId, Bytes)>,
     /// child -> parent
     parents: HashMap<VersionId, VersionId>,
     snapshot: Bytes,
@@ -23,11 +24,22 @@ struct Kept {
 #[derive(Debug, Default)]
 pub struct MemoryStorage {
     accounts: Mutex<HashMap<ClientId, Kept>>,
+    staged: Arc<Mutex<Vec<Bytes>>>,
 }
 
 impl MemoryStorage {
     fn lock(&self) -> MutexGuard<'_, HashMap<ClientId, Kept>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, body: Incoming) -> Bytes {
+        match body {
+            Incoming::Whole(body) => body,
+            Incoming::Staged(staged) => {
+                let bodies = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+                usize::try_from(staged.id).ok().and_then(|id| bodies.get(id).cloned()).unwrap_or_default()
+            }
+        }
     }
 
     fn read<T>(&self, client: ClientId, look: impl FnOnce(&Kept) -> Option<T>) -> Option<T> {
@@ -42,29 +54,29 @@ impl Storage for MemoryStorage {
     }
 
     async fn child(&self, client: ClientId, parent: VersionId) -> Result<Option<StoredVersion>, StorageError> {
-        Ok(self.read(client, |kept| kept.children.get(&parent).cloned()))
+        Ok(self.read(client, |kept| {
+            let (version, body) = kept.children.get(&parent)?;
+            Some(StoredVersion { version: *version, body: Outgoing::Whole(body.clone()) })
+        }))
     }
 
     async fn parent(&self, client: ClientId, version: VersionId) -> Result<Option<VersionId>, StorageError> {
         Ok(self.read(client, |kept| kept.parents.get(&version).copied()))
     }
 
-    async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Bytes>, StorageError> {
+    async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Outgoing>, StorageError> {
         Ok(self.read(client, |kept| {
-            kept.account
-                .snapshot
-                .filter(|meta| meta.version == version)
-                .map(|_| kept.snapshot.clone())
+            let stored = kept.account.snapshot.filter(|meta| meta.version == version);
+            stored.map(|_| Outgoing::Whole(kept.snapshot.clone()))
         }))
     }
 
+    async fn stage(&self) -> Result<Box<dyn Staging>, CommitError> {
+        Ok(Box::new(MemoryStaging { staged: Arc::clone(&self.staged), body: Vec::new() }))
+    }
+
     async fn commit(&self, change: Change) -> Result<Committed, CommitError> {
-        let Change {
-            client,
-            admit,
-            now,
-            action,
-        } = change;
+        let Change { client, admit, now, action, .. } = change;
         let mut accounts = self.lock();
         let created = !accounts.contains_key(&client);
         if created && !admit {
@@ -93,6 +105,7 @@ impl Storage for MemoryStorage {
         match action {
             Action::Register => {}
             Action::AddVersion { version, parent, body } => {
+                let body = self.take(body);
                 let account = &mut kept.account;
                 if !account.latest.is_nil() && account.latest != parent {
                     return Err(CommitError::Conflict(account.latest));
@@ -105,18 +118,15 @@ impl Storage for MemoryStorage {
                     snapshot.versions_since += 1;
                 }
                 kept.parents.insert(version, parent);
-                kept.children.insert(parent, StoredVersion { version, body });
+                kept.children.insert(parent, (version, body));
             }
             Action::PutSnapshot { version, body } => {
                 if !kept.parents.contains_key(&version) {
                     return Err(CommitError::UnknownVersion);
                 }
-                kept.account.snapshot = Some(SnapshotMeta {
-                    version,
-                    stored_at: now,
-                    bytes: body.len() as u64,
-                    versions_since: 0,
-                });
+                let body = self.take(body);
+                kept.account.snapshot =
+                    Some(SnapshotMeta { version, stored_at: now, bytes: body.len() as u64, versions_since: 0 });
                 kept.snapshot = body;
             }
         }
@@ -133,6 +143,27 @@ impl Storage for MemoryStorage {
 
     async fn close(&self) -> Result<(), StorageError> {
         Ok(())
+    }
+}
+
+struct MemoryStaging {
+    staged: Arc<Mutex<Vec<Bytes>>>,
+    body: Vec<u8>,
+}
+
+#[async_trait::async_trait]
+impl Staging for MemoryStaging {
+    async fn push(&mut self, piece: Bytes) -> Result<(), CommitError> {
+        self.body.extend_from_slice(&piece);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Incoming {
+        let mut bodies = self.staged.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = self.body.len() as u64;
+        bodies.push(self.body.into());
+        let id = i64::try_from(bodies.len() - 1).unwrap_or(i64::MAX);
+        Incoming::Staged(Staged { id, bytes, sweep: None })
     }
 }
 

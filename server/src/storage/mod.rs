@@ -5,14 +5,16 @@
 //! many requests into one transaction and one fsync, and still refuse each by itself. Protocol decisions are not made
 //! here; see [`crate::sync`].
 
+pub mod body;
 pub mod memory;
 pub mod sqlite;
 
 #[cfg(test)]
 mod conformance;
 
-use bytes::Bytes;
 use taskferry_protocol::{ClientId, VersionId};
+
+use self::body::{Incoming, Outgoing, Staging};
 
 /// Seconds since 1970-01-01 UTC.
 pub type UnixSeconds = i64;
@@ -50,12 +52,12 @@ pub struct SnapshotMeta {
 }
 
 /// A version with its body.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct StoredVersion {
     /// Its ID.
     pub version: VersionId,
     /// Exactly the bytes that were sent.
-    pub body: Bytes,
+    pub body: Outgoing,
 }
 
 /// Everything that one request changes, for one account.
@@ -67,8 +69,20 @@ pub struct Change {
     pub admit: bool,
     /// The time to record.
     pub now: UnixSeconds,
+    /// What to do if the queue is full.
+    pub patience: Patience,
     /// What to do.
     pub action: Action,
+}
+
+/// What to do if too many changes are waiting already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Refuse, with [`CommitError::Busy`]: an answer that comes when nobody waits for it any more helps nobody.
+    Refuse,
+    /// Wait. For a version in the middle of a push: stock Taskwarrior commits only at the push's end, and after a refusal in
+    /// its middle the next try silently drops the rest.
+    Wait,
 }
 
 /// What a [`Change`] does.
@@ -83,14 +97,14 @@ pub enum Action {
         /// The version it follows.
         parent: VersionId,
         /// Its body; not empty.
-        body: Bytes,
+        body: Incoming,
     },
     /// Replace the snapshot.
     PutSnapshot {
         /// The version at which it was made; must be one of the account's.
         version: VersionId,
         /// Its body; not empty.
-        body: Bytes,
+        body: Incoming,
     },
 }
 
@@ -136,10 +150,7 @@ pub struct StorageError {
 impl StorageError {
     /// An error while `doing` ("reading an account"), because of `cause`.
     pub fn new(doing: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self {
-            doing,
-            cause: Some(cause.into()),
-        }
+        Self { doing, cause: Some(cause.into()) }
     }
 
     /// The backend was closed.
@@ -171,9 +182,12 @@ pub trait Storage: Send + Sync + 'static {
     async fn parent(&self, client: ClientId, version: VersionId) -> Result<Option<VersionId>, StorageError>;
 
     /// The body of the snapshot made at `version`; `None` if the stored one is of another version.
-    async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Bytes>, StorageError>;
+    async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Outgoing>, StorageError>;
 
-    /// Carries out one change. Never waits for a place in the queue: [`CommitError::Busy`] instead.
+    /// Begins to take over a body of more than [`body::CHUNK_BYTES`], piece by piece.
+    async fn stage(&self) -> Result<Box<dyn Staging>, CommitError>;
+
+    /// Carries out one change.
     async fn commit(&self, change: Change) -> Result<Committed, CommitError>;
 
     /// Answers if the backend can be read; for readiness.

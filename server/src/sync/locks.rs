@@ -18,10 +18,7 @@ pub(super) struct AccountLocks {
 
 impl Default for AccountLocks {
     fn default() -> Self {
-        Self {
-            stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
-            hash: RandomState::new(),
-        }
+        Self { stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(), hash: RandomState::new() }
     }
 }
 

@@ -15,13 +15,13 @@ mod seam;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use taskchampion_sync_server_core as core;
 use taskferry_protocol::{ClientId, SnapshotUrgency, VersionId};
 
 use self::locks::AccountLocks;
 use self::seam::Seam;
-use crate::storage::{Account, Action, Change, CommitError, Storage, StorageError, UnixSeconds};
+use crate::storage::body::{Incoming, Outgoing, Staging};
+use crate::storage::{Account, Action, Change, CommitError, Patience, Storage, StorageError, UnixSeconds};
 
 /// When the server asks for a snapshot; the core does the arithmetic. It asks urgently at one and a half times either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +35,7 @@ pub struct SnapshotPolicy {
 impl Default for SnapshotPolicy {
     /// The reference server's.
     fn default() -> Self {
-        Self {
-            days: 14,
-            versions: 100,
-        }
+        Self { days: 14, versions: 100 }
     }
 }
 
@@ -77,14 +74,14 @@ pub enum Added {
 }
 
 /// What follows a version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Child {
     /// This version.
     Found {
         /// Its ID.
         version: VersionId,
         /// Exactly the bytes that were sent.
-        body: Bytes,
+        body: Outgoing,
     },
     /// Nothing yet: the device is up to date, or the account is empty.
     UpToDate,
@@ -92,9 +89,9 @@ pub enum Child {
     Gone,
 }
 
-/// The largest body that is compared with a stored one to recognise a repeated request, in bytes. Devices seal anew each
-/// time, so an identical body is a proxy's doing, and proxies repeat small requests.
-const REPEAT_BYTES_MAX: usize = 256 * 1024;
+/// A push goes on while its account adds versions within this many seconds of each other; then nothing may be refused: stock
+/// Taskwarrior commits only at the push's end, and after a refusal in its middle the next try silently drops the rest.
+const PUSH_GAP_SECONDS: UnixSeconds = 10;
 
 /// All requests of the protocol, over a storage backend.
 pub struct SyncService {
@@ -106,11 +103,7 @@ pub struct SyncService {
 impl SyncService {
     /// Over `storage`, asking for snapshots by `snapshots`.
     pub fn new(storage: Arc<dyn Storage>, snapshots: SnapshotPolicy) -> Self {
-        Self {
-            storage,
-            snapshots,
-            locks: AccountLocks::default(),
-        }
+        Self { storage, snapshots, locks: AccountLocks::default() }
     }
 
     /// The storage, for readiness and for closing.
@@ -118,20 +111,38 @@ impl SyncService {
         &self.storage
     }
 
+    /// Whether the account is in the middle of a push, and how patient its requests therefore are.
+    pub async fn patience(&self, client: ClientId) -> Result<Patience, SyncError> {
+        let last = self.storage.account(client).await?.and_then(|account| account.last_version_at);
+        let under_way = last.is_some_and(|last| now() - last <= PUSH_GAP_SECONDS);
+        Ok(if under_way { Patience::Wait } else { Patience::Refuse })
+    }
+
+    /// Begins to take over a large body.
+    pub async fn stage(&self) -> Result<Box<dyn Staging>, SyncError> {
+        Ok(self.storage.stage().await?)
+    }
+
     /// AddVersion: appends `body` behind `parent`. An unknown account is created by its first version.
-    pub async fn add_version(&self, client: ClientId, parent: VersionId, body: Bytes) -> Result<Added, SyncError> {
+    pub async fn add_version(
+        &self,
+        client: ClientId,
+        parent: VersionId,
+        body: Incoming,
+        patience: Patience,
+    ) -> Result<Added, SyncError> {
+        // Only a small body is compared with a stored one to recognise a repeated request: devices seal anew each time, so
+        // an identical body is a proxy's doing, and proxies repeat small requests.
+        let small = match &body {
+            Incoming::Whole(body) => Some(body.clone()),
+            Incoming::Staged(_) => None,
+        };
         let _alone = self.locks.lock(client).await;
-        let seam = Seam::writing(Arc::clone(&self.storage), client, body.clone());
-        let outcome = self
-            .core(&seam)
-            .add_version(client.expose(), parent.as_uuid(), Vec::new())
-            .await;
+        let seam = Seam::writing(Arc::clone(&self.storage), client, body, patience);
+        let outcome = self.core(&seam).add_version(client.expose(), parent.as_uuid(), Vec::new()).await;
         let conflict = match outcome {
             Ok((core::AddVersionResult::Ok(version), urgency)) => {
-                return Ok(Added::Stored {
-                    version: VersionId::from_uuid(version),
-                    urgency: urgency_of(urgency),
-                });
+                return Ok(Added::Stored { version: VersionId::from_uuid(version), urgency: urgency_of(urgency) });
             }
             Ok((core::AddVersionResult::ExpectedParentVersion(latest), _)) => VersionId::from_uuid(latest),
             // Another process got in between the core's look and the commit, which looks again.
@@ -140,48 +151,31 @@ impl SyncService {
                 Refusal::Other(error) => return Err(error),
             },
         };
-        Ok(self
-            .repeated(client, parent, &body)
-            .await?
-            .unwrap_or(Added::Conflict(conflict)))
+        match small {
+            Some(body) => Ok(self.repeated(client, parent, &body).await?.unwrap_or(Added::Conflict(conflict))),
+            None => Ok(Added::Conflict(conflict)),
+        }
     }
 
     /// A conflict with an identical version is the same request arriving twice, and gets the same answer.
-    async fn repeated(&self, client: ClientId, parent: VersionId, body: &Bytes) -> Result<Option<Added>, SyncError> {
-        if body.len() > REPEAT_BYTES_MAX {
+    async fn repeated(&self, client: ClientId, parent: VersionId, body: &[u8]) -> Result<Option<Added>, SyncError> {
+        let Some(stored) = self.storage.child(client, parent).await? else { return Ok(None) };
+        if !matches!(&stored.body, Outgoing::Whole(stored) if stored == body) {
             return Ok(None);
         }
-        let Some(stored) = self.storage.child(client, parent).await? else {
-            return Ok(None);
-        };
-        if stored.body != *body {
-            return Ok(None);
-        }
-        let without_snapshot = self
-            .storage
-            .account(client)
-            .await?
-            .is_some_and(|account| account.snapshot.is_none());
+        let without_snapshot = self.storage.account(client).await?.is_some_and(|account| account.snapshot.is_none());
         let urgency = without_snapshot.then_some(SnapshotUrgency::High);
-        Ok(Some(Added::Stored {
-            version: stored.version,
-            urgency,
-        }))
+        Ok(Some(Added::Stored { version: stored.version, urgency }))
     }
 
     /// GetChildVersion: what follows `parent`.
     pub async fn get_child_version(&self, client: ClientId, parent: VersionId) -> Result<Child, SyncError> {
         let seam = Seam::reading(Arc::clone(&self.storage), client);
-        match self
-            .core(&seam)
-            .get_child_version(client.expose(), parent.as_uuid())
-            .await
-            .map_err(other)?
-        {
-            core::GetVersionResult::Success { version_id, .. } => Ok(Child::Found {
-                version: VersionId::from_uuid(version_id),
-                body: seam.take_body(),
-            }),
+        match self.core(&seam).get_child_version(client.expose(), parent.as_uuid()).await.map_err(other)? {
+            core::GetVersionResult::Success { version_id, .. } => {
+                let body = seam.take_outgoing().ok_or_else(|| SyncError::Core("a version without a body".into()))?;
+                Ok(Child::Found { version: VersionId::from_uuid(version_id), body })
+            }
             core::GetVersionResult::NotFound => Ok(Child::UpToDate),
             core::GetVersionResult::Gone => Ok(Child::Gone),
         }
@@ -189,22 +183,23 @@ impl SyncService {
 
     /// AddSnapshot: keeps `body` if the core's rules say so (a recent version, newer than the stored snapshot), and says
     /// nothing if not: a device would take a refusal for a failed sync, after its version was accepted.
-    pub async fn add_snapshot(&self, client: ClientId, version: VersionId, body: Bytes) -> Result<(), SyncError> {
+    pub async fn add_snapshot(&self, client: ClientId, version: VersionId, body: Incoming) -> Result<(), SyncError> {
         let _alone = self.locks.lock(client).await;
         let seam = Seam::writing_known(Arc::clone(&self.storage), client, body);
-        self.core(&seam)
-            .add_snapshot(client.expose(), version.as_uuid(), Vec::new())
-            .await
-            .map_err(other)
+        self.core(&seam).add_snapshot(client.expose(), version.as_uuid(), Vec::new()).await.map_err(other)
     }
 
     /// GetSnapshot: the version at which the stored snapshot was made, and its body.
-    pub async fn get_snapshot(&self, client: ClientId) -> Result<Option<(VersionId, Bytes)>, SyncError> {
+    pub async fn get_snapshot(&self, client: ClientId) -> Result<Option<(VersionId, Outgoing)>, SyncError> {
         // A snapshot may be replaced between the core's two looks; the second look then finds the newer one.
         for _ in 0..3 {
             let seam = Seam::reading(Arc::clone(&self.storage), client);
             match self.core(&seam).get_snapshot(client.expose()).await.map_err(other)? {
-                Some((version, _)) => return Ok(Some((VersionId::from_uuid(version), seam.take_body()))),
+                Some((version, _)) => {
+                    let body =
+                        seam.take_outgoing().ok_or_else(|| SyncError::Core("a snapshot without a body".into()))?;
+                    return Ok(Some((VersionId::from_uuid(version), body)));
+                }
                 None if seam.saw_snapshot() => {}
                 None => return Ok(None),
             }
@@ -214,19 +209,8 @@ impl SyncService {
 
     /// Creates the account, so that a second device finds it before there is a task. Returns whether it is new.
     pub async fn register(&self, client: ClientId) -> Result<bool, SyncError> {
-        let change = Change {
-            client,
-            admit: true,
-            now: now(),
-            action: Action::Register,
-        };
-        match self.storage.commit(change).await {
-            Ok(done) => Ok(done.created),
-            Err(error) => match refused(error) {
-                Refusal::Other(error) => Err(error),
-                Refusal::Conflict(_) => Ok(false),
-            },
-        }
+        let change = Change { client, admit: true, now: now(), patience: Patience::Refuse, action: Action::Register };
+        Ok(self.storage.commit(change).await?.created)
     }
 
     /// The account.
@@ -247,9 +231,7 @@ impl SyncService {
 
 impl std::fmt::Debug for SyncService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SyncService")
-            .field("snapshots", &self.snapshots)
-            .finish_non_exhaustive()
+        f.debug_struct("SyncService").field("snapshots", &self.snapshots).finish_non_exhaustive()
     }
 }
 
@@ -263,6 +245,16 @@ fn urgency_of(urgency: core::SnapshotUrgency) -> Option<SnapshotUrgency> {
         core::SnapshotUrgency::None => None,
         core::SnapshotUrgency::Low => Some(SnapshotUrgency::Low),
         core::SnapshotUrgency::High => Some(SnapshotUrgency::High),
+    }
+}
+
+/// For what can't conflict: staging and registering.
+impl From<CommitError> for SyncError {
+    fn from(error: CommitError) -> Self {
+        match refused(error) {
+            Refusal::Other(error) => error,
+            Refusal::Conflict(_) => Self::Core("a conflict where nothing is appended".into()),
+        }
     }
 }
 
@@ -305,6 +297,8 @@ fn other(error: core::ServerError) -> SyncError {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::storage::memory::MemoryStorage;
 
@@ -313,7 +307,7 @@ mod tests {
     }
 
     async fn stored(sync: &SyncService, client: ClientId, parent: VersionId, body: &'static str) -> VersionId {
-        match sync.add_version(client, parent, body.into()).await.unwrap() {
+        match sync.add_version(client, parent, body.into(), Patience::Refuse).await.unwrap() {
             Added::Stored { version, .. } => version,
             Added::Conflict(latest) => panic!("conflict with {latest}"),
         }
@@ -322,35 +316,22 @@ mod tests {
     #[tokio::test]
     async fn the_first_version_creates_the_account_and_a_snapshot_is_wanted_at_once() {
         let (sync, me) = (sync(), ClientId::generate());
-        assert!(matches!(
-            sync.get_child_version(me, VersionId::NIL).await,
-            Err(SyncError::UnknownAccount)
-        ));
-        let added = sync.add_version(me, VersionId::NIL, "a".into()).await.unwrap();
-        assert!(matches!(
-            added,
-            Added::Stored {
-                urgency: Some(SnapshotUrgency::High),
-                ..
-            }
-        ));
+        assert!(matches!(sync.get_child_version(me, VersionId::NIL).await, Err(SyncError::UnknownAccount)));
+        let added = sync.add_version(me, VersionId::NIL, "a".into(), Patience::Refuse).await.unwrap();
+        assert!(matches!(added, Added::Stored { urgency: Some(SnapshotUrgency::High), .. }));
     }
 
     #[tokio::test]
     async fn up_to_date_and_gone_are_told_apart() {
         let (sync, me) = (sync(), ClientId::generate());
         let first = stored(&sync, me, VersionId::NIL, "a").await;
-        assert_eq!(sync.get_child_version(me, first).await.unwrap(), Child::UpToDate);
+        assert!(matches!(sync.get_child_version(me, first).await.unwrap(), Child::UpToDate));
         let stranger = VersionId::from_uuid(uuid::Uuid::from_u128(5));
-        assert_eq!(sync.get_child_version(me, stranger).await.unwrap(), Child::Gone);
-        let found = sync.get_child_version(me, VersionId::NIL).await.unwrap();
-        assert_eq!(
-            found,
-            Child::Found {
-                version: first,
-                body: "a".into()
-            }
-        );
+        assert!(matches!(sync.get_child_version(me, stranger).await.unwrap(), Child::Gone));
+        let Child::Found { version, body } = sync.get_child_version(me, VersionId::NIL).await.unwrap() else {
+            panic!("not found")
+        };
+        assert_eq!((version, body.collect().await.unwrap()), (first, "a".into()));
     }
 
     #[tokio::test]
@@ -360,11 +341,13 @@ mod tests {
         let second = stored(&sync, me, first, "b").await;
         assert_eq!(stored(&sync, me, VersionId::NIL, "a").await, first);
         assert_eq!(stored(&sync, me, first, "b").await, second);
-        assert_eq!(
-            sync.add_version(me, first, "c".into()).await.unwrap(),
-            Added::Conflict(second)
-        );
+        assert_eq!(sync.add_version(me, first, "c".into(), Patience::Refuse).await.unwrap(), Added::Conflict(second));
         assert_eq!(sync.account(me).await.unwrap().versions, 2);
+    }
+
+    async fn snapshot(sync: &SyncService, client: ClientId) -> Option<(VersionId, Bytes)> {
+        let (version, body) = sync.get_snapshot(client).await.unwrap()?;
+        Some((version, body.collect().await.unwrap()))
     }
 
     #[tokio::test]
@@ -375,13 +358,13 @@ mod tests {
             chain.push(stored(&sync, me, chain[chain.len() - 1], body).await);
         }
         sync.add_snapshot(me, chain[1], "too old".into()).await.unwrap();
-        assert_eq!(sync.get_snapshot(me).await.unwrap(), None);
+        assert_eq!(snapshot(&sync, me).await, None);
         sync.add_snapshot(me, chain[5], "five".into()).await.unwrap();
         sync.add_snapshot(me, chain[4], "older than five".into()).await.unwrap();
         sync.add_snapshot(me, VersionId::NIL, "nil".into()).await.unwrap();
-        assert_eq!(sync.get_snapshot(me).await.unwrap(), Some((chain[5], "five".into())));
+        assert_eq!(snapshot(&sync, me).await, Some((chain[5], "five".into())));
         sync.add_snapshot(me, chain[7], "seven".into()).await.unwrap();
-        assert_eq!(sync.get_snapshot(me).await.unwrap(), Some((chain[7], "seven".into())));
+        assert_eq!(snapshot(&sync, me).await, Some((chain[7], "seven".into())));
     }
 
     #[tokio::test]
@@ -396,14 +379,11 @@ mod tests {
         let (sync, me) = (sync(), ClientId::generate());
         assert!(sync.register(me).await.unwrap());
         assert!(!sync.register(me).await.unwrap());
-        assert_eq!(
-            sync.get_child_version(me, VersionId::NIL).await.unwrap(),
-            Child::UpToDate
-        );
+        assert!(matches!(sync.get_child_version(me, VersionId::NIL).await.unwrap(), Child::UpToDate));
         let elsewhere = VersionId::from_uuid(uuid::Uuid::from_u128(9));
-        assert_eq!(sync.get_child_version(me, elsewhere).await.unwrap(), Child::UpToDate);
+        assert!(matches!(sync.get_child_version(me, elsewhere).await.unwrap(), Child::UpToDate));
         stored(&sync, me, elsewhere, "moved").await;
-        assert_eq!(sync.get_child_version(me, VersionId::NIL).await.unwrap(), Child::Gone);
+        assert!(matches!(sync.get_child_version(me, VersionId::NIL).await.unwrap(), Child::Gone));
     }
 
     #[tokio::test]
@@ -412,8 +392,8 @@ mod tests {
         for _ in 0..50 {
             let latest = sync.account(me).await.map_or(VersionId::NIL, |account| account.latest);
             let (one, two) = tokio::join!(
-                sync.add_version(me, latest, "one".into()),
-                sync.add_version(me, latest, "two".into())
+                sync.add_version(me, latest, "one".into(), Patience::Refuse),
+                sync.add_version(me, latest, "two".into(), Patience::Refuse)
             );
             let winner = sync.account(me).await.unwrap().latest;
             let outcomes = [one.unwrap(), two.unwrap()];

@@ -11,12 +11,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use taskchampion_sync_server_core as core;
 use taskferry_protocol::{ClientId, VersionId};
 use uuid::Uuid;
 
-use crate::storage::{Action, Change, CommitError, Storage};
+use crate::storage::body::{Incoming, Outgoing};
+use crate::storage::{Action, Change, CommitError, Patience, Storage};
 
 /// What the request may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,8 @@ enum Mode {
 /// What travels around the core.
 #[derive(Debug, Default)]
 struct Carried {
-    body: Bytes,
+    incoming: Option<Incoming>,
+    outgoing: Option<Outgoing>,
     saw_snapshot: bool,
 }
 
@@ -41,32 +42,25 @@ pub(super) struct Seam {
     storage: Arc<dyn Storage>,
     client: ClientId,
     mode: Mode,
+    patience: Patience,
     carried: Arc<Mutex<Carried>>,
 }
 
 impl Seam {
-    fn new(storage: Arc<dyn Storage>, client: ClientId, mode: Mode, body: Bytes) -> Self {
-        Self {
-            storage,
-            client,
-            mode,
-            carried: Arc::new(Mutex::new(Carried {
-                body,
-                saw_snapshot: false,
-            })),
-        }
-    }
-
+    /// For a request that only reads.
     pub(super) fn reading(storage: Arc<dyn Storage>, client: ClientId) -> Self {
-        Self::new(storage, client, Mode::Read, Bytes::new())
+        Self { storage, client, mode: Mode::Read, patience: Patience::Refuse, carried: Arc::default() }
     }
 
-    pub(super) fn writing(storage: Arc<dyn Storage>, client: ClientId, body: Bytes) -> Self {
-        Self::new(storage, client, Mode::Write, body)
+    /// For a version: an unknown account is created with it.
+    pub(super) fn writing(storage: Arc<dyn Storage>, client: ClientId, body: Incoming, patience: Patience) -> Self {
+        let carried = Carried { incoming: Some(body), ..Carried::default() };
+        Self { storage, client, mode: Mode::Write, patience, carried: Arc::new(Mutex::new(carried)) }
     }
 
-    pub(super) fn writing_known(storage: Arc<dyn Storage>, client: ClientId, body: Bytes) -> Self {
-        Self::new(storage, client, Mode::WriteKnown, body)
+    /// For a snapshot: the account must exist.
+    pub(super) fn writing_known(storage: Arc<dyn Storage>, client: ClientId, body: Incoming) -> Self {
+        Self { mode: Mode::WriteKnown, ..Self::writing(storage, client, body, Patience::Wait) }
     }
 
     fn carried(&self) -> MutexGuard<'_, Carried> {
@@ -74,8 +68,13 @@ impl Seam {
     }
 
     /// The body that the core found.
-    pub(super) fn take_body(&self) -> Bytes {
-        std::mem::take(&mut self.carried().body)
+    pub(super) fn take_outgoing(&self) -> Option<Outgoing> {
+        self.carried().outgoing.take()
+    }
+
+    /// The body that the core is to write.
+    fn take_incoming(&self) -> anyhow::Result<Incoming> {
+        self.carried().incoming.take().ok_or_else(|| anyhow::anyhow!("the body was written already"))
     }
 
     /// Whether the account had a snapshot when the core looked.
@@ -88,10 +87,7 @@ impl Seam {
 impl core::Storage for Seam {
     async fn txn(&self, client_id: Uuid) -> anyhow::Result<Box<dyn core::StorageTxn + '_>> {
         debug_assert_eq!(client_id, self.client.expose());
-        Ok(Box::new(Txn {
-            seam: self,
-            planned: None,
-        }))
+        Ok(Box::new(Txn { seam: self, planned: None }))
     }
 }
 
@@ -106,10 +102,7 @@ impl core::StorageTxn for Txn<'_> {
     async fn get_client(&mut self) -> anyhow::Result<Option<core::Client>> {
         let Some(account) = self.seam.storage.account(self.seam.client).await? else {
             // An account that may be admitted looks like an empty one: it and its first version then share one commit.
-            let empty = core::Client {
-                latest_version_id: core::NIL_VERSION_ID,
-                snapshot: None,
-            };
+            let empty = core::Client { latest_version_id: core::NIL_VERSION_ID, snapshot: None };
             return Ok((self.seam.mode == Mode::Write).then_some(empty));
         };
         if account.disabled {
@@ -118,18 +111,13 @@ impl core::StorageTxn for Txn<'_> {
         let snapshot = account.snapshot.map(|meta| core::Snapshot {
             version_id: meta.version.as_uuid(),
             timestamp: std::time::UNIX_EPOCH
-                .checked_add(std::time::Duration::from_secs(
-                    u64::try_from(meta.stored_at).unwrap_or(0),
-                ))
+                .checked_add(std::time::Duration::from_secs(u64::try_from(meta.stored_at).unwrap_or(0)))
                 .unwrap_or(std::time::UNIX_EPOCH)
                 .into(),
             versions_since: meta.versions_since,
         });
         self.seam.carried().saw_snapshot = snapshot.is_some();
-        Ok(Some(core::Client {
-            latest_version_id: account.latest.as_uuid(),
-            snapshot,
-        }))
+        Ok(Some(core::Client { latest_version_id: account.latest.as_uuid(), snapshot }))
     }
 
     async fn new_client(&mut self, _latest_version_id: Uuid) -> anyhow::Result<()> {
@@ -137,11 +125,8 @@ impl core::StorageTxn for Txn<'_> {
     }
 
     async fn set_snapshot(&mut self, snapshot: core::Snapshot, _data: Vec<u8>) -> anyhow::Result<()> {
-        let body = self.seam.take_body();
-        self.planned = Some(Action::PutSnapshot {
-            version: VersionId::from_uuid(snapshot.version_id),
-            body,
-        });
+        let body = self.seam.take_incoming()?;
+        self.planned = Some(Action::PutSnapshot { version: VersionId::from_uuid(snapshot.version_id), body });
         Ok(())
     }
 
@@ -149,7 +134,7 @@ impl core::StorageTxn for Txn<'_> {
         let version = VersionId::from_uuid(version_id);
         let found = self.seam.storage.snapshot(self.seam.client, version).await?;
         Ok(found.map(|body| {
-            self.seam.carried().body = body;
+            self.seam.carried().outgoing = Some(body);
             Vec::new()
         }))
     }
@@ -158,22 +143,14 @@ impl core::StorageTxn for Txn<'_> {
         let parent = VersionId::from_uuid(parent_version_id);
         let found = self.seam.storage.child(self.seam.client, parent).await?;
         Ok(found.map(|child| {
-            self.seam.carried().body = child.body;
-            core::Version {
-                version_id: child.version.as_uuid(),
-                parent_version_id,
-                history_segment: Vec::new(),
-            }
+            self.seam.carried().outgoing = Some(child.body);
+            core::Version { version_id: child.version.as_uuid(), parent_version_id, history_segment: Vec::new() }
         }))
     }
 
     async fn get_version(&mut self, version_id: Uuid) -> anyhow::Result<Option<core::Version>> {
         // The core walks up to four versions back here and looks only at their parents: no body is read for that.
-        let parent = self
-            .seam
-            .storage
-            .parent(self.seam.client, VersionId::from_uuid(version_id))
-            .await?;
+        let parent = self.seam.storage.parent(self.seam.client, VersionId::from_uuid(version_id)).await?;
         Ok(parent.map(|parent| core::Version {
             version_id,
             parent_version_id: parent.as_uuid(),
@@ -190,7 +167,7 @@ impl core::StorageTxn for Txn<'_> {
         self.planned = Some(Action::AddVersion {
             version: VersionId::from_uuid(version_id),
             parent: VersionId::from_uuid(parent_version_id),
-            body: self.seam.take_body(),
+            body: self.seam.take_incoming()?,
         });
         Ok(())
     }
@@ -200,12 +177,8 @@ impl core::StorageTxn for Txn<'_> {
             return Ok(());
         };
         let admit = self.seam.mode == Mode::Write;
-        let change = Change {
-            client: self.seam.client,
-            admit,
-            now: super::now(),
-            action,
-        };
+        let Seam { client, patience, .. } = *self.seam;
+        let change = Change { client, admit, now: super::now(), patience, action };
         self.seam.storage.commit(change).await?;
         Ok(())
     }

@@ -69,10 +69,7 @@ pub struct DataDirectory {
 impl DataDirectory {
     /// Creates (mode 0700) and locks the directory. The database inside is created (mode 0600) if it is not there.
     pub fn open(path: &Path) -> Result<Self, DirectoryError> {
-        let unusable = |cause| DirectoryError::Unusable {
-            path: path.to_owned(),
-            cause,
-        };
+        let unusable = |cause| DirectoryError::Unusable { path: path.to_owned(), cause };
         create_private_dir(path).map_err(unusable)?;
         if path.join(REFERENCE_FILE).exists() && !path.join(DATABASE_FILE).exists() {
             return Err(DirectoryError::ReferenceData { path: path.to_owned() });
@@ -80,27 +77,18 @@ impl DataDirectory {
         let lock = Self::lock(path)?;
         // SQLite would create it by the umask, and its -wal and -shm files take over this mode.
         private_file(&path.join(DATABASE_FILE)).map_err(unusable)?;
-        Ok(Self {
-            path: path.to_owned(),
-            _lock: lock,
-        })
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     fn lock(path: &Path) -> Result<std::fs::File, DirectoryError> {
-        let unusable = |cause| DirectoryError::Unusable {
-            path: path.to_owned(),
-            cause,
-        };
+        let unusable = |cause| DirectoryError::Unusable { path: path.to_owned(), cause };
         let mut file = private_file(&path.join(LOCK_FILE)).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 let _ = file.take(32).read_to_string(&mut text);
-                return Err(DirectoryError::Held {
-                    path: path.to_owned(),
-                    pid: text.trim().parse().ok(),
-                });
+                return Err(DirectoryError::Held { path: path.to_owned(), pid: text.trim().parse().ok() });
             }
             Err(std::fs::TryLockError::Error(cause)) => return Err(unusable(cause)),
         }
@@ -161,10 +149,7 @@ mod tests {
     fn the_reference_servers_data_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(REFERENCE_FILE), "theirs").unwrap();
-        assert!(matches!(
-            DataDirectory::open(dir.path()),
-            Err(DirectoryError::ReferenceData { .. })
-        ));
+        assert!(matches!(DataDirectory::open(dir.path()), Err(DirectoryError::ReferenceData { .. })));
         assert!(!dir.path().join(DATABASE_FILE).exists());
     }
 
@@ -176,9 +161,6 @@ mod tests {
         let path = dir.path().join("a/b");
         let held = DataDirectory::open(&path).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(
-            (mode(&path), mode(&held.database()), mode(&path.join(LOCK_FILE))),
-            (0o700, 0o600, 0o600)
-        );
+        assert_eq!((mode(&path), mode(&held.database()), mode(&path.join(LOCK_FILE))), (0o700, 0o600, 0o600));
     }
 }

@@ -5,29 +5,43 @@
 //! | [`directory`] | the data directory: created private, locked against a second server |
 //! | [`schema`] | opens the file with the settings that durability rests on, and migrates it |
 //! | [`writer`] | the one thread that writes: many changes, one transaction, one fsync |
+//! | [`change`] | what one change does inside that transaction |
 //! | [`readers`] | the few threads that read |
-//! | [`body`] | where bodies lie: in their row, or as chunks |
+//! | [`heads`] | what accounts look like, in memory, for the request that finds nothing new |
+//! | [`account`] | what they look like in the database |
+//! | [`place`] | where bodies lie: in their row, or as chunks |
+//! | [`blobs`] | who still reads a large body, and which are to be swept |
 //!
 //! All SQLite calls happen on these threads, none on an async worker: a slow disk then delays who waits for it and nobody
 //! else. One writer is no bottleneck, since SQLite has one anyway; it is what makes group commit possible.
 
-mod body;
+mod account;
+mod blobs;
+mod change;
 pub mod directory;
+mod heads;
+mod place;
 mod readers;
 pub mod schema;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use rusqlite::OptionalExtension;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use rusqlite::{Connection, OptionalExtension as _};
 use taskferry_protocol::{ClientId, VersionId};
 use uuid::Uuid;
 
+use self::blobs::{Blobs, Hold};
 use self::directory::DataDirectory;
+use self::heads::Heads;
+use self::place::Place;
 use self::readers::Readers;
 use self::writer::Writer;
-use super::{Account, Change, CommitError, Committed, SnapshotMeta, Storage, StorageError, StoredVersion};
+use super::body::{Outgoing, Staging};
+use super::{Account, Change, CommitError, Committed, Storage, StorageError, StoredVersion};
 
 /// Why the data can't be opened. Display says what failed, `source` why, [`OpenError::hint`] what mends it.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +72,9 @@ impl OpenError {
 #[derive(Debug)]
 pub struct SqliteStorage {
     writer: Writer,
-    readers: Readers,
+    readers: Arc<Readers>,
+    heads: Arc<Heads>,
+    blobs: Blobs,
     epoch: String,
     // Last: the lock is given back after the threads have closed the file.
     _directory: DataDirectory,
@@ -71,14 +87,25 @@ impl SqliteStorage {
         let file = directory.database();
         let connection = schema::open_for_writing(&file)?;
         let epoch = schema::epoch(&connection)?;
-        let writer = Writer::start(connection).map_err(OpenError::Thread)?;
-        let readers = Readers::start(|| schema::open_for_reading(&file))?;
-        Ok(Self {
-            writer,
-            readers,
-            epoch,
-            _directory: directory,
-        })
+        let (heads, blobs) = (Arc::new(Heads::default()), Blobs::default());
+        let left_over =
+            place::unlinked(&connection).map_err(|cause| schema::SchemaError::Open { path: file.clone(), cause })?;
+        for blob in left_over {
+            blobs.unlink(blob);
+        }
+        let writer = Writer::start(connection, Arc::clone(&heads), blobs.clone()).map_err(OpenError::Thread)?;
+        let readers = Arc::new(Readers::start(|| schema::open_for_reading(&file))?);
+        Ok(Self { writer, readers, heads, blobs, epoch, _directory: directory })
+    }
+
+    /// Makes of a place in the database something that can be sent.
+    fn outgoing(&self, found: Found) -> Outgoing {
+        match found {
+            Found::Inline(body) => Outgoing::Whole(body.into()),
+            Found::Held { hold, blob, bytes } => {
+                Outgoing::Pieces { bytes, pieces: pieces(&self.readers, hold, blob, bytes) }
+            }
+        }
     }
 }
 
@@ -86,63 +113,89 @@ fn version_id(bytes: [u8; 16]) -> VersionId {
     VersionId::from_uuid(Uuid::from_bytes(bytes))
 }
 
+/// A body that was found, and that stays where it is while it is sent.
+enum Found {
+    Inline(Vec<u8>),
+    Held { hold: Hold, blob: i64, bytes: u64 },
+}
+
+/// Looks a body up and holds it; looks again if it was replaced and swept in between (see [`blobs`]).
+fn find_and_hold<T>(
+    db: &Connection,
+    blobs: &Blobs,
+    look: impl Fn(&Connection) -> rusqlite::Result<Option<(T, Place)>>,
+) -> rusqlite::Result<Option<(T, Found)>> {
+    loop {
+        let Some((found, place)) = look(db)? else { return Ok(None) };
+        match place {
+            Place::Inline(body) => return Ok(Some((found, Found::Inline(body)))),
+            Place::Chunks { blob, bytes } => {
+                if let Some(hold) = blobs.hold(blob)
+                    && place::exists(db, blob)?
+                {
+                    return Ok(Some((found, Found::Held { hold, blob, bytes })));
+                }
+            }
+        }
+    }
+}
+
+/// The pieces of a held body, each read when the one before it was taken.
+fn pieces(
+    readers: &Arc<Readers>,
+    hold: Hold,
+    blob: i64,
+    bytes: u64,
+) -> stream::BoxStream<'static, Result<bytes::Bytes, StorageError>> {
+    let start = (Arc::clone(readers), hold, 0_u32, bytes);
+    stream::try_unfold(start, move |(readers, hold, seq, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let piece = readers.ask("reading a piece of a large body", move |db| place::read_chunk(db, blob, seq)).await?;
+        let left = left
+            .checked_sub(piece.len() as u64)
+            .ok_or_else(|| StorageError::new("reading a large body", "it is longer than its row says"))?;
+        Ok(Some((piece, (readers, hold, seq + 1, left))))
+    })
+    .boxed()
+}
+
 #[async_trait::async_trait]
 impl Storage for SqliteStorage {
     async fn account(&self, client: ClientId) -> Result<Option<Account>, StorageError> {
-        const SQL: &str = "SELECT a.state, a.latest, a.versions, a.version_bytes, a.created_at, a.last_version_at, \
-             s.version, s.stored_at, s.bytes, a.added - s.added_at \
-             FROM account a LEFT JOIN snapshot s ON s.account = a.id WHERE a.client_id = ?1";
-        self.readers
-            .ask("reading an account", move |db| {
-                db.prepare_cached(SQL)?
-                    .query_row([client.as_bytes()], |row| {
-                        let snapshot = match row.get::<_, Option<[u8; 16]>>(6)? {
-                            None => None,
-                            Some(version) => Some(SnapshotMeta {
-                                version: version_id(version),
-                                stored_at: row.get(7)?,
-                                bytes: row.get(8)?,
-                                versions_since: row.get(9)?,
-                            }),
-                        };
-                        Ok(Account {
-                            disabled: row.get::<_, i64>(0)? != schema::ACTIVE,
-                            latest: version_id(row.get(1)?),
-                            versions: row.get(2)?,
-                            version_bytes: row.get(3)?,
-                            created_at: row.get(4)?,
-                            last_version_at: row.get(5)?,
-                            snapshot,
-                        })
-                    })
-                    .optional()
-            })
-            .await
+        if let Some(account) = self.heads.get(client) {
+            return Ok(Some(account));
+        }
+        let before = self.heads.before();
+        let found = self.readers.ask("reading an account", move |db| account::find(db, client)).await?;
+        Ok(found.map(|(_, account)| {
+            self.heads.fill(client, &account, before);
+            account
+        }))
     }
 
     async fn child(&self, client: ClientId, parent: VersionId) -> Result<Option<StoredVersion>, StorageError> {
         const SQL: &str = "SELECT v.version, v.bytes, v.body, v.blob FROM version v \
              WHERE v.account = (SELECT id FROM account WHERE client_id = ?1) AND v.parent = ?2";
-        self.readers
+        // Nothing follows the latest version: the answer to most requests.
+        if self.heads.get(client).is_some_and(|account| account.latest == parent && !parent.is_nil()) {
+            return Ok(None);
+        }
+        let blobs = self.blobs.clone();
+        let found = self
+            .readers
             .ask("reading a version", move |db| {
-                // One read transaction: a large body is several queries, and a prune must not come between them.
-                let txn = db.unchecked_transaction()?;
-                let found = txn
-                    .prepare_cached(SQL)?
-                    .query_row((client.as_bytes(), parent.as_bytes()), |row| {
-                        Ok((version_id(row.get(0)?), body::Place::from_row(row, 1)?))
-                    })
-                    .optional()?;
-                found
-                    .map(|(version, place)| {
-                        Ok(StoredVersion {
-                            version,
-                            body: place.read(&txn)?,
+                find_and_hold(db, &blobs, |db| {
+                    db.prepare_cached(SQL)?
+                        .query_row((client.as_bytes(), parent.as_bytes()), |row| {
+                            Ok((version_id(row.get(0)?), Place::from_row(row, 1)?))
                         })
-                    })
-                    .transpose()
+                        .optional()
+                })
             })
-            .await
+            .await?;
+        Ok(found.map(|(version, found)| StoredVersion { version, body: self.outgoing(found) }))
     }
 
     async fn parent(&self, client: ClientId, version: VersionId) -> Result<Option<VersionId>, StorageError> {
@@ -151,29 +204,31 @@ impl Storage for SqliteStorage {
         self.readers
             .ask("reading a version's parent", move |db| {
                 db.prepare_cached(SQL)?
-                    .query_row((client.as_bytes(), version.as_bytes()), |row| {
-                        Ok(version_id(row.get(0)?))
-                    })
+                    .query_row((client.as_bytes(), version.as_bytes()), |row| Ok(version_id(row.get(0)?)))
                     .optional()
             })
             .await
     }
 
-    async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Bytes>, StorageError> {
+    async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Outgoing>, StorageError> {
         const SQL: &str = "SELECT s.bytes, s.body, s.blob FROM snapshot s \
              WHERE s.account = (SELECT id FROM account WHERE client_id = ?1) AND s.version = ?2";
-        self.readers
+        let blobs = self.blobs.clone();
+        let found = self
+            .readers
             .ask("reading a snapshot", move |db| {
-                let txn = db.unchecked_transaction()?;
-                let found = txn
-                    .prepare_cached(SQL)?
-                    .query_row((client.as_bytes(), version.as_bytes()), |row| {
-                        body::Place::from_row(row, 0)
-                    })
-                    .optional()?;
-                found.map(|place| place.read(&txn)).transpose()
+                find_and_hold(db, &blobs, |db| {
+                    db.prepare_cached(SQL)?
+                        .query_row((client.as_bytes(), version.as_bytes()), |row| Ok(((), Place::from_row(row, 0)?)))
+                        .optional()
+                })
             })
-            .await
+            .await?;
+        Ok(found.map(|((), found)| self.outgoing(found)))
+    }
+
+    async fn stage(&self) -> Result<Box<dyn Staging>, CommitError> {
+        Ok(self.writer.stage())
     }
 
     async fn commit(&self, change: Change) -> Result<Committed, CommitError> {
@@ -181,11 +236,7 @@ impl Storage for SqliteStorage {
     }
 
     async fn check(&self) -> Result<(), StorageError> {
-        self.readers
-            .ask("checking the database", |db| {
-                db.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))
-            })
-            .await
+        self.readers.ask("checking the database", |db| db.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))).await
     }
 
     fn epoch(&self) -> &str {
@@ -200,10 +251,15 @@ impl Storage for SqliteStorage {
 
 #[cfg(test)]
 mod tests {
-    use super::super::conformance::{self, add, client, put_snapshot, version};
+    use super::super::conformance::{self, add, client, put_snapshot, staged, version};
     use super::*;
 
     conformance::suite!(|dir: &Path| SqliteStorage::open(dir).unwrap());
+
+    fn count(dir: &Path, sql: &str) -> u32 {
+        let db = Connection::open(dir.join(directory::DATABASE_FILE)).unwrap();
+        db.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
 
     #[test]
     fn what_was_committed_is_there_after_reopening() {
@@ -211,62 +267,93 @@ mod tests {
         conformance::run(|| async {
             let storage = SqliteStorage::open(dir.path()).unwrap();
             let epoch = storage.epoch().to_owned();
-            storage
-                .commit(add(client(1), VersionId::NIL, version(1), "a"))
-                .await
-                .unwrap();
-            storage
-                .commit(put_snapshot(client(1), version(1), vec![3; 600_000]))
-                .await
-                .unwrap();
+            storage.commit(add(client(1), VersionId::NIL, version(1), "a")).await.unwrap();
+            let body = staged(&storage, vec![3; 600_000]).await;
+            storage.commit(put_snapshot(client(1), version(1), body)).await.unwrap();
             storage.close().await.unwrap();
-            assert!(
-                storage
-                    .commit(add(client(1), version(1), version(2), "b"))
-                    .await
-                    .is_err()
-            );
-            assert!(storage.account(client(1)).await.is_err());
+            assert!(storage.commit(add(client(1), version(1), version(2), "b")).await.is_err());
+            assert!(storage.account(client(2)).await.is_err());
             drop(storage);
 
             let storage = SqliteStorage::open(dir.path()).unwrap();
             assert_eq!(storage.epoch(), epoch);
-            assert_eq!(
-                storage.child(client(1), VersionId::NIL).await.unwrap().unwrap().body,
-                "a"
-            );
-            assert_eq!(
-                storage.snapshot(client(1), version(1)).await.unwrap().unwrap().len(),
-                600_000
-            );
+            let child = storage.child(client(1), VersionId::NIL).await.unwrap().unwrap();
+            assert_eq!(child.body.collect().await.unwrap(), "a");
+            let snapshot = storage.snapshot(client(1), version(1)).await.unwrap().unwrap();
+            assert!(snapshot.collect().await.unwrap() == vec![3; 600_000]);
         });
     }
 
     #[test]
-    fn a_replaced_snapshot_leaves_nothing_behind() {
+    fn a_replaced_snapshot_is_swept_and_an_abandoned_body_too() {
         let dir = tempfile::tempdir().unwrap();
         conformance::run(|| async {
             let storage = SqliteStorage::open(dir.path()).unwrap();
-            storage
-                .commit(add(client(1), VersionId::NIL, version(1), "a"))
-                .await
-                .unwrap();
-            for size in [900_000, 300_000, 10] {
-                storage
-                    .commit(put_snapshot(client(1), version(1), vec![1; size]))
-                    .await
-                    .unwrap();
+            storage.commit(add(client(1), VersionId::NIL, version(1), "a")).await.unwrap();
+            for size in [9_000_000, 300_000, 10] {
+                let body = staged(&storage, vec![1; size]).await;
+                storage.commit(put_snapshot(client(1), version(1), body)).await.unwrap();
             }
-            storage.close().await.unwrap();
+            drop(staged(&storage, vec![1; 700_000]).await);
+            // Every commit is followed by a sweep.
+            for n in 2.. {
+                storage.commit(add(client(n), VersionId::NIL, version(1), "a")).await.unwrap();
+                if count(dir.path(), "SELECT count(*) FROM chunk") == 0 {
+                    break;
+                }
+                assert!(n < 1000, "never swept");
+            }
+            assert_eq!(count(dir.path(), "SELECT count(*) FROM blob"), 0);
         });
-        let db = rusqlite::Connection::open(dir.path().join(directory::DATABASE_FILE)).unwrap();
-        let left: (u32, u32) = db
-            .query_row(
-                "SELECT (SELECT count(*) FROM chunk), (SELECT count(*) FROM blob)",
-                [],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .unwrap();
-        assert_eq!(left, (0, 0));
+    }
+
+    #[test]
+    fn a_body_that_was_left_half_way_is_swept_after_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        conformance::run(|| async {
+            let storage = SqliteStorage::open(dir.path()).unwrap();
+            // As after a kill: nobody gets to unlink it.
+            std::mem::forget(staged(&storage, vec![1; 700_000]).await);
+            storage.close().await.unwrap();
+            drop(storage);
+            assert_eq!(count(dir.path(), "SELECT count(*) FROM chunk"), 3);
+            let storage = SqliteStorage::open(dir.path()).unwrap();
+            storage.commit(add(client(1), VersionId::NIL, version(1), "a")).await.unwrap();
+            storage.close().await.unwrap();
+            assert_eq!(count(dir.path(), "SELECT count(*) FROM chunk"), 0);
+        });
+    }
+
+    #[test]
+    fn a_download_survives_the_replacement_of_its_snapshot() {
+        let dir = tempfile::tempdir().unwrap();
+        conformance::run(|| async {
+            let storage = SqliteStorage::open(dir.path()).unwrap();
+            storage.commit(add(client(1), VersionId::NIL, version(1), "a")).await.unwrap();
+            let body = staged(&storage, vec![1; 2_000_000]).await;
+            storage.commit(put_snapshot(client(1), version(1), body)).await.unwrap();
+            let download = storage.snapshot(client(1), version(1)).await.unwrap().unwrap();
+            for n in 0..20 {
+                let body = staged(&storage, vec![2; 300_000 + n]).await;
+                storage.commit(put_snapshot(client(1), version(1), body)).await.unwrap();
+            }
+            assert!(download.collect().await.unwrap() == vec![1; 2_000_000]);
+            let newest = storage.snapshot(client(1), version(1)).await.unwrap().unwrap();
+            assert!(newest.collect().await.unwrap() == vec![2; 300_019]);
+        });
+    }
+
+    #[test]
+    fn an_idle_request_is_answered_without_the_database() {
+        let dir = tempfile::tempdir().unwrap();
+        conformance::run(|| async {
+            let storage = SqliteStorage::open(dir.path()).unwrap();
+            storage.commit(add(client(1), VersionId::NIL, version(1), "a")).await.unwrap();
+            storage.close().await.unwrap();
+            // With all database threads gone, only what is in memory can answer.
+            assert_eq!(storage.account(client(1)).await.unwrap().unwrap().latest, version(1));
+            assert!(storage.child(client(1), version(1)).await.unwrap().is_none());
+            assert!(storage.child(client(1), VersionId::NIL).await.is_err());
+        });
     }
 }

@@ -1,7 +1,6 @@
 //! The few threads that read, each with a connection of its own.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -43,10 +42,7 @@ impl Readers {
                 .map_err(OpenError::Thread)?;
             threads.push(thread);
         }
-        Ok(Self {
-            queue: Mutex::new(Some(sender)),
-            threads: Mutex::new(threads),
-        })
+        Ok(Self { queue: Mutex::new(Some(sender)), threads: Mutex::new(threads) })
     }
 
     /// Asks `question` on a reader thread. `doing` names it in an error.
@@ -64,14 +60,8 @@ impl Readers {
         });
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let queue = queue.ok_or_else(|| StorageError::closed(doing))?;
-        queue
-            .send_async(question)
-            .await
-            .map_err(|_| StorageError::closed(doing))?;
-        answered
-            .await
-            .map_err(|_| StorageError::closed(doing))?
-            .map_err(|cause| StorageError::new(doing, cause))
+        queue.send_async(question).await.map_err(|_| StorageError::closed(doing))?;
+        answered.await.map_err(|_| StorageError::closed(doing))?.map_err(|cause| StorageError::new(doing, cause))
     }
 
     /// Answers what was asked, then ends the threads.

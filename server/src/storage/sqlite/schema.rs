@@ -86,19 +86,11 @@ impl SchemaError {
 /// The writer's connection. Migrates.
 pub fn open_for_writing(file: &Path) -> Result<Connection, SchemaError> {
     if rusqlite::version_number() < SQLITE_MIN {
-        return Err(SchemaError::SqliteTooOld {
-            found: rusqlite::version(),
-        });
+        return Err(SchemaError::SqliteTooOld { found: rusqlite::version() });
     }
-    let open = |cause| SchemaError::Open {
-        path: file.to_owned(),
-        cause,
-    };
-    let mut db = Connection::open_with_flags(
-        file,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
-    .map_err(open)?;
+    let open = |cause| SchemaError::Open { path: file.to_owned(), cause };
+    let mut db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(open)?;
     // Before any setting: what is not ours, or not ours to understand, is left as it is to the last byte.
     if recognise(&db, file)? == Found::Empty {
         settings_of_a_new_file(&db).map_err(open)?;
@@ -110,10 +102,7 @@ pub fn open_for_writing(file: &Path) -> Result<Connection, SchemaError> {
 
 /// A reader's connection, to a file that [`open_for_writing`] has prepared.
 pub fn open_for_reading(file: &Path) -> Result<Connection, SchemaError> {
-    let open = |cause| SchemaError::Open {
-        path: file.to_owned(),
-        cause,
-    };
+    let open = |cause| SchemaError::Open { path: file.to_owned(), cause };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(file, flags).map_err(open)?;
     common_settings(&db).map_err(open)?;
@@ -123,10 +112,7 @@ pub fn open_for_reading(file: &Path) -> Result<Connection, SchemaError> {
 /// The random text that changes when data is taken back to an older state.
 pub fn epoch(db: &Connection) -> Result<String, SchemaError> {
     db.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))
-        .map_err(|cause| SchemaError::Open {
-            path: db.path().map(PathBuf::from).unwrap_or_default(),
-            cause,
-        })
+        .map_err(|cause| SchemaError::Open { path: db.path().map(PathBuf::from).unwrap_or_default(), cause })
 }
 
 /// What a file turned out to be.
@@ -146,11 +132,7 @@ fn recognise(db: &Connection, file: &Path) -> Result<Found, SchemaError> {
             let found = applied(db, file)?;
             let known = MIGRATIONS.len();
             if found > known {
-                return Err(SchemaError::Newer {
-                    path: file.to_owned(),
-                    found,
-                    known,
-                });
+                return Err(SchemaError::Newer { path: file.to_owned(), found, known });
             }
             Ok(Found::Ours)
         }
@@ -158,20 +140,14 @@ fn recognise(db: &Connection, file: &Path) -> Result<Found, SchemaError> {
         Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
             Err(SchemaError::Foreign { path: file.to_owned() })
         }
-        Err(cause) => Err(SchemaError::Open {
-            path: file.to_owned(),
-            cause,
-        }),
+        Err(cause) => Err(SchemaError::Open { path: file.to_owned(), cause }),
     }
 }
 
 /// How many migrations were applied.
 fn applied(db: &Connection, file: &Path) -> Result<usize, SchemaError> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(|cause| SchemaError::Open {
-            path: file.to_owned(),
-            cause,
-        })
+        .map_err(|cause| SchemaError::Open { path: file.to_owned(), cause })
 }
 
 /// What can be chosen only before the first table, and only outside WAL mode.
@@ -206,11 +182,7 @@ fn common_settings(db: &Connection) -> rusqlite::Result<()> {
 fn migrate(db: &mut Connection, file: &Path, migrations: &[&str]) -> Result<(), SchemaError> {
     let done = applied(db, file)?;
     for (number, sql) in (1..).zip(migrations).skip(done) {
-        apply(db, number, sql).map_err(|cause| SchemaError::Migration {
-            path: file.to_owned(),
-            number,
-            cause,
-        })?;
+        apply(db, number, sql).map_err(|cause| SchemaError::Migration { path: file.to_owned(), number, cause })?;
     }
     Ok(())
 }
@@ -219,10 +191,7 @@ fn apply(db: &mut Connection, number: usize, sql: &str) -> rusqlite::Result<()> 
     let txn = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     txn.execute_batch(sql)?;
     if number == 1 {
-        txn.execute(
-            "INSERT INTO meta (key, value) VALUES ('epoch', ?1)",
-            [Uuid::new_v4().to_string()],
-        )?;
+        txn.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?1)", [Uuid::new_v4().to_string()])?;
     }
     txn.pragma_update(None, "user_version", number)?;
     txn.commit()
@@ -244,10 +213,7 @@ mod tests {
         let (_dir, file) = file();
         let db = open_for_writing(&file).unwrap();
         let pragma = |name: &str| {
-            db.query_row(&format!("PRAGMA {name}"), [], |row| {
-                row.get::<_, rusqlite::types::Value>(0)
-            })
-            .unwrap()
+            db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, rusqlite::types::Value>(0)).unwrap()
         };
         assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
         assert_eq!(pragma("synchronous"), 2.into(), "2 = FULL");
@@ -267,25 +233,16 @@ mod tests {
     #[test]
     fn a_newer_schema_is_refused_and_left_as_it_is() {
         let (_dir, file) = file();
-        open_for_writing(&file)
-            .unwrap()
-            .pragma_update(None, "user_version", 99)
-            .unwrap();
+        open_for_writing(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let before = std::fs::read(&file).unwrap();
-        assert!(matches!(
-            open_for_writing(&file),
-            Err(SchemaError::Newer { found: 99, .. })
-        ));
+        assert!(matches!(open_for_writing(&file), Err(SchemaError::Newer { found: 99, .. })));
         assert!(std::fs::read(&file).unwrap() == before, "the file was changed");
     }
 
     #[test]
     fn a_foreign_database_or_file_is_refused_and_left_as_it_is() {
         let (_dir, file) = file();
-        Connection::open(&file)
-            .unwrap()
-            .execute_batch("CREATE TABLE theirs (x)")
-            .unwrap();
+        Connection::open(&file).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
         let before = std::fs::read(&file).unwrap();
         assert!(matches!(open_for_writing(&file), Err(SchemaError::Foreign { .. })));
         assert!(std::fs::read(&file).unwrap() == before, "the file was changed");
@@ -299,15 +256,9 @@ mod tests {
         let (_dir, file) = file();
         let mut db = open_for_writing(&file).unwrap();
         let broken = [MIGRATIONS[0], "CREATE TABLE half (x); CREATE TABLE half (x);"];
-        assert!(matches!(
-            migrate(&mut db, &file, &broken),
-            Err(SchemaError::Migration { number: 2, .. })
-        ));
-        let tables: u32 = db
-            .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'half'", [], |row| {
-                row.get(0)
-            })
-            .unwrap();
+        assert!(matches!(migrate(&mut db, &file, &broken), Err(SchemaError::Migration { number: 2, .. })));
+        let tables: u32 =
+            db.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'half'", [], |row| row.get(0)).unwrap();
         let version: usize = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         assert_eq!((tables, version), (0, 1));
     }
@@ -316,23 +267,13 @@ mod tests {
     fn the_schema_itself_refuses_a_forked_chain() {
         let (_dir, file) = file();
         let db = open_for_writing(&file).unwrap();
-        db.execute_batch("INSERT INTO account (id, client_id, created_at) VALUES (1, randomblob(16), 0)")
-            .unwrap();
+        db.execute_batch("INSERT INTO account (id, client_id, created_at) VALUES (1, randomblob(16), 0)").unwrap();
         let insert =
             "INSERT INTO version (account, parent, version, stored_at, bytes, body) VALUES (1, ?1, ?2, 0, 1, x'00')";
         db.execute(insert, ([1_u8; 16], [2_u8; 16])).unwrap();
-        assert!(
-            db.execute(insert, ([1_u8; 16], [3_u8; 16])).is_err(),
-            "one parent, two children"
-        );
-        assert!(
-            db.execute(insert, ([4_u8; 16], [2_u8; 16])).is_err(),
-            "one child, two parents"
-        );
+        assert!(db.execute(insert, ([1_u8; 16], [3_u8; 16])).is_err(), "one parent, two children");
+        assert!(db.execute(insert, ([4_u8; 16], [2_u8; 16])).is_err(), "one child, two parents");
         assert!(db.execute(insert, ([5_u8; 16], [5_u8; 16])).is_err(), "its own parent");
-        assert!(
-            db.execute(insert, ([5_u8; 16], [0_u8; 16])).is_err(),
-            "nil is no version"
-        );
+        assert!(db.execute(insert, ([5_u8; 16], [0_u8; 16])).is_err(), "nil is no version");
     }
 }

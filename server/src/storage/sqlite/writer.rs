@@ -1,73 +1,116 @@
 //! The one thread that writes: it takes whatever changes are waiting, puts them into one transaction, and answers all of
 //! them after one fsync (group commit).
 //!
-//! A refusal is found before anything is written for its change, so refused and accepted changes share a transaction. If
-//! SQLite itself fails in the middle, the batch is rolled back and every change is tried again alone, so that only the
-//! guilty one fails. If the commit fails, nobody is told "stored".
+//! Refused and accepted changes share a transaction, since a refusal writes nothing. If SQLite itself fails in the middle, the
+//! batch is rolled back and its changes are tried again, each in a savepoint of its own, so that only the guilty one fails. If
+//! the commit fails, nobody is told "stored".
 //!
-//! The thread does not care whether a caller still waits: a device that hung up after sending its version has sent it.
+//! After the commit and before the answers the new heads are published. The thread does not care whether a caller still
+//! waits: a device that hung up after sending its version has sent it.
+//!
+//! Pieces of large bodies come the same way, and only a few at a time, so that small changes never wait behind many of them.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
-use taskferry_protocol::{ClientId, VersionId};
-use tokio::sync::oneshot;
+use bytes::Bytes;
+use rusqlite::{Connection, TransactionBehavior};
+use taskferry_protocol::ClientId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{body, schema, version_id};
-use crate::storage::{Action, Change, CommitError, Committed, StorageError, UnixSeconds};
+use super::blobs::Blobs;
+use super::change::{self, Applied};
+use super::heads::Heads;
+use super::place;
+use crate::storage::body::{CHUNK_BYTES, Incoming, Staged, Staging};
+use crate::storage::{Account, Action, Change, CommitError, Committed, Patience, StorageError};
 
 /// Changes in one transaction. Larger batches gain nothing (the fsync is already shared) and delay the first in them.
 const BATCH: usize = 64;
-/// Changes that may wait. Beyond, callers are told that the server is busy, which is better than an answer that comes when
-/// nobody waits for it any more.
+/// Changes that may wait.
 const QUEUE: usize = 1024;
+/// Pieces of large bodies that may wait, of all requests together: at most 1 MiB in one transaction.
+const PIECES: usize = 4;
+/// How often the thread looks up while nothing is to be written: for other processes, and to sweep.
+const LOOK_UP: Duration = Duration::from_millis(250);
+/// Pieces of a swept body that are deleted in one transaction: some 4 MiB.
+const SWEEP_CHUNKS: u32 = 16;
+
+const DOING: &str = "writing a change";
+const STAGING: &str = "storing a piece of a large body";
 
 type Outcome = Result<Committed, CommitError>;
 
-struct Job {
-    change: Change,
-    answer: oneshot::Sender<Outcome>,
+enum Job {
+    Change {
+        change: Change,
+        answer: oneshot::Sender<Outcome>,
+    },
+    Piece {
+        blob: Option<i64>,
+        seq: u32,
+        data: Bytes,
+        answer: oneshot::Sender<Result<i64, StorageError>>,
+        /// Given back when the piece was written or dropped.
+        _place: OwnedSemaphorePermit,
+    },
+}
+
+/// What a job came to, before it is known whether the commit succeeds.
+enum Done {
+    Change(Result<Applied, CommitError>),
+    Piece(i64),
 }
 
 #[derive(Debug)]
 pub(super) struct Writer {
     /// `None` once closed.
-    queue: Mutex<Option<flume::Sender<Job>>>,
+    queue: Arc<Mutex<Option<flume::Sender<Job>>>>,
+    pieces: Arc<Semaphore>,
+    blobs: Blobs,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
-    pub(super) fn start(mut db: Connection) -> std::io::Result<Self> {
+    pub(super) fn start(db: Connection, heads: Arc<Heads>, blobs: Blobs) -> std::io::Result<Self> {
         let (sender, receiver) = flume::bounded::<Job>(QUEUE);
-        let thread = std::thread::Builder::new().name("db-writer".into()).spawn(move || {
-            while let Ok(first) = receiver.recv() {
-                let mut batch = Vec::with_capacity(BATCH);
-                batch.push(first);
-                batch.extend(receiver.try_iter().take(BATCH - 1));
-                write(&mut db, batch);
-            }
-            checkpoint(&db);
-        })?;
+        let mut worker = Worker { db, heads, blobs: blobs.clone(), data_version: None };
+        let thread = std::thread::Builder::new().name("db-writer".into()).spawn(move || worker.run(&receiver))?;
         Ok(Self {
-            queue: Mutex::new(Some(sender)),
+            queue: Arc::new(Mutex::new(Some(sender))),
+            pieces: Arc::new(Semaphore::new(PIECES)),
+            blobs,
             thread: Mutex::new(Some(thread)),
         })
     }
 
     /// Hands the change over and waits for what became of it.
     pub(super) async fn commit(&self, change: Change) -> Outcome {
-        const DOING: &str = "writing a change";
         let (answer, answered) = oneshot::channel();
-        {
-            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            let queue = queue.as_ref().ok_or_else(|| StorageError::closed(DOING))?;
-            queue.try_send(Job { change, answer }).map_err(|error| match error {
+        let queue = open(&self.queue, DOING)?;
+        let patience = change.patience;
+        let job = Job::Change { change, answer };
+        match patience {
+            Patience::Wait => queue.send_async(job).await.map_err(|_| StorageError::closed(DOING))?,
+            Patience::Refuse => queue.try_send(job).map_err(|error| match error {
                 flume::TrySendError::Full(_) => CommitError::Busy,
                 flume::TrySendError::Disconnected(_) => StorageError::closed(DOING).into(),
-            })?;
+            })?,
         }
+        drop(queue);
         answered.await.map_err(|_| StorageError::closed(DOING))?
+    }
+
+    /// Begins a large body.
+    pub(super) fn stage(&self) -> Box<dyn Staging> {
+        Box::new(Stage {
+            queue: Arc::clone(&self.queue),
+            pieces: Arc::clone(&self.pieces),
+            blobs: self.blobs.clone(),
+            staged: None,
+            seq: 0,
+        })
     }
 
     /// Writes what is waiting, checkpoints, ends the thread.
@@ -94,155 +137,212 @@ impl Drop for Writer {
     }
 }
 
-/// Writes a batch and answers everybody in it.
-fn write(db: &mut Connection, batch: Vec<Job>) {
-    match try_together(db, &batch) {
-        Ok(outcomes) => answer(batch, outcomes),
-        Err(error) => {
-            if batch.len() > 1 {
-                tracing::warn!(error = %error, changes = batch.len(), "a batch failed; writing its changes one by one");
+type Queue = Mutex<Option<flume::Sender<Job>>>;
+
+fn open(queue: &Queue, doing: &'static str) -> Result<flume::Sender<Job>, StorageError> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(|| StorageError::closed(doing))
+}
+
+/// A large body on its way into the database.
+struct Stage {
+    queue: Arc<Queue>,
+    pieces: Arc<Semaphore>,
+    blobs: Blobs,
+    /// Known after the first piece. Unlinks the blob when it is dropped before a change links it.
+    staged: Option<Staged>,
+    seq: u32,
+}
+
+#[async_trait::async_trait]
+impl Staging for Stage {
+    async fn push(&mut self, piece: Bytes) -> Result<(), CommitError> {
+        debug_assert!((1..=CHUNK_BYTES).contains(&piece.len()));
+        let bytes = piece.len() as u64;
+        let place = Arc::clone(&self.pieces).acquire_owned().await.map_err(|_| StorageError::closed(STAGING))?;
+        let (answer, answered) = oneshot::channel();
+        let blob = self.staged.as_ref().map(|staged| staged.id);
+        let job = Job::Piece { blob, seq: self.seq, data: piece, answer, _place: place };
+        open(&self.queue, STAGING)?.send_async(job).await.map_err(|_| StorageError::closed(STAGING))?;
+        let blob = answered.await.map_err(|_| StorageError::closed(STAGING))??;
+        let blobs = self.blobs.clone();
+        let staged = self.staged.get_or_insert_with(|| Staged {
+            id: blob,
+            bytes: 0,
+            sweep: Some(Box::new(move |blob| blobs.unlink(blob))),
+        });
+        staged.bytes += bytes;
+        self.seq += 1;
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Incoming {
+        self.staged.take().map_or_else(|| Incoming::Whole(Bytes::new()), Incoming::Staged)
+    }
+}
+
+/// What lives on the thread.
+struct Worker {
+    db: Connection,
+    heads: Arc<Heads>,
+    blobs: Blobs,
+    /// SQLite's count of changes by other connections.
+    data_version: Option<i64>,
+}
+
+impl Worker {
+    fn run(&mut self, queue: &flume::Receiver<Job>) {
+        loop {
+            match queue.recv_timeout(LOOK_UP) {
+                Ok(first) => {
+                    let mut batch = Vec::with_capacity(BATCH);
+                    batch.push(first);
+                    batch.extend(queue.try_iter().take(BATCH - 1));
+                    self.notice_other_processes();
+                    self.write(batch);
+                }
+                Err(flume::RecvTimeoutError::Timeout) => self.notice_other_processes(),
+                Err(flume::RecvTimeoutError::Disconnected) => break,
             }
-            for job in batch {
-                let outcome = try_together(db, std::slice::from_ref(&job));
-                let outcome = match outcome {
-                    Ok(mut outcomes) => outcomes
-                        .pop()
-                        .unwrap_or_else(|| Err(StorageError::closed("writing").into())),
-                    Err(cause) => Err(StorageError::new("writing a change", cause).into()),
-                };
-                let _ = job.answer.send(outcome);
+            self.sweep_some(queue);
+        }
+        checkpoint(&self.db);
+    }
+
+    /// An administrator's command may change accounts beside the running server. What is remembered is then outdated.
+    fn notice_other_processes(&mut self) {
+        let read =
+            |db: &Connection| db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get::<_, i64>(0));
+        match read(&self.db) {
+            Ok(now) => {
+                if self.data_version.replace(now).is_some_and(|before| before != now) {
+                    self.heads.forget();
+                }
+            }
+            // Not to know is to assume the worst.
+            Err(_) => self.heads.forget(),
+        }
+    }
+
+    /// Writes a batch and answers everybody in it.
+    fn write(&mut self, batch: Vec<Job>) {
+        match self.try_together(&batch, false) {
+            Ok(done) => self.answer(batch, done),
+            Err(error) => {
+                tracing::warn!(%error, changes = batch.len(), "a batch failed; writing its changes one by one");
+                match self.try_together(&batch, true) {
+                    Ok(done) => self.answer(batch, done),
+                    Err(error) => fail(batch, &error),
+                }
+            }
+        }
+    }
+
+    /// All jobs in one transaction, each in a savepoint of its own if `apart`. An error means that nothing was written.
+    fn try_together(&mut self, batch: &[Job], apart: bool) -> rusqlite::Result<Vec<rusqlite::Result<Done>>> {
+        let mut txn = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut done = Vec::with_capacity(batch.len());
+        for job in batch {
+            if apart {
+                let savepoint = txn.savepoint()?;
+                let one = carry_out(&savepoint, job);
+                // Dropped without a commit, a savepoint rolls back.
+                if one.is_ok() {
+                    savepoint.commit()?;
+                }
+                done.push(one);
+            } else {
+                done.push(Ok(carry_out(&txn, job)?));
+            }
+        }
+        txn.commit()?;
+        Ok(done)
+    }
+
+    /// The commit is durable: publish what the accounts look like now, then tell everybody.
+    fn answer(&self, batch: Vec<Job>, done: Vec<rusqlite::Result<Done>>) {
+        let changed = batch.iter().zip(&done).filter_map(head_of);
+        self.heads.publish(changed);
+        for (job, done) in batch.into_iter().zip(done) {
+            match (job, done) {
+                (Job::Change { change, answer }, Ok(Done::Change(Ok(applied)))) => {
+                    linked(change);
+                    if let Some(blob) = applied.unlinked {
+                        self.blobs.unlink(blob);
+                    }
+                    let _ = answer.send(Ok(Committed { created: applied.created }));
+                }
+                (Job::Change { answer, .. }, Ok(Done::Change(Err(refused)))) => drop(answer.send(Err(refused))),
+                (Job::Change { answer, .. }, Err(error)) => {
+                    let _ = answer.send(Err(StorageError::new(DOING, error).into()));
+                }
+                (Job::Piece { answer, .. }, Ok(Done::Piece(blob))) => {
+                    // The request that sent the first piece is gone, and with it whoever would have unlinked the blob.
+                    if answer.send(Ok(blob)).is_err() {
+                        self.blobs.unlink(blob);
+                    }
+                }
+                (Job::Piece { answer, .. }, Err(error)) => drop(answer.send(Err(StorageError::new(STAGING, error)))),
+                // `carry_out` pairs them.
+                (Job::Change { .. }, Ok(Done::Piece(_))) | (Job::Piece { .. }, Ok(Done::Change(_))) => {}
+            }
+        }
+    }
+
+    /// Deletes a slice of what nothing links, or several while nothing else is to be done.
+    fn sweep_some(&mut self, queue: &flume::Receiver<Job>) {
+        while let Some(blob) = self.blobs.next_doomed() {
+            match self.db.transaction().and_then(|txn| {
+                let gone = place::delete_some(&txn, blob, SWEEP_CHUNKS)?;
+                txn.commit()?;
+                Ok(gone)
+            }) {
+                Ok(true) => self.blobs.swept(),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "a body that is no longer needed could not be deleted; trying again later");
+                    break;
+                }
+            }
+            if !queue.is_empty() {
+                break;
             }
         }
     }
 }
 
-fn answer(batch: Vec<Job>, outcomes: Vec<Outcome>) {
-    for (job, outcome) in batch.into_iter().zip(outcomes) {
-        let _ = job.answer.send(outcome);
+fn carry_out(db: &Connection, job: &Job) -> rusqlite::Result<Done> {
+    match job {
+        Job::Change { change, .. } => change::apply(db, change).map(Done::Change),
+        Job::Piece { blob, seq, data, .. } => place::store_chunk(db, *blob, *seq, data).map(Done::Piece),
     }
 }
 
-/// All changes in one transaction. An error means that nothing was written.
-fn try_together(db: &mut Connection, batch: &[Job]) -> rusqlite::Result<Vec<Outcome>> {
-    let txn = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let outcomes = batch
-        .iter()
-        .map(|job| apply(&txn, &job.change))
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    txn.commit()?;
-    Ok(outcomes)
+fn head_of((job, done): (&Job, &rusqlite::Result<Done>)) -> Option<(ClientId, Account)> {
+    match (job, done) {
+        (Job::Change { change, .. }, Ok(Done::Change(Ok(applied)))) => Some((change.client, applied.account.clone())),
+        _ => None,
+    }
 }
 
-/// What the writer needs to know of an account to decide.
-struct Row {
-    id: i64,
-    disabled: bool,
-    latest: VersionId,
+/// The change owns its staged body from now on.
+fn linked(mut change: Change) {
+    if let Action::AddVersion { body: Incoming::Staged(staged), .. }
+    | Action::PutSnapshot { body: Incoming::Staged(staged), .. } = &mut change.action
+    {
+        staged.linked();
+    }
 }
 
-fn find(db: &Connection, client: ClientId) -> rusqlite::Result<Option<Row>> {
-    db.prepare_cached("SELECT id, state, latest FROM account WHERE client_id = ?1")?
-        .query_row([client.as_bytes()], |row| {
-            Ok(Row {
-                id: row.get(0)?,
-                disabled: row.get::<_, i64>(1)? != schema::ACTIVE,
-                latest: version_id(row.get(2)?),
-            })
-        })
-        .optional()
-}
-
-fn create(db: &Connection, client: ClientId, now: UnixSeconds) -> rusqlite::Result<Row> {
-    db.prepare_cached("INSERT INTO account (client_id, created_at) VALUES (?1, ?2)")?
-        .execute((client.as_bytes(), now))?;
-    Ok(Row {
-        id: db.last_insert_rowid(),
-        disabled: false,
-        latest: VersionId::NIL,
-    })
-}
-
-/// Carries out one change, or refuses it before writing anything.
-fn apply(db: &Connection, change: &Change) -> rusqlite::Result<Outcome> {
-    let Change {
-        client,
-        admit,
-        now,
-        ref action,
-    } = *change;
-    let known = find(db, client)?;
-    match (&known, action) {
-        (None, _) if !admit => return Ok(Err(CommitError::UnknownAccount)),
-        (None, Action::PutSnapshot { .. }) => return Ok(Err(CommitError::UnknownVersion)),
-        (Some(account), _) if account.disabled => return Ok(Err(CommitError::Disabled)),
-        (Some(account), Action::AddVersion { parent, .. }) if !account.latest.is_nil() && account.latest != *parent => {
-            return Ok(Err(CommitError::Conflict(account.latest)));
+/// Nothing of the batch was written.
+fn fail(batch: Vec<Job>, error: &rusqlite::Error) {
+    for job in batch {
+        match job {
+            Job::Change { answer, .. } => {
+                let _ = answer.send(Err(StorageError::new(DOING, error.to_string()).into()));
+            }
+            Job::Piece { answer, .. } => drop(answer.send(Err(StorageError::new(STAGING, error.to_string())))),
         }
-        (Some(account), Action::PutSnapshot { version, .. }) if !has_version(db, account.id, *version)? => {
-            return Ok(Err(CommitError::UnknownVersion));
-        }
-        _ => {}
     }
-    let created = known.is_none();
-    let account = known.map_or_else(|| create(db, client, now), Ok)?;
-    match action {
-        Action::Register => {}
-        Action::AddVersion { version, parent, body } => add_version(db, account.id, *version, *parent, body, now)?,
-        Action::PutSnapshot { version, body } => put_snapshot(db, account.id, *version, body, now)?,
-    }
-    Ok(Ok(Committed { created }))
-}
-
-fn has_version(db: &Connection, account: i64, version: VersionId) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM version WHERE account = ?1 AND version = ?2")?
-        .exists((account, version.as_bytes()))
-}
-
-fn add_version(
-    db: &Connection,
-    account: i64,
-    version: VersionId,
-    parent: VersionId,
-    bytes: &[u8],
-    now: UnixSeconds,
-) -> rusqlite::Result<()> {
-    let (inline, blob) = body::store(db, bytes)?;
-    db.prepare_cached(
-        "INSERT INTO version (account, parent, version, stored_at, bytes, body, blob) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?
-    .execute((account, parent.as_bytes(), version.as_bytes(), now, bytes.len(), inline, blob))?;
-    db.prepare_cached(
-        "UPDATE account SET latest = ?2, versions = versions + 1, version_bytes = version_bytes + ?3, \
-         added = added + 1, last_version_at = ?4 WHERE id = ?1",
-    )?
-    .execute((account, version.as_bytes(), bytes.len(), now))?;
-    Ok(())
-}
-
-fn put_snapshot(
-    db: &Connection,
-    account: i64,
-    version: VersionId,
-    bytes: &[u8],
-    now: UnixSeconds,
-) -> rusqlite::Result<()> {
-    let former: Option<i64> = db
-        .prepare_cached("SELECT blob FROM snapshot WHERE account = ?1")?
-        .query_row([account], |row| row.get(0))
-        .optional()?
-        .flatten();
-    let (inline, blob) = body::store(db, bytes)?;
-    db.prepare_cached(
-        "INSERT INTO snapshot (account, version, stored_at, bytes, added_at, body, blob) \
-         VALUES (?1, ?2, ?3, ?4, (SELECT added FROM account WHERE id = ?1), ?5, ?6) \
-         ON CONFLICT (account) DO UPDATE SET version = excluded.version, stored_at = excluded.stored_at, \
-         bytes = excluded.bytes, added_at = excluded.added_at, body = excluded.body, blob = excluded.blob",
-    )?
-    .execute((account, version.as_bytes(), now, bytes.len(), inline, blob))?;
-    if let Some(former) = former {
-        body::remove(db, former)?;
-    }
-    Ok(())
 }
 
 /// Folds the WAL into the database, so that the file alone is complete after a stop.
@@ -254,15 +354,19 @@ fn checkpoint(db: &Connection) {
 
 #[cfg(test)]
 mod tests {
+    use taskferry_protocol::VersionId;
+
+    use super::super::{account, schema};
     use super::*;
     use crate::storage::conformance::{add, client, version};
 
-    fn database() -> (tempfile::TempDir, Connection) {
+    fn worker() -> (tempfile::TempDir, Worker) {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("db");
         std::fs::File::create(&file).unwrap();
         let db = schema::open_for_writing(&file).unwrap();
-        (dir, db)
+        let worker = Worker { db, heads: Arc::default(), blobs: Blobs::default(), data_version: None };
+        (dir, worker)
     }
 
     fn jobs(changes: Vec<Change>) -> (Vec<Job>, Vec<oneshot::Receiver<Outcome>>) {
@@ -270,68 +374,76 @@ mod tests {
             .into_iter()
             .map(|change| {
                 let (answer, answered) = oneshot::channel();
-                (Job { change, answer }, answered)
+                (Job::Change { change, answer }, answered)
             })
             .unzip()
     }
 
     #[test]
     fn a_failing_change_fails_alone() {
-        let (_dir, mut db) = database();
+        let (_dir, mut worker) = worker();
         // A trigger stands in for a disk error that only one row meets.
-        db.execute_batch(
-            "CREATE TRIGGER bad BEFORE INSERT ON version WHEN NEW.bytes = 666 BEGIN SELECT RAISE(ABORT, 'bad sector'); END",
-        )
-        .unwrap();
+        worker
+            .db
+            .execute_batch(
+                "CREATE TRIGGER bad BEFORE INSERT ON version WHEN NEW.bytes = 666 BEGIN SELECT RAISE(ABORT, 'bad sector'); END",
+            )
+            .unwrap();
         let (batch, mut answers) = jobs(vec![
             add(client(1), VersionId::NIL, version(1), "a"),
             add(client(2), VersionId::NIL, version(2), vec![0; 666]),
             add(client(3), VersionId::NIL, version(3), "c"),
             add(client(1), VersionId::NIL, version(4), "conflicts"),
         ]);
-        write(&mut db, batch);
+        worker.write(batch);
         let outcomes: Vec<_> = answers.iter_mut().map(|answer| answer.try_recv().unwrap()).collect();
         assert!(matches!(
             &outcomes[..],
             [Ok(_), Err(CommitError::Storage(_)), Ok(_), Err(CommitError::Conflict(latest))] if *latest == version(1)
         ));
-        assert!(
-            find(&db, client(2)).unwrap().is_none(),
-            "not even its account was created"
-        );
+        assert!(account::find(&worker.db, client(2)).unwrap().is_none(), "not even its account was created");
+        assert!(worker.heads.get(client(2)).is_none());
+        assert_eq!(worker.heads.get(client(1)).unwrap().latest, version(1));
     }
 
     #[test]
-    fn a_failing_commit_is_acknowledged_to_nobody() {
-        let (_dir, mut db) = database();
+    fn a_failing_commit_is_acknowledged_to_nobody_and_published_nowhere() {
+        let (_dir, mut worker) = worker();
         // A deferred constraint stands in for a disk that fails only when the transaction is made durable.
-        db.execute_batch(
-            "CREATE TABLE trap (account INTEGER REFERENCES account (id) DEFERRABLE INITIALLY DEFERRED); \
-             CREATE TRIGGER spring AFTER INSERT ON version BEGIN INSERT INTO trap VALUES (-1); END",
-        )
-        .unwrap();
-        let (batch, mut answers) = jobs(
-            (1..4)
-                .map(|n| add(client(n), VersionId::NIL, version(n), "a"))
-                .collect(),
-        );
-        write(&mut db, batch);
-        assert!(
-            answers
-                .iter_mut()
-                .all(|answer| matches!(answer.try_recv().unwrap(), Err(CommitError::Storage(_))))
-        );
-        assert!(find(&db, client(1)).unwrap().is_none());
+        worker
+            .db
+            .execute_batch(
+                "CREATE TABLE trap (account INTEGER REFERENCES account (id) DEFERRABLE INITIALLY DEFERRED); \
+                 CREATE TRIGGER spring AFTER INSERT ON version BEGIN INSERT INTO trap VALUES (-1); END",
+            )
+            .unwrap();
+        let (batch, mut answers) = jobs((1..4).map(|n| add(client(n), VersionId::NIL, version(n), "a")).collect());
+        worker.write(batch);
+        assert!(answers.iter_mut().all(|answer| matches!(answer.try_recv().unwrap(), Err(CommitError::Storage(_)))));
+        assert!(account::find(&worker.db, client(1)).unwrap().is_none());
+        assert!(worker.heads.get(client(1)).is_none());
     }
 
     #[test]
     fn a_disabled_account_is_refused() {
-        let (_dir, mut db) = database();
-        let (batch, _answers) = jobs(vec![add(client(1), VersionId::NIL, version(1), "a")]);
-        write(&mut db, batch);
-        db.execute_batch("UPDATE account SET state = 1").unwrap();
+        let (_dir, mut worker) = worker();
+        worker.write(jobs(vec![add(client(1), VersionId::NIL, version(1), "a")]).0);
+        worker.db.execute_batch("UPDATE account SET state = 1").unwrap();
         let (batch, mut answers) = jobs(vec![add(client(1), version(1), version(2), "b")]);
-        write(&mut db, batch);
+        worker.write(batch);
         assert!(matches!(answers[0].try_recv().unwrap(), Err(CommitError::Disabled)));
+    }
+
+    #[test]
+    fn what_another_process_changed_is_noticed() {
+        let (dir, mut worker) = worker();
+        worker.notice_other_processes();
+        worker.write(jobs(vec![add(client(1), VersionId::NIL, version(1), "a")]).0);
+        worker.notice_other_processes();
+        assert!(worker.heads.get(client(1)).is_some(), "its own commits are no reason to forget");
+        let other = Connection::open(dir.path().join("db")).unwrap();
+        other.execute_batch("UPDATE account SET state = 1").unwrap();
+        worker.notice_other_processes();
+        assert!(worker.heads.get(client(1)).is_none());
     }
 }

@@ -1,0 +1,140 @@
+//! How many bytes of bodies may be in memory at once, all requests together: what keeps a 256 MB machine alive while many
+//! devices send or fetch large bodies. Beyond it a request waits its turn before its body is read.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::storage::Patience;
+use crate::storage::body::CHUNK_BYTES;
+
+/// How long a request that begins something waits for its turn. More would freeze the `task` commands of the person who
+/// waits, since Taskwarrior holds its database locked during a sync.
+const WAIT_AT_START: Duration = Duration::from_secs(1);
+/// How long a request in the middle of a push waits: a little less than Taskwarrior's patience of 60 seconds.
+const WAIT_UNDER_WAY: Duration = Duration::from_secs(50);
+/// Of the machine's memory, the part that bodies may take in each direction.
+const SHARE: u64 = 16;
+/// The least that is useful: a few large bodies side by side.
+const BYTES_MIN: u64 = 4 * 1024 * 1024;
+/// More would not make anything faster.
+const BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Reservations are counted in units of this many bytes, since a semaphore counts in 32 bits.
+const UNIT: u64 = 1024;
+
+/// The budget is used up, and it was not the request's turn in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many large bodies are under way")]
+pub struct OutOfBudget;
+
+/// A part of the budget; given back on drop.
+#[derive(Debug)]
+pub struct Reservation {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    units: Arc<Semaphore>,
+}
+
+impl Budget {
+    /// For bodies of `bytes` in all.
+    pub fn new(bytes: u64) -> Self {
+        let units = usize::try_from(bytes.max(CHUNK_BYTES as u64) / UNIT).unwrap_or(usize::MAX);
+        Self { units: Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))) }
+    }
+
+    /// For one direction of traffic, by this process's memory limit.
+    pub fn of_this_machine() -> Self {
+        let memory = memory_limit(Path::new("/")).unwrap_or(256 * 1024 * 1024);
+        Self::new((memory / SHARE).clamp(BYTES_MIN, BYTES_MAX))
+    }
+
+    /// Reserves what a body of `bytes` will take at a time: all of it if it is small, else one piece. Waits for its turn.
+    pub async fn reserve(&self, bytes: Option<u64>, patience: Patience) -> Result<Reservation, OutOfBudget> {
+        let bytes = bytes.unwrap_or(u64::MAX).min(CHUNK_BYTES as u64);
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        // The usual case has room, and needs no timer.
+        if let Ok(permit) = Arc::clone(&self.units).try_acquire_many_owned(units) {
+            return Ok(Reservation { _permit: permit });
+        }
+        let wait = match patience {
+            Patience::Refuse => WAIT_AT_START,
+            Patience::Wait => WAIT_UNDER_WAY,
+        };
+        match tokio::time::timeout(wait, Arc::clone(&self.units).acquire_many_owned(units)).await {
+            Ok(Ok(permit)) => Ok(Reservation { _permit: permit }),
+            Ok(Err(_)) | Err(_) => Err(OutOfBudget),
+        }
+    }
+}
+
+/// The least of the machine's memory and the control groups' limits, in bytes. `root` is `/`, but in tests.
+fn memory_limit(root: &Path) -> Option<u64> {
+    let number = |path: PathBuf| fs_err::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let machine = fs_err::read_to_string(root.join("proc/meminfo")).ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    });
+    // Within a container the limit stands at the root of the hierarchy; outside, in the process's own group (version 2 has
+    // one line, "0::/path") or in one of the groups above it.
+    let groups = fs_err::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default().to_owned();
+    let v2 = root.join("sys/fs/cgroup");
+    let above = Path::new(&own).ancestors().map(|group| v2.join(group).join("memory.max"));
+    let v1 = root.join("sys/fs/cgroup/memory/memory.limit_in_bytes");
+    machine.into_iter().chain(above.chain([v1]).filter_map(number)).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn the_least_limit_counts() {
+        let meminfo = ("proc/meminfo", "MemTotal:        2048000 kB\nMemFree:  1 kB\n");
+        assert_eq!(memory_limit(machine(&[meminfo]).path()), Some(2_097_152_000));
+        let container =
+            machine(&[meminfo, ("proc/self/cgroup", "0::/\n"), ("sys/fs/cgroup/memory.max", "268435456\n")]);
+        assert_eq!(memory_limit(container.path()), Some(268_435_456));
+        let unit = machine(&[
+            meminfo,
+            ("proc/self/cgroup", "0::/system.slice/taskferry.service\n"),
+            ("sys/fs/cgroup/system.slice/taskferry.service/memory.max", "max\n"),
+            ("sys/fs/cgroup/system.slice/memory.max", "536870912\n"),
+        ]);
+        assert_eq!(memory_limit(unit.path()), Some(536_870_912));
+        let v1 = machine(&[meminfo, ("sys/fs/cgroup/memory/memory.limit_in_bytes", "134217728\n")]);
+        assert_eq!(memory_limit(v1.path()), Some(134_217_728));
+        assert_eq!(memory_limit(machine(&[]).path()), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn beyond_the_budget_a_request_waits_and_is_then_refused() {
+        let budget = Budget::new(2 * CHUNK_BYTES as u64);
+        let one = budget.reserve(None, Patience::Refuse).await.unwrap();
+        let _two = budget.reserve(Some(u64::MAX), Patience::Refuse).await.unwrap();
+        assert!(budget.reserve(Some(1), Patience::Refuse).await.is_err());
+        let waiting = tokio::spawn({
+            let budget = budget.clone();
+            async move { budget.reserve(Some(1), Patience::Wait).await.is_ok() }
+        });
+        tokio::task::yield_now().await;
+        drop(one);
+        assert!(waiting.await.unwrap());
+    }
+}

@@ -1,0 +1,88 @@
+//! Where a body lies: in its own row while it is small, else as chunks.
+//!
+//! SQLite copies a bound or fetched value whole, several times over: one value of 100 MB costs 300 MB of memory. Chunks keep
+//! that flat. One row for small bodies, because two more rows per version would double what a sync costs.
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+/// What a row says about its body.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// It is this.
+    Inline(Vec<u8>),
+    /// Pieces of this blob.
+    Chunks {
+        /// Number of the blob.
+        blob: i64,
+        /// Bytes in all.
+        bytes: u64,
+    },
+}
+
+impl Place {
+    /// Reads the columns `bytes`, `body` and `blob`, from `first` on.
+    pub(super) fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
+        match row.get(first + 2)? {
+            Some(blob) => Ok(Self::Chunks { blob, bytes: row.get(first)? }),
+            None => Ok(Self::Inline(row.get(first + 1)?)),
+        }
+    }
+}
+
+/// Whether the blob is (still) there.
+pub(super) fn exists(db: &Connection, blob: i64) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM blob WHERE id = ?1")?.exists([blob])
+}
+
+/// One piece of a blob.
+pub(super) fn read_chunk(db: &Connection, blob: i64, seq: u32) -> rusqlite::Result<Bytes> {
+    let found: Option<Vec<u8>> = db
+        .prepare_cached("SELECT data FROM chunk WHERE blob = ?1 AND seq = ?2")?
+        .query_row((blob, seq), |row| row.get(0))
+        .optional()?;
+    // Never a body that is shorter than what was acknowledged.
+    found.map(Bytes::from).ok_or_else(|| {
+        rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+            Some(format!("piece {seq} of a body is missing")),
+        )
+    })
+}
+
+/// Stores one piece of a body that is still arriving; the first one creates the blob. Returns the blob.
+pub(super) fn store_chunk(db: &Connection, blob: Option<i64>, seq: u32, data: &[u8]) -> rusqlite::Result<i64> {
+    let blob = if let Some(blob) = blob {
+        blob
+    } else {
+        db.prepare_cached("INSERT INTO blob DEFAULT VALUES")?.execute([])?;
+        db.last_insert_rowid()
+    };
+    db.prepare_cached("INSERT INTO chunk (blob, seq, data) VALUES (?1, ?2, ?3)")?.execute((blob, seq, data))?;
+    Ok(blob)
+}
+
+/// A version or snapshot of this transaction owns the blob from now on, or (`linked` false) does not any more.
+pub(super) fn set_linked(db: &Connection, blob: i64, linked: bool) -> rusqlite::Result<()> {
+    let changed = db.prepare_cached("UPDATE blob SET linked = ?2 WHERE id = ?1")?.execute((blob, linked))?;
+    if changed == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(changed)) }
+}
+
+/// Blobs that nothing links: left over from bodies that never arrived whole, and from a stop before they were swept.
+pub(super) fn unlinked(db: &Connection) -> rusqlite::Result<Vec<i64>> {
+    db.prepare("SELECT id FROM blob WHERE linked = 0 ORDER BY id")?.query_map([], |row| row.get(0))?.collect()
+}
+
+/// Deletes up to `chunks` pieces of an unlinked blob, and the blob after its last one. Returns whether it is gone.
+pub(super) fn delete_some(db: &Connection, blob: i64, chunks: u32) -> rusqlite::Result<bool> {
+    let deleted = db
+        .prepare_cached(
+            "DELETE FROM chunk WHERE rowid IN (SELECT rowid FROM chunk WHERE blob = ?1 ORDER BY seq DESC LIMIT ?2)",
+        )?
+        .execute((blob, chunks))?;
+    if deleted == usize::try_from(chunks).unwrap_or(usize::MAX) {
+        return Ok(false);
+    }
+    db.prepare_cached("DELETE FROM blob WHERE id = ?1 AND linked = 0")?.execute([blob])?;
+    Ok(true)
+}
