@@ -27,10 +27,7 @@ fn main() {
         println!("cargo::rustc-cfg=taskwarrior");
         println!("cargo::rustc-env=TASKWARRIOR={}", task.display());
     } else if env::var_os("TASKFERRY_REQUIRE_TASKWARRIOR").is_some() {
-        println!(
-            "cargo::error=no Taskwarrior {}.{} or newer: run tests/setup.sh",
-            OLDEST.0, OLDEST.1
-        );
+        println!("cargo::error=no Taskwarrior {}.{} or newer: run tests/setup.sh", OLDEST.0, OLDEST.1);
     } else {
         println!(
             "cargo::warning=no Taskwarrior {}.{} or newer, so the tests that need it are ignored: run tests/setup.sh",

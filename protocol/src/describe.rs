@@ -162,10 +162,7 @@ mod tests {
         )
         .unwrap();
         assert!(empty.is_empty());
-        let used = AccountInfo {
-            latest_version_id: VersionId::from_uuid(uuid::Uuid::from_u128(1)),
-            ..empty
-        };
+        let used = AccountInfo { latest_version_id: VersionId::from_uuid(uuid::Uuid::from_u128(1)), ..empty };
         assert!(!used.is_empty());
     }
 }

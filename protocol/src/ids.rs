@@ -129,13 +129,9 @@ mod tests {
 
     #[test]
     fn what_is_no_uuid_is_refused() {
-        for text in [
-            "",
-            " ",
-            "c5b2a1de",
-            "c5b2a1de-4d3f-4b8e-9a6c-0123456789ag",
-            "c5b2a1de-4d3f-4b8e-9a6c-0123456789ab ",
-        ] {
+        for text in
+            ["", " ", "c5b2a1de", "c5b2a1de-4d3f-4b8e-9a6c-0123456789ag", "c5b2a1de-4d3f-4b8e-9a6c-0123456789ab "]
+        {
             assert_eq!(text.parse::<ClientId>(), Err(NotAUuid), "{text:?}");
         }
     }

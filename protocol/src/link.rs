@@ -81,12 +81,7 @@ impl Secret {
     /// The 32 bytes, if the secret is 64 lower-case hex digits, as this project generates them.
     fn as_hex_bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
         (self.0.len() == 64)
-            .then(|| {
-                data_encoding::HEXLOWER
-                    .decode(self.0.as_bytes())
-                    .ok()
-                    .map(Zeroizing::new)
-            })
+            .then(|| data_encoding::HEXLOWER.decode(self.0.as_bytes()).ok().map(Zeroizing::new))
             .flatten()
     }
 }
@@ -140,11 +135,7 @@ pub enum Slip {
 impl fmt::Display for Slip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Changed {
-                position,
-                found,
-                expected,
-            } => {
+            Self::Changed { position, found, expected } => {
                 write!(f, "character {position} is `{found}` and should be `{expected}`")
             }
             Self::Swapped { position } => write!(f, "characters {position} and {} changed places", position + 1),
@@ -212,13 +203,8 @@ impl SetupLink {
         }
         let text: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
         let (base, payload) = text.split_once("/j#").ok_or(BadLink::NotALink)?;
-        let payload: Zeroizing<Vec<char>> = Zeroizing::new(
-            payload
-                .chars()
-                .filter(|c| *c != '-')
-                .map(|c| c.to_ascii_uppercase())
-                .collect(),
-        );
+        let payload: Zeroizing<Vec<char>> =
+            Zeroizing::new(payload.chars().filter(|c| *c != '-').map(|c| c.to_ascii_uppercase()).collect());
         let server: ServerUrl = base.parse().map_err(BadLink::Server)?;
         // Positions count from the link's first character; the payload begins behind `/j#`.
         let before = base.chars().count() + 3;
@@ -248,11 +234,7 @@ impl SetupLink {
             unknown => return Err(BadLink::UnknownFormat(unknown)),
         };
         let secret = Secret::parse(secret).map_err(BadLink::Secret)?;
-        Ok(Self {
-            server,
-            client_id,
-            secret,
-        })
+        Ok(Self { server, client_id, secret })
     }
 }
 
@@ -268,12 +250,8 @@ fn checksum(framed: &[u8], base: &str) -> [u8; 4] {
 
 /// The payload's bytes without the checksum, if they decode (with zero trailing bits) and the checksum fits `base`.
 fn open(payload: &[char], base: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let ascii: Zeroizing<Vec<u8>> = Zeroizing::new(
-        payload
-            .iter()
-            .map(|c| u8::try_from(*c).ok())
-            .collect::<Option<Vec<u8>>>()?,
-    );
+    let ascii: Zeroizing<Vec<u8>> =
+        Zeroizing::new(payload.iter().map(|c| u8::try_from(*c).ok()).collect::<Option<Vec<u8>>>()?);
     let mut bytes = Zeroizing::new(BASE32_NOPAD.decode(&ascii).ok()?);
     let body = bytes.len().checked_sub(4).filter(|len| *len > 0)?;
     let fits = checksum(&bytes[..body], base) == bytes[body..];
@@ -310,9 +288,7 @@ fn slip_in_payload(payload: &[char], server: &ServerUrl, before: usize) -> Optio
         let mut shorter = Zeroizing::new(payload.to_vec());
         shorter.remove(i);
         if open(&shorter, base).is_some() {
-            return Some(Slip::Extra {
-                position: before + i + 1,
-            });
+            return Some(Slip::Extra { position: before + i + 1 });
         }
     }
     for i in 0..=payload.len() {
@@ -321,9 +297,7 @@ fn slip_in_payload(payload: &[char], server: &ServerUrl, before: usize) -> Optio
         for letter in ALPHABET {
             longer[i] = char::from(*letter);
             if open(&longer, base).is_some() {
-                return Some(Slip::Missing {
-                    position: before + i + 1,
-                });
+                return Some(Slip::Missing { position: before + i + 1 });
             }
         }
     }
@@ -335,19 +309,14 @@ fn slip_in_base(payload: &[char], base: &str) -> Option<Slip> {
     let chars: Vec<char> = base.chars().collect();
     let fits = |candidate: &[char]| {
         let text: String = candidate.iter().collect();
-        text.parse::<ServerUrl>()
-            .is_ok_and(|server| open(payload, server.as_str()).is_some())
+        text.parse::<ServerUrl>().is_ok_and(|server| open(payload, server.as_str()).is_some())
     };
     let mut trial = chars.clone();
     for i in 0..chars.len() {
         for expected in ('a'..='z').chain('0'..='9').chain("-._~:/[]%".chars()) {
             trial[i] = expected;
             if fits(&trial) {
-                return Some(Slip::Changed {
-                    position: i + 1,
-                    found: chars[i],
-                    expected,
-                });
+                return Some(Slip::Changed { position: i + 1, found: chars[i], expected });
             }
         }
         trial[i] = chars[i];
@@ -389,14 +358,9 @@ mod tests {
     fn published_test_vectors_hold() {
         let text = include_str!("../../docs/PROTOCOL.md");
         let mut seen = 0;
-        for row in text
-            .lines()
-            .filter(|line| line.starts_with("| `http") && line.contains("/j#"))
-        {
+        for row in text.lines().filter(|line| line.starts_with("| `http") && line.contains("/j#")) {
             let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
-            let [_, server, id, secret, published, _] = cells[..] else {
-                panic!("row has other columns: {row}")
-            };
+            let [_, server, id, secret, published, _] = cells[..] else { panic!("row has other columns: {row}") };
             let vector = link(server, id, secret);
             assert_eq!(vector.to_text().as_str(), published);
             assert_eq!(SetupLink::parse(published).unwrap(), vector);
@@ -409,16 +373,9 @@ mod tests {
     fn line_breaks_groups_and_case_do_not_matter() {
         let text = sample().to_text();
         let (base, payload) = text.split_once('#').unwrap();
-        let groups: Vec<String> = payload
-            .as_bytes()
-            .chunks(5)
-            .map(|group| String::from_utf8_lossy(group).to_lowercase())
-            .collect();
-        let typed = format!(
-            "  {}#\n{}\r\n",
-            base.replace("https://s", "https://S"),
-            groups.join("-")
-        );
+        let groups: Vec<String> =
+            payload.as_bytes().chunks(5).map(|group| String::from_utf8_lossy(group).to_lowercase()).collect();
+        let typed = format!("  {}#\n{}\r\n", base.replace("https://s", "https://S"), groups.join("-"));
         assert_eq!(SetupLink::parse(&typed).unwrap(), sample());
     }
 
@@ -443,13 +400,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_not_links() {
-        for text in [
-            "",
-            "hello",
-            "https://a.example",
-            "sync.server.url=https://a.example",
-            &"x".repeat(5000),
-        ] {
+        for text in ["", "hello", "https://a.example", "sync.server.url=https://a.example", &"x".repeat(5000)] {
             assert_eq!(SetupLink::parse(text), Err(BadLink::NotALink));
         }
         assert!(matches!(SetupLink::parse("a.example/j#AAAA"), Err(BadLink::Server(_))));
@@ -462,31 +413,18 @@ mod tests {
         for at in [start + 3, start + 40] {
             let mut missing = text.to_string();
             missing.remove(at);
-            assert!(matches!(
-                SetupLink::parse(&missing),
-                Err(BadLink::Damaged(Some(Slip::Missing { .. })))
-            ));
+            assert!(matches!(SetupLink::parse(&missing), Err(BadLink::Damaged(Some(Slip::Missing { .. })))));
             let mut doubled = text.to_string();
             let twin = doubled.as_bytes()[at] as char;
             doubled.insert(at, twin);
-            assert!(matches!(
-                SetupLink::parse(&doubled),
-                Err(BadLink::Damaged(Some(Slip::Extra { .. })))
-            ));
+            assert!(matches!(SetupLink::parse(&doubled), Err(BadLink::Damaged(Some(Slip::Extra { .. })))));
         }
     }
 
     #[test]
     fn a_mistyped_host_is_located() {
-        let typed = sample()
-            .to_text()
-            .replacen("sync.", "sink.", 1)
-            .replacen("sink.", "symc.", 1);
-        let slip = Slip::Changed {
-            position: 11,
-            found: 'm',
-            expected: 'n',
-        };
+        let typed = sample().to_text().replacen("sync.", "sink.", 1).replacen("sink.", "symc.", 1);
+        let slip = Slip::Changed { position: 11, found: 'm', expected: 'n' };
         assert_eq!(SetupLink::parse(&typed), Err(BadLink::Damaged(Some(slip))));
     }
 

@@ -64,11 +64,7 @@ impl ServerUrl {
     /// As it must stand in `taskrc`: with a trailing slash where there is a path, because Taskwarrior before 3.5 drops
     /// the last segment otherwise.
     pub fn for_taskrc(&self) -> String {
-        if self.has_path() {
-            format!("{}/", self.text)
-        } else {
-            self.text.clone()
-        }
+        if self.has_path() { format!("{}/", self.text) } else { self.text.clone() }
     }
 
     /// The address of `path` (one of [`crate::wire`]'s constants) on this server.
@@ -116,9 +112,9 @@ impl ServerUrl {
         match self.url.host() {
             Some(Host::Ipv4(ip)) => is_private_ip(IpAddr::V4(ip)),
             Some(Host::Ipv6(ip)) => is_private_ip(ip.to_canonical()),
-            Some(Host::Domain(name)) => [".local", ".internal", ".home.arpa"]
-                .iter()
-                .any(|suffix| name.ends_with(suffix)),
+            Some(Host::Domain(name)) => {
+                [".local", ".internal", ".home.arpa"].iter().any(|suffix| name.ends_with(suffix))
+            }
             None => false,
         }
     }
@@ -151,10 +147,8 @@ impl FromStr for ServerUrl {
         if !lower.starts_with("https://") && !lower.starts_with("http://") {
             return Err(BadServerUrl::NoScheme { given: given.into() });
         }
-        let url = Url::parse(given).map_err(|why| BadServerUrl::Malformed {
-            given: given.into(),
-            why: why.to_string(),
-        })?;
+        let url =
+            Url::parse(given).map_err(|why| BadServerUrl::Malformed { given: given.into(), why: why.to_string() })?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(BadServerUrl::HasCredentials);
         }
@@ -164,16 +158,11 @@ impl FromStr for ServerUrl {
         let text = url.as_str().trim_end_matches('/').to_owned();
         // What is left of RFC 3986 after parsing is safe in a taskrc value, but for `$`, which expands variables, and
         // `\`, which escapes; `#` and control characters can't get here.
-        if let Some(bad) = text
-            .chars()
-            .find(|c| matches!(c, '$' | '\\' | '#' | '"' | '\'') || !c.is_ascii_graphic())
-        {
+        if let Some(bad) = text.chars().find(|c| matches!(c, '$' | '\\' | '#' | '"' | '\'') || !c.is_ascii_graphic()) {
             return Err(BadServerUrl::UnsafeCharacter(bad));
         }
-        let url = Url::parse(&text).map_err(|why| BadServerUrl::Malformed {
-            given: given.into(),
-            why: why.to_string(),
-        })?;
+        let url =
+            Url::parse(&text).map_err(|why| BadServerUrl::Malformed { given: given.into(), why: why.to_string() })?;
         Ok(Self { url, text })
     }
 }
@@ -226,35 +215,17 @@ mod tests {
     #[test]
     fn what_can_not_be_a_server_is_refused_with_its_reason() {
         use BadServerUrl as E;
-        assert!(matches!(
-            "tasks.example.org".parse::<ServerUrl>(),
-            Err(E::NoScheme { .. })
-        ));
+        assert!(matches!("tasks.example.org".parse::<ServerUrl>(), Err(E::NoScheme { .. })));
         assert!(matches!("localhost:8080".parse::<ServerUrl>(), Err(E::NoScheme { .. })));
-        assert!(matches!(
-            "file:///etc/passwd".parse::<ServerUrl>(),
-            Err(E::NoScheme { .. })
-        ));
+        assert!(matches!("file:///etc/passwd".parse::<ServerUrl>(), Err(E::NoScheme { .. })));
         assert!(matches!("https://".parse::<ServerUrl>(), Err(E::Malformed { .. })));
-        assert!(matches!(
-            "http://a:99999".parse::<ServerUrl>(),
-            Err(E::Malformed { .. })
-        ));
+        assert!(matches!("http://a:99999".parse::<ServerUrl>(), Err(E::Malformed { .. })));
         assert_eq!("https://u:p@a.example".parse::<ServerUrl>(), Err(E::HasCredentials));
         assert_eq!("https://a.example/?x".parse::<ServerUrl>(), Err(E::HasQueryOrFragment));
         assert_eq!("https://a.example/#x".parse::<ServerUrl>(), Err(E::HasQueryOrFragment));
-        assert_eq!(
-            "https://a.example/$HOME".parse::<ServerUrl>(),
-            Err(E::UnsafeCharacter('$'))
-        );
-        assert_eq!(
-            "https://a.example/\nhooks.location=/tmp".parse::<ServerUrl>(),
-            Err(E::UnsafeCharacter('\n'))
-        );
-        assert_eq!(
-            format!("https://a.example/{}", "x".repeat(600)).parse::<ServerUrl>(),
-            Err(E::TooLong)
-        );
+        assert_eq!("https://a.example/$HOME".parse::<ServerUrl>(), Err(E::UnsafeCharacter('$')));
+        assert_eq!("https://a.example/\nhooks.location=/tmp".parse::<ServerUrl>(), Err(E::UnsafeCharacter('\n')));
+        assert_eq!(format!("https://a.example/{}", "x".repeat(600)).parse::<ServerUrl>(), Err(E::TooLong));
     }
 
     #[test]

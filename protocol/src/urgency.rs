@@ -20,9 +20,7 @@ impl SnapshotUrgency {
 
     /// Reads the header; an unknown value means "none", as in stock clients.
     pub fn from_header(value: &str) -> Option<Self> {
-        [Self::Low, Self::High]
-            .into_iter()
-            .find(|urgency| urgency.header_value() == value)
+        [Self::Low, Self::High].into_iter().find(|urgency| urgency.header_value() == value)
     }
 }
 

@@ -128,12 +128,11 @@ impl Application {
         }
         state.draining.store(true, Ordering::Relaxed);
         tracing::info!("stopping: requests under way are finished first");
-        // Each call returns when its kind of stop is complete, and the first one to complete wins.
         tokio::select! {
-            () = handle.stop(true) => {}
-            () = at_once => handle.stop(false).await,
+            () = handle.stop(true) => failed(running.await)?,
+            // actix can't be told to hurry once it was told to wait, so it is left where it is; the process ends soon.
+            () = at_once => running.abort(),
         }
-        failed(running.await)?;
         state.sync.storage().close().await.map_err(RunError::Close)
     }
 }

@@ -76,11 +76,7 @@ fn twenty_accounts_with_two_devices_each_sync_at_once_and_keep_apart() {
     const ROUNDS: usize = 5;
 
     let server = server();
-    let waiting = Mutex::new(
-        (1..=ACCOUNTS)
-            .map(|number| (number, server.new_account()))
-            .collect::<Vec<_>>(),
-    );
+    let waiting = Mutex::new((1..=ACCOUNTS).map(|number| (number, server.new_account())).collect::<Vec<_>>());
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {

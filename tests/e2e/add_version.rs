@@ -25,22 +25,14 @@ fn versions_form_a_chain_that_comes_back_byte_for_byte() {
     let server = server();
     let account = server.account();
     let every_byte: Vec<u8> = (0..=u8::MAX).collect();
-    let bodies = [
-        b"\0".to_vec(),
-        every_byte,
-        b"\r\n\r\nHTTP/1.1 200 OK\r\n".to_vec(),
-        vec![0xff; 300_000],
-    ];
+    let bodies = [b"\0".to_vec(), every_byte, b"\r\n\r\nHTTP/1.1 200 OK\r\n".to_vec(), vec![0xff; 300_000]];
     let mut parent = VersionId::NIL;
     for body in &bodies {
         parent = account.append(parent, body.clone());
     }
     let chain = account.chain();
     assert_eq!(chain.len(), bodies.len());
-    assert!(
-        chain.iter().map(|version| &version.body).eq(&bodies),
-        "a body came back changed"
-    );
+    assert!(chain.iter().map(|version| &version.body).eq(&bodies), "a body came back changed");
     assert_eq!(account.info().latest_version_id, parent);
 }
 
@@ -61,11 +53,7 @@ fn a_conflict_names_the_expected_parent() {
     let [first, second] = account.grow();
     for stale in [VersionId::NIL, first, VersionId::from_uuid(Uuid::from_u128(7))] {
         let answer = account.add_version(stale, "too late");
-        assert_eq!(
-            (answer.status, answer.id_in(X_PARENT_VERSION_ID)),
-            (409, second),
-            "{answer:?}"
-        );
+        assert_eq!((answer.status, answer.id_in(X_PARENT_VERSION_ID)), (409, second), "{answer:?}");
     }
     assert_eq!(account.chain().len(), 2);
 }
@@ -88,11 +76,7 @@ fn another_version_under_the_same_parent_conflicts() {
     let [first, second] = account.grow();
     for other in ["version 3", "version 2 ", "version "] {
         let answer = account.add_version(first, other);
-        assert_eq!(
-            (answer.status, answer.id_in(X_PARENT_VERSION_ID)),
-            (409, second),
-            "{other}: {answer:?}"
-        );
+        assert_eq!((answer.status, answer.id_in(X_PARENT_VERSION_ID)), (409, second), "{other}: {answer:?}");
     }
     assert_eq!(account.child_of(first).good().body, b"version 2");
 }
@@ -117,9 +101,7 @@ fn the_more_versions_since_the_snapshot_the_more_urgently_the_next_one_is_asked_
     account.add_snapshot(latest, "a snapshot").good();
     let urgencies: Vec<Option<String>> = (0..8)
         .map(|number| {
-            let answer = account
-                .add_version(latest, format!("since the snapshot: {number}"))
-                .good();
+            let answer = account.add_version(latest, format!("since the snapshot: {number}")).good();
             latest = answer.version_id();
             answer.header(X_SNAPSHOT_REQUEST).map(Into::into)
         })
@@ -129,10 +111,7 @@ fn the_more_versions_since_the_snapshot_the_more_urgently_the_next_one_is_asked_
     assert!(urgencies.iter().eq(expected), "{urgencies:?}");
 
     account.add_snapshot(latest, "a newer snapshot").good();
-    assert_eq!(
-        account.add_version(latest, "next").good().header(X_SNAPSHOT_REQUEST),
-        None
-    );
+    assert_eq!(account.add_version(latest, "next").good().header(X_SNAPSHOT_REQUEST), None);
 }
 
 #[test]
@@ -169,20 +148,13 @@ fn race(account: &Account, parent: VersionId) -> VersionId {
     let run = &run;
     let answers: Vec<Answer> = thread::scope(|scope| {
         let racers: Vec<_> = (1..=RACERS).map(|racer| scope.spawn(move || run(racer))).collect();
-        racers
-            .into_iter()
-            .map(|racer| racer.join().expect("an answer"))
-            .collect()
+        racers.into_iter().map(|racer| racer.join().expect("an answer")).collect()
     });
     let (won, lost): (Vec<&Answer>, Vec<&Answer>) = answers.iter().partition(|answer| answer.status == 200);
     assert_eq!(won.len(), 1, "{answers:?}");
     let winner = won[0].version_id();
     for answer in lost {
-        assert_eq!(
-            (answer.status, answer.id_in(X_PARENT_VERSION_ID)),
-            (409, winner),
-            "{answer:?}"
-        );
+        assert_eq!((answer.status, answer.id_in(X_PARENT_VERSION_ID)), (409, winner), "{answer:?}");
     }
     winner
 }

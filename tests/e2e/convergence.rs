@@ -35,11 +35,7 @@ fn two_taskwarriors_end_with_the_same_tasks() {
     phone.sync().good();
     laptop.sync().good();
     assert_eq!(to_do(&laptop.tasks()), ["buy oat milk"]);
-    assert!(
-        laptop.tasks().values().any(|task| task.tags.contains("urgent")),
-        "{:?}",
-        laptop.tasks()
-    );
+    assert!(laptop.tasks().values().any(|task| task.tags.contains("urgent")), "{:?}", laptop.tasks());
     assert_eq!(laptop.tasks(), phone.tasks());
 }
 
@@ -97,13 +93,8 @@ fn taskwarrior_and_its_engine_alone_end_with_the_same_tasks() {
 fn taskwarrior_with_the_wrong_secret_is_told_and_changes_nothing() {
     let server = server();
     let settings = server.new_account();
-    let (laptop, stranger) = (
-        TaskHome::with(&settings),
-        TaskHome::with(&SyncSettings {
-            secret: "guessed".into(),
-            ..settings.clone()
-        }),
-    );
+    let (laptop, stranger) =
+        (TaskHome::with(&settings), TaskHome::with(&SyncSettings { secret: "guessed".into(), ..settings.clone() }));
     laptop.task(["add", "buy milk"]).good();
     laptop.sync().good();
     stranger.sync().fails_with("unsealing");
@@ -163,12 +154,9 @@ fn a_thousand_tasks_at_once_arrive() {
     let server = server();
     let settings = server.new_account();
     let (mut laptop, mut phone) = (Replica::with(&settings), Replica::with(&settings));
-    laptop.add_many((1..=2_000).map(|number| {
-        format!(
-            "task {number}, and what else there is to say about it: {}",
-            "…".repeat(200)
-        )
-    }));
+    laptop.add_many(
+        (1..=2_000).map(|number| format!("task {number}, and what else there is to say about it: {}", "…".repeat(200))),
+    );
     laptop.sync().good();
     phone.sync().good();
     assert_eq!(phone.rows().len(), 2_000);

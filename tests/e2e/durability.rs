@@ -19,10 +19,7 @@ fn a_restart_keeps_versions_and_snapshots() {
     let before = (account.chain(), account.snapshot().good().body, account.info());
 
     server.restart();
-    assert_eq!(
-        (account.chain(), account.snapshot().good().body, account.info()),
-        before
-    );
+    assert_eq!((account.chain(), account.snapshot().good().body, account.info()), before);
     account.append(latest, "after the restart");
 }
 
@@ -45,10 +42,7 @@ fn a_killed_server_has_every_acknowledged_version_and_whole_chains() {
                 scope.spawn(move || writer.write_until_cut_off(&acknowledge));
             }
             drop(acknowledge);
-            assert_eq!(
-                acknowledged.iter().take(ACKNOWLEDGED_PER_ROUND).count(),
-                ACKNOWLEDGED_PER_ROUND
-            );
+            assert_eq!(acknowledged.iter().take(ACKNOWLEDGED_PER_ROUND).count(), ACKNOWLEDGED_PER_ROUND);
             server.kill();
         });
         assert_eq!(integrity(&server), "ok");
@@ -65,10 +59,7 @@ struct Writer {
 
 impl Writer {
     const fn new(account: Account) -> Self {
-        Self {
-            account,
-            acknowledged: Vec::new(),
-        }
+        Self { account, acknowledged: Vec::new() }
     }
 
     fn latest(&self) -> VersionId {
@@ -83,12 +74,7 @@ impl Writer {
             9 => 20_000,
             _ => 500,
         };
-        format!("version {number} ")
-            .into_bytes()
-            .into_iter()
-            .cycle()
-            .take(size)
-            .collect()
+        format!("version {number} ").into_bytes().into_iter().cycle().take(size).collect()
     }
 
     fn write_until_cut_off(&mut self, acknowledge: &mpsc::Sender<()>) {
@@ -98,11 +84,7 @@ impl Writer {
             let Ok(answer) = self.account.adding_version(parent, body.clone()).try_send(server) else {
                 return;
             };
-            self.acknowledged.push(Version {
-                id: answer.good().version_id(),
-                parent,
-                body,
-            });
+            self.acknowledged.push(Version { id: answer.good().version_id(), parent, body });
             // Nobody counts any more once the round has enough.
             let _ = acknowledge.send(());
         }
@@ -111,16 +93,13 @@ impl Writer {
     /// The chain is what was acknowledged, and at most the one version whose answer was cut off.
     fn compare(&mut self) {
         let chain = self.account.chain();
-        let (promised, rest) = chain
-            .split_at_checked(self.acknowledged.len())
-            .expect("every acknowledged version");
+        let (promised, rest) = chain.split_at_checked(self.acknowledged.len()).expect("every acknowledged version");
         assert!(promised == self.acknowledged, "the chain is not what was acknowledged");
         match rest {
             [] => {}
-            [cut_off] => assert!(
-                (cut_off.parent, &cut_off.body) == (self.latest(), &self.next_body()),
-                "a version nobody sent"
-            ),
+            [cut_off] => {
+                assert!((cut_off.parent, &cut_off.body) == (self.latest(), &self.next_body()), "a version nobody sent")
+            }
             _ => panic!("{} versions more than were sent", rest.len()),
         }
         self.acknowledged = chain;
@@ -141,12 +120,8 @@ fn integrity(server: &TestServer) -> String {
             databases.push(copy.path().join(name));
         }
     }
-    let [database] = &databases[..] else {
-        panic!("one database expected: {databases:?}")
-    };
+    let [database] = &databases[..] else { panic!("one database expected: {databases:?}") };
     let database =
         Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("the copied database");
-    database
-        .pragma_query_value(None, "integrity_check", |row| row.get(0))
-        .expect("an integrity check")
+    database.pragma_query_value(None, "integrity_check", |row| row.get(0)).expect("an integrity check")
 }

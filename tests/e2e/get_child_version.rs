@@ -13,10 +13,7 @@ fn a_child_comes_with_its_id_its_parent_and_its_body() {
     let account = server.account();
     let [first, second] = account.grow();
     let answer = account.child_of(first).good();
-    assert_eq!(
-        (answer.version_id(), answer.id_in(X_PARENT_VERSION_ID)),
-        (second, first)
-    );
+    assert_eq!((answer.version_id(), answer.id_in(X_PARENT_VERSION_ID)), (second, first));
     assert_eq!(answer.header("content-type"), Some(HISTORY_SEGMENT));
     assert_eq!(answer.body, b"version 2");
 }
@@ -34,9 +31,7 @@ fn an_empty_account_is_up_to_date_whatever_is_asked() {
     let server = server();
     let account = server.account();
     account.child_of(VersionId::NIL).is_nothing_there();
-    account
-        .child_of(VersionId::from_uuid(Uuid::from_u128(7)))
-        .is_nothing_there();
+    account.child_of(VersionId::from_uuid(Uuid::from_u128(7))).is_nothing_there();
 }
 
 #[test]
@@ -44,9 +39,7 @@ fn an_unknown_account_looks_like_an_empty_one_and_is_not_created() {
     let server = server();
     let account = server.unknown_account();
     account.child_of(VersionId::NIL).is_nothing_there();
-    account
-        .child_of(VersionId::from_uuid(Uuid::from_u128(7)))
-        .is_nothing_there();
+    account.child_of(VersionId::from_uuid(Uuid::from_u128(7))).is_nothing_there();
     account.describe().refused(404, "unknown_account");
 }
 

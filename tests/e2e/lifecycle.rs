@@ -56,9 +56,7 @@ fn begin(request: &Request, server: &TestServer) -> Connection {
     let head = request.clone().header("expect", "100-continue").head(server.address());
     let mut connection = Connection::open(server.address()).expect("a connection");
     connection.send(&head).expect("the head sent");
-    connection
-        .wait_for_continue()
-        .expect("the server to have read the head");
+    connection.wait_for_continue().expect("the server to have read the head");
     connection
 }
 
@@ -135,8 +133,5 @@ fn client_ids_are_never_logged() {
     server.stop();
     let log = log.text().to_lowercase();
     let id = account.id().expose();
-    assert!(
-        !log.contains(&id.hyphenated().to_string()) && !log.contains(&id.simple().to_string()),
-        "{log}"
-    );
+    assert!(!log.contains(&id.hyphenated().to_string()) && !log.contains(&id.simple().to_string()), "{log}");
 }

@@ -36,10 +36,8 @@ mod wire_format;
 use e2e::{Programs, TestServer};
 
 /// The programs that Cargo built for this run.
-const PROGRAMS: Programs = Programs {
-    server: env!("CARGO_BIN_EXE_e2e-taskferry-server"),
-    wizard: env!("CARGO_BIN_EXE_e2e-taskferry"),
-};
+const PROGRAMS: Programs =
+    Programs { server: env!("CARGO_BIN_EXE_e2e-taskferry-server"), wizard: env!("CARGO_BIN_EXE_e2e-taskferry") };
 
 /// A running server as it is by default.
 #[track_caller]

@@ -32,42 +32,12 @@ struct Route {
 }
 
 const ROUTES: [Route; 6] = [
-    Route {
-        method: "POST",
-        path: ADD_VERSION,
-        names_version: true,
-        content_type: Some(HISTORY_SEGMENT),
-    },
-    Route {
-        method: "POST",
-        path: ADD_SNAPSHOT,
-        names_version: true,
-        content_type: Some(SNAPSHOT_BODY),
-    },
-    Route {
-        method: "GET",
-        path: GET_CHILD_VERSION,
-        names_version: true,
-        content_type: None,
-    },
-    Route {
-        method: "GET",
-        path: SNAPSHOT,
-        names_version: false,
-        content_type: None,
-    },
-    Route {
-        method: "GET",
-        path: ACCOUNT,
-        names_version: false,
-        content_type: None,
-    },
-    Route {
-        method: "POST",
-        path: REGISTER,
-        names_version: false,
-        content_type: None,
-    },
+    Route { method: "POST", path: ADD_VERSION, names_version: true, content_type: Some(HISTORY_SEGMENT) },
+    Route { method: "POST", path: ADD_SNAPSHOT, names_version: true, content_type: Some(SNAPSHOT_BODY) },
+    Route { method: "GET", path: GET_CHILD_VERSION, names_version: true, content_type: None },
+    Route { method: "GET", path: SNAPSHOT, names_version: false, content_type: None },
+    Route { method: "GET", path: ACCOUNT, names_version: false, content_type: None },
+    Route { method: "POST", path: REGISTER, names_version: false, content_type: None },
 ];
 
 /// What is wrong with it.
@@ -99,26 +69,14 @@ fn flaw(route: Route) -> BoxedStrategy<Flaw> {
         "(/[a-z0-9.~-]{1,9}){2,4}".prop_map(Flaw::Suffix).boxed(),
         Just(Flaw::NoClientId).boxed(),
         Just(Flaw::TwoClientIds).boxed(),
-        "[!-~]{0,60}"
-            .prop_filter("no ID", not_an_id)
-            .prop_map(Flaw::ClientId)
-            .boxed(),
+        "[!-~]{0,60}".prop_filter("no ID", not_an_id).prop_map(Flaw::ClientId).boxed(),
     ];
     if route.names_version {
-        flaws.push(
-            "[0-9a-zA-Z.~_-]{1,50}"
-                .prop_filter("no ID", not_an_id)
-                .prop_map(Flaw::VersionId)
-                .boxed(),
-        );
+        flaws.push("[0-9a-zA-Z.~_-]{1,50}".prop_filter("no ID", not_an_id).prop_map(Flaw::VersionId).boxed());
     }
     if route.content_type.is_some() {
         flaws.push("[a-z]{0,9}(/[a-z.+-]{0,20})?".prop_map(Flaw::ContentType).boxed());
-        flaws.push(
-            select(vec!["gzip", "br", "deflate", "x"])
-                .prop_map(Flaw::ContentEncoding)
-                .boxed(),
-        );
+        flaws.push(select(vec!["gzip", "br", "deflate", "x"]).prop_map(Flaw::ContentEncoding).boxed());
         flaws.push(Just(Flaw::EmptyBody).boxed());
     }
     proptest::strategy::Union::new(flaws).boxed()
@@ -132,18 +90,10 @@ impl Flawed {
     /// It concerns `account` and follows on `latest`, so that without the flaw it would change something.
     fn request(&self, account: &Account, latest: VersionId) -> Request {
         let Self { route, flaw } = self;
-        let method = if let Flaw::Method(other) = flaw {
-            other
-        } else {
-            route.method
-        };
+        let method = if let Flaw::Method(other) = flaw { other } else { route.method };
         let mut target = route.path.to_owned();
         if route.names_version {
-            let version = if let Flaw::VersionId(text) = flaw {
-                text.clone()
-            } else {
-                latest.to_string()
-            };
+            let version = if let Flaw::VersionId(text) = flaw { text.clone() } else { latest.to_string() };
             target = format!("{target}/{version}");
         }
         match flaw {
@@ -164,11 +114,7 @@ impl Flawed {
             request = request.header(X_CLIENT_ID, id);
         }
         if let Some(right) = route.content_type {
-            let content_type = if let Flaw::ContentType(text) = flaw {
-                text
-            } else {
-                right
-            };
+            let content_type = if let Flaw::ContentType(text) = flaw { text } else { right };
             request = request.header("content-type", content_type);
         }
         if let Flaw::ContentEncoding(encoding) = flaw {
@@ -228,23 +174,12 @@ fn what_is_no_http_or_breaks_off_is_not_served_and_changes_nothing() {
         [head(good().claiming_length("9")), b"a body".to_vec()].concat(),
         [head(good().claiming_length("-6")), b"a body".to_vec()].concat(),
         [head(good().claiming_length("six")), b"a body".to_vec()].concat(),
-        [
-            head(good().claiming_length("99999999999999999999999")),
-            b"a body".to_vec(),
-        ]
-        .concat(),
+        [head(good().claiming_length("99999999999999999999999")), b"a body".to_vec()].concat(),
         [head(good().header("content-length", "3")), b"a body".to_vec()].concat(),
         [head(good().header("transfer-encoding", "chunked")), b"a body".to_vec()].concat(),
-        [
-            head(good().raw_body("").header("transfer-encoding", "chunked")),
-            b"zz\r\na body\r\n0\r\n\r\n".to_vec(),
-        ]
-        .concat(),
-        [
-            head(good().raw_body("").header("transfer-encoding", "chunked")),
-            b"6\r\na body\r\n".to_vec(),
-        ]
-        .concat(),
+        [head(good().raw_body("").header("transfer-encoding", "chunked")), b"zz\r\na body\r\n0\r\n\r\n".to_vec()]
+            .concat(),
+        [head(good().raw_body("").header("transfer-encoding", "chunked")), b"6\r\na body\r\n".to_vec()].concat(),
         text(good()).replace("HTTP/1.1", "HTTP/1.1 and more").into_bytes(),
     ];
     for bytes in pieces {

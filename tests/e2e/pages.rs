@@ -24,10 +24,7 @@ fn the_server_describes_itself() {
     assert_eq!(info.name, SERVER_NAME);
     assert_eq!(info.version, env!("CARGO_PKG_VERSION"));
     assert_eq!(info.registration, Registration::Open);
-    assert!(
-        info.limits.version_bytes >= 1 << 20 && info.limits.snapshot_bytes >= 1 << 20,
-        "{info:?}"
-    );
+    assert!(info.limits.version_bytes >= 1 << 20 && info.limits.snapshot_bytes >= 1 << 20, "{info:?}");
     for feature in ["register", "account"] {
         assert!(info.features.iter().any(|known| known == feature), "{info:?}");
     }
@@ -61,14 +58,7 @@ fn the_page_of_a_setup_link_has_no_scripts_and_loads_nothing() {
 #[test]
 fn a_healthy_server_says_so_with_and_without_its_base_path() {
     let server = PROGRAMS.server().under("/sync").start();
-    for target in [
-        "/livez",
-        "/readyz",
-        "/health",
-        "/sync/livez",
-        "/sync/readyz",
-        "/sync/health",
-    ] {
+    for target in ["/livez", "/readyz", "/health", "/sync/livez", "/sync/readyz", "/sync/health"] {
         Request::get(target).send(server.address()).good();
     }
     Request::get(format!("/sync{WELL_KNOWN}")).send(server.address()).good();

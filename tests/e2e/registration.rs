@@ -28,10 +28,7 @@ fn unknown_empty_and_used_accounts_can_be_told_apart() {
     account.register();
     let empty = account.info();
     assert!(empty.is_empty());
-    assert_eq!(
-        (empty.state, empty.versions, empty.version_bytes),
-        (AccountState::Active, 0, 0)
-    );
+    assert_eq!((empty.state, empty.versions, empty.version_bytes), (AccountState::Active, 0, 0));
     assert_eq!((empty.last_version_at, empty.snapshot), (None, None));
     assert_eq!(empty.epoch, server.info().epoch);
 
@@ -40,16 +37,10 @@ fn unknown_empty_and_used_accounts_can_be_told_apart() {
     let latest = account.append(at, "version 3");
     let used = account.info();
     assert!(!used.is_empty());
-    assert_eq!(
-        (used.latest_version_id, used.versions, used.version_bytes),
-        (latest, 3, 3 * "version 3".len() as u64)
-    );
+    assert_eq!((used.latest_version_id, used.versions, used.version_bytes), (latest, 3, 3 * "version 3".len() as u64));
     assert!(used.last_version_at.is_some_and(|at| at >= used.created_at));
     let snapshot = used.snapshot.expect("the snapshot");
-    assert_eq!(
-        (snapshot.version_id, snapshot.bytes, snapshot.versions_since),
-        (at, "a snapshot".len() as u64, 1)
-    );
+    assert_eq!((snapshot.version_id, snapshot.bytes, snapshot.versions_since), (at, "a snapshot".len() as u64, 1));
 }
 
 #[test]
@@ -64,20 +55,11 @@ fn a_registered_account_is_empty_to_the_protocol() {
 #[test]
 fn registering_needs_a_client_id_and_a_body_that_makes_sense() {
     let server = server();
-    Request::post(REGISTER)
-        .send(server.address())
-        .refused(400, "client_id_missing");
-    Request::get(ACCOUNT)
-        .send(server.address())
-        .refused(400, "client_id_missing");
+    Request::post(REGISTER).send(server.address()).refused(400, "client_id_missing");
+    Request::get(ACCOUNT).send(server.address()).refused(400, "client_id_missing");
 
     let account = server.unknown_account();
-    let json = |body: &str| {
-        account
-            .request("POST", REGISTER)
-            .header("content-type", "application/json")
-            .body(body)
-    };
+    let json = |body: &str| account.request("POST", REGISTER).header("content-type", "application/json").body(body);
     for nonsense in ["{", "[]", "\"invite\"", r#"{"invite":7}"#, r#"{"invitation":"x"}"#] {
         let answer = json(nonsense).send(server.address());
         assert_eq!(answer.status, 400, "{nonsense}: {answer:?}");

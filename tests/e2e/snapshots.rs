@@ -61,9 +61,7 @@ fn a_snapshot_that_does_not_fit_the_chain_is_ignored() {
 fn a_snapshot_of_an_unknown_account_is_refused_and_creates_nothing() {
     let server = server();
     let account = server.unknown_account();
-    account
-        .add_snapshot(VersionId::NIL, "of nobody")
-        .refused(404, "unknown_account");
+    account.add_snapshot(VersionId::NIL, "of nobody").refused(404, "unknown_account");
     account.snapshot().is_nothing_there();
     account.describe().refused(404, "unknown_account");
 }

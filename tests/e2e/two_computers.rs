@@ -139,10 +139,7 @@ fn a_wrong_secret_is_refused_before_it_spoils_the_account() {
     laptop.task(["add", "buy milk"]).good();
     laptop.sync().good();
 
-    let guessed = SyncSettings {
-        secret: "0".repeat(64),
-        ..settings
-    };
+    let guessed = SyncSettings { secret: "0".repeat(64), ..settings };
     is_refused(join(&desktop, &link_of(&guessed)), &desktop);
 }
 
@@ -173,11 +170,7 @@ fn join(home: &TaskHome, link: &str) -> Outcome {
 /// The setup link that a computer hands on.
 #[track_caller]
 fn link_from(home: &TaskHome) -> String {
-    home.wizard(PROGRAMS, ["share", "--link"], "")
-        .good()
-        .stdout
-        .trim()
-        .to_owned()
+    home.wizard(PROGRAMS, ["share", "--link"], "").good().stdout.trim().to_owned()
 }
 
 /// A setup link that nobody handed on.
@@ -194,9 +187,6 @@ fn link_of(settings: &SyncSettings) -> String {
 #[track_caller]
 fn is_refused(outcome: Outcome, home: &TaskHome) {
     let said = outcome.exits_with(1);
-    assert!(
-        said.stderr.contains("error: ") && said.stderr.contains("hint: "),
-        "{said}"
-    );
+    assert!(said.stderr.contains("error: ") && said.stderr.contains("hint: "), "{said}");
     assert!(!home.taskrc().exists(), "{said}");
 }

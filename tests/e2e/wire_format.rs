@@ -42,11 +42,8 @@ fn nothing_is_compressed_unasked_or_asked() {
     let version = account.append(VersionId::NIL, body.clone());
     account.add_snapshot(version, body.clone()).good();
     for target in [format!("{GET_CHILD_VERSION}/{}", VersionId::NIL), SNAPSHOT.to_owned()] {
-        let answer = account
-            .request("GET", target)
-            .header("accept-encoding", "gzip, br, zstd")
-            .send(server.address())
-            .good();
+        let answer =
+            account.request("GET", target).header("accept-encoding", "gzip, br, zstd").send(server.address()).good();
         assert_eq!(answer.header("content-encoding"), None);
         assert!(answer.body == body, "another body than was stored");
     }
@@ -57,9 +54,7 @@ fn a_compressed_body_is_refused() {
     let server = server();
     let account = server.account();
     for encoding in ["gzip", "br", "identity, gzip"] {
-        let request = account
-            .adding_version(VersionId::NIL, "as if compressed")
-            .header("content-encoding", encoding);
+        let request = account.adding_version(VersionId::NIL, "as if compressed").header("content-encoding", encoding);
         request.send(server.address()).refused(415, "content_encoding");
     }
     account
@@ -85,15 +80,11 @@ fn every_usual_spelling_of_an_id_is_understood() {
         ]
     };
     for (client, parent) in spellings(account.id().expose()).iter().zip(spellings(first.as_uuid())) {
-        let child = Request::get(format!("{GET_CHILD_VERSION}/{parent}"))
-            .header(X_CLIENT_ID, client)
-            .send(server.address());
+        let child =
+            Request::get(format!("{GET_CHILD_VERSION}/{parent}")).header(X_CLIENT_ID, client).send(server.address());
         assert_eq!(child.good().version_id(), second, "{client} {parent}");
         let again = Request::post(format!("{ADD_VERSION}/{parent}")).header(X_CLIENT_ID, client);
-        let again = again
-            .header("content-type", HISTORY_SEGMENT)
-            .body("second")
-            .send(server.address());
+        let again = again.header("content-type", HISTORY_SEGMENT).body("second").send(server.address());
         assert_eq!(again.good().version_id(), second, "{client} {parent}");
     }
 }
@@ -119,12 +110,8 @@ fn a_request_without_one_valid_client_id_is_refused() {
         [
             Request::get(format!("{GET_CHILD_VERSION}/{nil}")),
             Request::get(SNAPSHOT),
-            Request::post(format!("{ADD_VERSION}/{nil}"))
-                .header("content-type", HISTORY_SEGMENT)
-                .body("first"),
-            Request::post(format!("{ADD_SNAPSHOT}/{nil}"))
-                .header("content-type", SNAPSHOT_BODY)
-                .body("first"),
+            Request::post(format!("{ADD_VERSION}/{nil}")).header("content-type", HISTORY_SEGMENT).body("first"),
+            Request::post(format!("{ADD_SNAPSHOT}/{nil}")).header("content-type", SNAPSHOT_BODY).body("first"),
         ]
     };
     for request in requests() {
@@ -132,10 +119,7 @@ fn a_request_without_one_valid_client_id_is_refused() {
     }
     for malformed in ["", "x", &id[1..], "00000000-0000-0000-0000-00000000000g"] {
         for request in requests() {
-            request
-                .header(X_CLIENT_ID, malformed)
-                .send(server.address())
-                .refused(400, "client_id_malformed");
+            request.header(X_CLIENT_ID, malformed).send(server.address()).refused(400, "client_id_malformed");
         }
     }
     for request in requests() {
@@ -151,20 +135,12 @@ fn a_malformed_version_id_is_refused() {
     for malformed in ["x", "0", "00000000-0000-0000-0000-00000000000g", "%00", "latest"] {
         let child = account.request("GET", format!("{GET_CHILD_VERSION}/{malformed}"));
         child.send(server.address()).refused(400, "version_id_malformed");
-        let version = account
-            .request("POST", format!("{ADD_VERSION}/{malformed}"))
-            .header("content-type", HISTORY_SEGMENT);
-        version
-            .body("first")
-            .send(server.address())
-            .refused(400, "version_id_malformed");
-        let snapshot = account
-            .request("POST", format!("{ADD_SNAPSHOT}/{malformed}"))
-            .header("content-type", SNAPSHOT_BODY);
-        snapshot
-            .body("first")
-            .send(server.address())
-            .refused(400, "version_id_malformed");
+        let version =
+            account.request("POST", format!("{ADD_VERSION}/{malformed}")).header("content-type", HISTORY_SEGMENT);
+        version.body("first").send(server.address()).refused(400, "version_id_malformed");
+        let snapshot =
+            account.request("POST", format!("{ADD_SNAPSHOT}/{malformed}")).header("content-type", SNAPSHOT_BODY);
+        snapshot.body("first").send(server.address()).refused(400, "version_id_malformed");
     }
 }
 
@@ -176,23 +152,10 @@ fn only_the_protocols_content_types_are_accepted() {
     for (target, right) in [(ADD_VERSION, HISTORY_SEGMENT), (ADD_SNAPSHOT, SNAPSHOT_BODY)] {
         let request = || account.request("POST", format!("{target}/{nil}")).body("a body");
         request().send(server.address()).refused(400, "wrong_content_type");
-        for wrong in [
-            "",
-            "text/plain",
-            "application/json",
-            "application/vnd.taskchampion",
-            &format!("{right}x"),
-        ] {
-            request()
-                .header("content-type", wrong)
-                .send(server.address())
-                .refused(400, "wrong_content_type");
+        for wrong in ["", "text/plain", "application/json", "application/vnd.taskchampion", &format!("{right}x")] {
+            request().header("content-type", wrong).send(server.address()).refused(400, "wrong_content_type");
         }
-        for right in [
-            right.to_owned(),
-            right.to_uppercase(),
-            format!("{right}; charset=utf-8"),
-        ] {
+        for right in [right.to_owned(), right.to_uppercase(), format!("{right}; charset=utf-8")] {
             request().header("content-type", right).send(server.address()).good();
         }
     }
@@ -214,9 +177,7 @@ fn a_version_at_the_limit_is_stored_and_one_byte_more_is_refused() {
     let account = server.account();
 
     let first = account.append(VersionId::NIL, vec![b'a'; 300_000]);
-    account
-        .add_version(first, vec![b'b'; 300_001])
-        .refused(413, "body_too_large");
+    account.add_version(first, vec![b'b'; 300_001]).refused(413, "body_too_large");
     account.child_of(first).is_nothing_there();
     assert_eq!(account.chain()[0].body.len(), 300_000);
 }
@@ -230,17 +191,10 @@ fn a_body_in_chunks_has_the_same_limit() {
         let half = size / 2;
         let mut chunks = Vec::new();
         for chunk in [half, size - half, 0] {
-            chunks.extend(
-                format!("{chunk:x}\r\n")
-                    .bytes()
-                    .chain(std::iter::repeat_n(b'c', chunk))
-                    .chain(*b"\r\n"),
-            );
+            chunks.extend(format!("{chunk:x}\r\n").bytes().chain(std::iter::repeat_n(b'c', chunk)).chain(*b"\r\n"));
         }
         let request = account.request("POST", format!("{ADD_VERSION}/{}", VersionId::NIL));
-        let request = request
-            .header("content-type", HISTORY_SEGMENT)
-            .header("transfer-encoding", "chunked");
+        let request = request.header("content-type", HISTORY_SEGMENT).header("transfer-encoding", "chunked");
         request.raw_body(chunks).send(server.address())
     };
     in_chunks(1001).refused(413, "body_too_large");
@@ -264,10 +218,7 @@ fn another_method_is_refused_with_the_right_one() {
             let answer = account.request(method, &target).body([]).send(server.address());
             answer.refused(405, "wrong_method");
             let allowed = answer.header("allow").unwrap_or_default();
-            assert!(
-                allowed.split(", ").any(|method| method == right),
-                "{method} {target}: allow: {allowed}"
-            );
+            assert!(allowed.split(", ").any(|method| method == right), "{method} {target}: allow: {allowed}");
         }
     }
 }
@@ -275,14 +226,7 @@ fn another_method_is_refused_with_the_right_one() {
 #[test]
 fn a_path_that_leads_nowhere_is_explained() {
     let server = server();
-    for target in [
-        "/nowhere",
-        "/v1",
-        "/v2/client/snapshot",
-        "/index.html",
-        "/j/",
-        "/taskferry/v1/nothing",
-    ] {
+    for target in ["/nowhere", "/v1", "/v2/client/snapshot", "/index.html", "/j/", "/taskferry/v1/nothing"] {
         Request::get(target).send(server.address()).refused(404, "no_such_path");
     }
 }
@@ -295,18 +239,11 @@ fn a_sync_request_under_a_wrong_path_is_refused_and_not_up_to_date() {
     let nil = VersionId::NIL;
     for wrong in ["/wrong", "/a/b", "/v1/client", "/"] {
         for target in [format!("{GET_CHILD_VERSION}/{nil}"), SNAPSHOT.to_owned()] {
-            account
-                .request("GET", format!("{wrong}{target}"))
-                .send(server.address())
-                .refused(400, "wrong_base_path");
+            account.request("GET", format!("{wrong}{target}")).send(server.address()).refused(400, "wrong_base_path");
         }
-        let version = account
-            .request("POST", format!("{wrong}{ADD_VERSION}/{nil}"))
-            .header("content-type", HISTORY_SEGMENT);
-        version
-            .body("first")
-            .send(server.address())
-            .refused(400, "wrong_base_path");
+        let version =
+            account.request("POST", format!("{wrong}{ADD_VERSION}/{nil}")).header("content-type", HISTORY_SEGMENT);
+        version.body("first").send(server.address()).refused(400, "wrong_base_path");
     }
 }
 
@@ -315,12 +252,8 @@ fn under_a_base_path_everything_is_found_there_and_the_root_says_so() {
     let server = PROGRAMS.server().under("/sync").start();
     let account = server.unknown_account();
     let nil = VersionId::NIL;
-    let below = account
-        .request("GET", format!("/sync{GET_CHILD_VERSION}/{nil}"))
-        .send(server.address());
+    let below = account.request("GET", format!("/sync{GET_CHILD_VERSION}/{nil}")).send(server.address());
     below.is_nothing_there();
-    let at_root = account
-        .request("GET", format!("{GET_CHILD_VERSION}/{nil}"))
-        .send(server.address());
+    let at_root = account.request("GET", format!("{GET_CHILD_VERSION}/{nil}")).send(server.address());
     at_root.refused(400, "wrong_base_path");
 }

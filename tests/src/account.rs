@@ -32,10 +32,7 @@ pub struct Version {
 impl Account {
     /// An account that the server has not heard of yet.
     pub fn unknown_to(server: SocketAddr) -> Self {
-        Self {
-            server,
-            id: ClientId::generate(),
-        }
+        Self { server, id: ClientId::generate() }
     }
 
     /// The ID under which it is known.
@@ -55,16 +52,12 @@ impl Account {
 
     /// `add-version`, not sent yet.
     pub fn adding_version(&self, parent: VersionId, body: impl Into<Vec<u8>>) -> Request {
-        self.request("POST", format!("{ADD_VERSION}/{parent}"))
-            .header("content-type", HISTORY_SEGMENT)
-            .body(body)
+        self.request("POST", format!("{ADD_VERSION}/{parent}")).header("content-type", HISTORY_SEGMENT).body(body)
     }
 
     /// `add-snapshot`, not sent yet.
     pub fn adding_snapshot(&self, version: VersionId, body: impl Into<Vec<u8>>) -> Request {
-        self.request("POST", format!("{ADD_SNAPSHOT}/{version}"))
-            .header("content-type", SNAPSHOT_BODY)
-            .body(body)
+        self.request("POST", format!("{ADD_SNAPSHOT}/{version}")).header("content-type", SNAPSHOT_BODY).body(body)
     }
 
     /// `add-version`.
@@ -76,8 +69,7 @@ impl Account {
     /// `get-child-version`.
     #[track_caller]
     pub fn child_of(&self, parent: VersionId) -> Answer {
-        self.request("GET", format!("{GET_CHILD_VERSION}/{parent}"))
-            .send(self.server)
+        self.request("GET", format!("{GET_CHILD_VERSION}/{parent}")).send(self.server)
     }
 
     /// `add-snapshot`.
@@ -139,15 +131,8 @@ impl Account {
             let answer = answer.good();
             assert_eq!(answer.id_in(X_PARENT_VERSION_ID), parent, "the child of another parent");
             let id = answer.version_id();
-            assert!(
-                !chain.iter().any(|version: &Version| version.id == id),
-                "the chain runs in a circle at {id}"
-            );
-            chain.push(Version {
-                id,
-                parent,
-                body: answer.body,
-            });
+            assert!(!chain.iter().any(|version: &Version| version.id == id), "the chain runs in a circle at {id}");
+            chain.push(Version { id, parent, body: answer.body });
             parent = id;
         }
     }

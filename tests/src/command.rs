@@ -35,35 +35,21 @@ impl Outcome {
     #[track_caller]
     pub fn fails_with(self, words: &str) -> Transcript {
         assert!(!self.0.status.success(), "expected a failure:\n{}", self.0);
-        assert!(
-            self.0.stderr.contains(words),
-            "expected `{words}` on standard error:\n{}",
-            self.0
-        );
+        assert!(self.0.stderr.contains(words), "expected `{words}` on standard error:\n{}", self.0);
         self.0
     }
 
     /// It ended with this exit code.
     #[track_caller]
     pub fn exits_with(self, code: i32) -> Transcript {
-        assert_eq!(
-            self.0.status.code(),
-            Some(code),
-            "expected exit code {code}:\n{}",
-            self.0
-        );
+        assert_eq!(self.0.status.code(), Some(code), "expected exit code {code}:\n{}", self.0);
         self.0
     }
 }
 
 impl fmt::Display for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            call,
-            status,
-            stdout,
-            stderr,
-        } = self;
+        let Self { call, status, stdout, stderr } = self;
         write!(f, "$ {call}\n{stdout}--- standard error\n{stderr}--- {status}")
     }
 }
@@ -90,15 +76,8 @@ pub fn run(command: &mut Command, input: &str) -> Outcome {
         let _ = child.kill();
         panic!("{call} did not end");
     };
-    let status = child
-        .wait()
-        .unwrap_or_else(|why| panic!("could not wait for {call}: {why}"));
-    Outcome(Transcript {
-        call,
-        status,
-        stdout,
-        stderr,
-    })
+    let status = child.wait().unwrap_or_else(|why| panic!("could not wait for {call}: {why}"));
+    Outcome(Transcript { call, status, stdout, stderr })
 }
 
 /// Reads a stream to its end, on a thread of its own, so that no full pipe blocks the program.

@@ -21,12 +21,7 @@ pub struct TaskHome {
 impl TaskHome {
     /// A computer on which Taskwarrior was never started: not even a `.taskrc`.
     pub fn untouched() -> Self {
-        Self {
-            folder: tempfile::Builder::new()
-                .prefix("home-")
-                .tempdir()
-                .expect("a temporary folder"),
-        }
+        Self { folder: tempfile::Builder::new().prefix("home-").tempdir().expect("a temporary folder") }
     }
 
     /// A computer on which Taskwarrior is used, and does not sync.
@@ -68,10 +63,7 @@ impl TaskHome {
     /// All tasks on this computer.
     #[track_caller]
     pub fn tasks(&self) -> TaskSet {
-        let export = self
-            .task(["rc.gc=off", "rc.hooks=off", "rc.verbose=nothing", "export"])
-            .good()
-            .stdout;
+        let export = self.task(["rc.gc=off", "rc.hooks=off", "rc.verbose=nothing", "export"]).good().stdout;
         let tasks: Vec<Task> = serde_json::from_str(&export).expect("what `task export` prints");
         task_set(tasks)
     }
@@ -89,17 +81,10 @@ impl TaskHome {
 
     /// A program started by the owner of this home.
     fn command(&self, program: &Path) -> Command {
-        let path = format!(
-            "{}:/usr/local/bin:/usr/bin:/bin",
-            taskwarrior().parent().unwrap_or(Path::new("/")).display()
-        );
+        let path =
+            format!("{}:/usr/local/bin:/usr/bin:/bin", taskwarrior().parent().unwrap_or(Path::new("/")).display());
         let mut command = Command::new(program);
-        command
-            .env_clear()
-            .env("HOME", self.path())
-            .env("PATH", path)
-            .env("LC_ALL", "C.UTF-8")
-            .env("TZ", "UTC");
+        command.env_clear().env("HOME", self.path()).env("PATH", path).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
         command.current_dir(self.path());
         command
     }

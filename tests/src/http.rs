@@ -81,25 +81,19 @@ impl Request {
     pub fn try_send(&self, server: SocketAddr) -> io::Result<Answer> {
         let mut connection = Connection::open(server)?;
         // A server may refuse, and close, before it has read everything; then its answer counts, not our failed write.
-        let written = connection
-            .send(&self.head(server))
-            .and_then(|()| connection.send(&self.body));
+        let written = connection.send(&self.head(server)).and_then(|()| connection.send(&self.body));
         connection.answer().map_err(|why| written.err().unwrap_or(why))
     }
 
     /// Sends it to a server that is expected to answer.
     #[track_caller]
     pub fn send(&self, server: SocketAddr) -> Answer {
-        self.try_send(server)
-            .unwrap_or_else(|why| panic!("{} {}: no answer: {why}", self.method, self.target))
+        self.try_send(server).unwrap_or_else(|why| panic!("{} {}: no answer: {why}", self.method, self.target))
     }
 
     /// Everything up to the body.
     pub fn head(&self, server: SocketAddr) -> Vec<u8> {
-        let mut head = format!(
-            "{} {} HTTP/1.1\r\nhost: {server}\r\nconnection: close\r\n",
-            self.method, self.target
-        );
+        let mut head = format!("{} {} HTTP/1.1\r\nhost: {server}\r\nconnection: close\r\n", self.method, self.target);
         for (name, value) in &self.headers {
             head.extend([name, ": ", value, "\r\n"]);
         }
@@ -177,15 +171,8 @@ impl Connection {
             let (name, value) = line.split_once(':').ok_or_else(|| garbled(&line))?;
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut answer = Answer {
-            status,
-            headers,
-            body: Vec::new(),
-        };
-        if answer
-            .header("transfer-encoding")
-            .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
-        {
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        if answer.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
             answer.body = self.chunks()?;
         } else if let Some(length) = answer.header("content-length") {
             answer.body = vec![0; length.parse().map_err(|_| garbled(length))?];
@@ -239,11 +226,7 @@ impl Answer {
     /// The value of a header that comes at most once.
     #[track_caller]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self
-            .headers
-            .iter()
-            .filter(|(given, _)| given == name)
-            .map(|(_, value)| value.as_str());
+        let mut values = self.headers.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_str());
         let value = values.next();
         assert_eq!(values.next(), None, "header {name} came twice: {self:?}");
         value
@@ -304,10 +287,7 @@ impl Answer {
             ("detail", Some(&problem.detail)),
             ("hint", problem.hint.as_ref()),
         ] {
-            assert!(
-                text.is_some_and(|text| !text.is_empty()),
-                "a refusal without {what}: {self:?}"
-            );
+            assert!(text.is_some_and(|text| !text.is_empty()), "a refusal without {what}: {self:?}");
         }
         problem
     }

@@ -23,10 +23,7 @@ impl Port {
             rustix::io::fcntl_setfd(&holder, rustix::io::FdFlags::CLOEXEC)?;
             net::bind(&holder, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
             let address = SocketAddr::try_from(net::getsockname(&holder)?)?;
-            Ok(Self {
-                address,
-                _holder: holder,
-            })
+            Ok(Self { address, _holder: holder })
         };
         reserve().expect("a free port on 127.0.0.1")
     }

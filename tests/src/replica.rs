@@ -47,21 +47,14 @@ pub type Attributes = BTreeMap<String, String>;
 impl Replica {
     /// A device without tasks, set up to sync.
     pub fn with(settings: &SyncSettings) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let config = ServerConfig::Remote {
             url: settings.url.clone(),
             client_id: settings.client_id.expose(),
             encryption_secret: settings.secret.clone().into_bytes(),
         };
         let server = runtime.block_on(config.into_server()).expect("usable settings");
-        Self {
-            server,
-            tasks: taskchampion::Replica::new(InMemoryStorage::new()),
-            runtime,
-        }
+        Self { server, tasks: taskchampion::Replica::new(InMemoryStorage::new()), runtime }
     }
 
     /// Adds a task.
@@ -118,54 +111,33 @@ impl Replica {
 
     /// All tasks, as Taskwarrior would show them.
     pub fn tasks(&mut self) -> TaskSet {
-        let tasks = self
-            .runtime
-            .block_on(self.tasks.all_tasks())
-            .expect("the tasks in memory");
-        task_set(tasks.into_values().map(|task| {
-            Task {
-                uuid: task.get_uuid(),
-                description: task.get_description().into(),
-                status: task.get_value("status").unwrap_or("pending").into(),
-                project: task.get_value("project").map(Into::into),
-                tags: task
-                    .get_tags()
-                    .filter(Tag::is_user)
-                    .map(|tag| tag.to_string())
-                    .collect(),
-            }
+        let tasks = self.runtime.block_on(self.tasks.all_tasks()).expect("the tasks in memory");
+        task_set(tasks.into_values().map(|task| Task {
+            uuid: task.get_uuid(),
+            description: task.get_description().into(),
+            status: task.get_value("status").unwrap_or("pending").into(),
+            project: task.get_value("project").map(Into::into),
+            tags: task.get_tags().filter(Tag::is_user).map(|tag| tag.to_string()).collect(),
         }))
     }
 
     /// All tasks with all of their attributes.
     pub fn rows(&mut self) -> BTreeMap<Uuid, Attributes> {
-        let tasks = self
-            .runtime
-            .block_on(self.tasks.all_task_data())
-            .expect("the tasks in memory");
+        let tasks = self.runtime.block_on(self.tasks.all_task_data()).expect("the tasks in memory");
         tasks
             .into_iter()
-            .map(|(uuid, task)| {
-                (
-                    uuid,
-                    task.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-                )
-            })
+            .map(|(uuid, task)| (uuid, task.iter().map(|(key, value)| (key.clone(), value.clone())).collect()))
             .collect()
     }
 
     fn find(&mut self, uuid: Uuid) -> Option<TaskData> {
-        self.runtime
-            .block_on(self.tasks.get_task_data(uuid))
-            .expect("the tasks in memory")
+        self.runtime.block_on(self.tasks.get_task_data(uuid)).expect("the tasks in memory")
     }
 
     fn change(&mut self, make: impl FnOnce(&mut Operations)) {
         let mut operations = Operations::new();
         make(&mut operations);
-        self.runtime
-            .block_on(self.tasks.commit_operations(operations))
-            .expect("a change in memory");
+        self.runtime.block_on(self.tasks.commit_operations(operations)).expect("a change in memory");
     }
 }
 

@@ -37,10 +37,7 @@ pub struct ServerSetup {
 impl Programs {
     /// A server yet to be started: a free port, an empty data directory, all else by default.
     pub fn server(&self) -> ServerSetup {
-        let folder = tempfile::Builder::new()
-            .prefix("server-")
-            .tempdir()
-            .expect("a temporary folder");
+        let folder = tempfile::Builder::new().prefix("server-").tempdir().expect("a temporary folder");
         let port = Port::reserve();
         ServerSetup {
             program: self.server.into(),
@@ -120,10 +117,7 @@ impl ServerSetup {
     /// Starts it and waits until it serves.
     #[track_caller]
     pub fn start(self) -> TestServer {
-        let mut server = TestServer {
-            setup: self,
-            running: None,
-        };
+        let mut server = TestServer { setup: self, running: None };
         server.start();
         server
     }
@@ -142,10 +136,7 @@ impl ServerSetup {
         }
         command.arg("--data-dir").arg(&self.data_dir).args(&self.flags);
         // Nothing of the machine's own configuration reaches it.
-        command
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("PATH", "/usr/bin:/bin");
+        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.folder.path());
         command
@@ -206,12 +197,8 @@ impl TestServer {
     pub fn start(&mut self) {
         assert!(self.running.is_none(), "the server runs already");
         let mut command = self.setup.command();
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("a server");
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("a server");
         let log = Log::follow(child.stderr.take().expect("its standard error"));
         let address = self.setup.port.address();
         let running = self.running.insert(Running { child, address, log });
@@ -303,11 +290,7 @@ impl TestServer {
     pub fn kill(&mut self) {
         self.signal(Signal::KILL);
         let status = self.wait_for_its_end();
-        assert_eq!(
-            status.signal(),
-            Some(Signal::KILL.as_raw()),
-            "it ended before it was killed: {status}"
-        );
+        assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "it ended before it was killed: {status}");
     }
 
     /// Stops it and starts it again, on the same port and data.
@@ -320,9 +303,7 @@ impl TestServer {
     /// Whether it takes new requests.
     pub fn is_ready(&self) -> bool {
         self.running.as_ref().is_some_and(|running| {
-            Request::get("/readyz")
-                .try_send(running.address)
-                .is_ok_and(|answer| answer.status == 200)
+            Request::get("/readyz").try_send(running.address).is_ok_and(|answer| answer.status == 200)
         })
     }
 
@@ -336,8 +317,6 @@ impl TestServer {
 /// The address in the line that says where the server listens.
 fn listening_address(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("listening on http://")?;
-    let end = rest
-        .find(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '[' | ']')))
-        .unwrap_or(rest.len());
+    let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '[' | ']'))).unwrap_or(rest.len());
     rest[..end].parse().ok()
 }

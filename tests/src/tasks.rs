@@ -31,11 +31,8 @@ pub fn task_set(tasks: impl IntoIterator<Item = Task>) -> TaskSet {
 
 /// The descriptions of those that are still to be done, sorted.
 pub fn to_do(tasks: &TaskSet) -> Vec<&str> {
-    let mut open: Vec<&str> = tasks
-        .values()
-        .filter(|task| task.status == "pending")
-        .map(|task| task.description.as_str())
-        .collect();
+    let mut open: Vec<&str> =
+        tasks.values().filter(|task| task.status == "pending").map(|task| task.description.as_str()).collect();
     open.sort_unstable();
     open
 }

@@ -62,36 +62,23 @@ impl Context {
 
     /// A world made of parts.
     pub fn new(env: BTreeMap<OsString, OsString>, cwd: PathBuf, interactive: bool) -> Result<Self, BadContext> {
-        let home = env
-            .get(OsStr::new("HOME"))
-            .filter(|home| !home.is_empty())
-            .map(PathBuf::from);
+        let home = env.get(OsStr::new("HOME")).filter(|home| !home.is_empty()).map(PathBuf::from);
         let home = home.ok_or(BadContext::NoHome)?;
-        Ok(Self {
-            env,
-            home,
-            cwd,
-            interactive,
-        })
+        Ok(Self { env, home, cwd, interactive })
     }
 
     /// `sudo` keeps `HOME` on some systems. Plain root in its own home is fine: containers work that way.
     fn refuse_foreign_home(&self, effective_uid: u32, home_owner: Option<u32>) -> Result<(), BadContext> {
         let by_sudo = self.var("SUDO_USER").is_some();
         if effective_uid == 0 && by_sudo && home_owner.is_some_and(|owner| owner != 0) {
-            return Err(BadContext::SudoInForeignHome {
-                home: self.home.clone(),
-            });
+            return Err(BadContext::SudoInForeignHome { home: self.home.clone() });
         }
         Ok(())
     }
 
     /// An environment variable; one that is set but empty counts as not set.
     pub fn var(&self, name: &str) -> Option<&OsStr> {
-        self.env
-            .get(OsStr::new(name))
-            .map(OsString::as_os_str)
-            .filter(|value| !value.is_empty())
+        self.env.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
     /// The whole environment, for child processes.
@@ -145,28 +132,15 @@ mod tests {
 
     #[test]
     fn no_home_is_an_error_and_so_is_an_empty_one() {
-        assert!(matches!(
-            Context::new(BTreeMap::new(), "/".into(), false),
-            Err(BadContext::NoHome)
-        ));
+        assert!(matches!(Context::new(BTreeMap::new(), "/".into(), false), Err(BadContext::NoHome)));
         let empty = [("HOME".into(), "".into())].into();
-        assert!(matches!(
-            Context::new(empty, "/".into(), false),
-            Err(BadContext::NoHome)
-        ));
+        assert!(matches!(Context::new(empty, "/".into(), false), Err(BadContext::NoHome)));
     }
 
     #[test]
     fn places_follow_the_xdg_variables_unless_they_are_relative() {
-        assert_eq!(
-            context(&[("HOME", "/home/ada")]).state_dir(),
-            Path::new("/home/ada/.local/state/taskferry")
-        );
-        let moved = context(&[
-            ("HOME", "/home/ada"),
-            ("XDG_STATE_HOME", "/s"),
-            ("XDG_CONFIG_HOME", "here"),
-        ]);
+        assert_eq!(context(&[("HOME", "/home/ada")]).state_dir(), Path::new("/home/ada/.local/state/taskferry"));
+        let moved = context(&[("HOME", "/home/ada"), ("XDG_STATE_HOME", "/s"), ("XDG_CONFIG_HOME", "here")]);
         assert_eq!(moved.state_dir(), Path::new("/s/taskferry"));
         assert_eq!(moved.config_home(), Path::new("/home/ada/.config"));
     }
@@ -174,10 +148,7 @@ mod tests {
     #[test]
     fn sudo_in_the_home_of_another_user_is_refused() {
         let sudo = context(&[("HOME", "/home/ada"), ("SUDO_USER", "ada")]);
-        assert!(matches!(
-            sudo.refuse_foreign_home(0, Some(1000)),
-            Err(BadContext::SudoInForeignHome { .. })
-        ));
+        assert!(matches!(sudo.refuse_foreign_home(0, Some(1000)), Err(BadContext::SudoInForeignHome { .. })));
         assert!(sudo.refuse_foreign_home(0, Some(0)).is_ok());
         assert!(sudo.refuse_foreign_home(1000, Some(1000)).is_ok());
     }

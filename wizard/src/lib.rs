@@ -60,26 +60,16 @@ use crate::terminal::{Screen, Terminal};
 /// The program, on the real world. The only way in that does not take a [`Context`].
 pub fn main() -> ExitCode {
     let (mut input, mut data, mut talk) = (io::stdin(), io::stdout(), io::stderr());
-    let columns = io::stderr()
-        .is_terminal()
-        .then(|| usize::from(console::Term::stderr().size().1));
+    let columns = io::stderr().is_terminal().then(|| usize::from(console::Term::stderr().size().1));
     let context = match Context::of_this_process() {
         Ok(context) => context,
         Err(error) => {
-            let screen = Screen {
-                colored: false,
-                columns,
-            };
+            let screen = Screen { colored: false, columns };
             Terminal::new(&mut data, &mut talk, screen).say_failure(&Failure::from(error));
             return ExitCode::from(Exit::Failed as u8);
         }
     };
-    let streams = Streams {
-        input: &mut input,
-        data: &mut data,
-        talk: &mut talk,
-        columns,
-    };
+    let streams = Streams { input: &mut input, data: &mut data, talk: &mut talk, columns };
     let prompter = |screen: Screen| Box::new(prompt::terminal::Terminal::new(screen.colored)) as Box<dyn Prompter>;
     ExitCode::from(run(std::env::args_os(), &context, streams, prompter) as u8)
 }
@@ -108,10 +98,7 @@ pub fn run(
         Err(message) => return say_usage(&message, &mut streams),
     };
     let columns = streams.columns;
-    let screen = Screen {
-        colored: is_colored(cli.global.color, context, columns.is_some()),
-        columns,
-    };
+    let screen = Screen { colored: is_colored(cli.global.color, context, columns.is_some()), columns };
     let Some(command) = &cli.command else {
         let _ = write!(streams.data, "{}", Cli::command().render_help());
         return Exit::Fine;

@@ -49,11 +49,7 @@ impl Version {
             let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
             part[..digits].parse().ok()
         });
-        Some(Self::new(
-            numbers.next()??,
-            numbers.next()??,
-            numbers.next().flatten().unwrap_or(0),
-        ))
+        Some(Self::new(numbers.next()??, numbers.next()??, numbers.next().flatten().unwrap_or(0)))
     }
 
     /// Where the server's address goes. [`keys::ORIGIN`] still works in later versions, with a warning at each sync.
@@ -93,10 +89,7 @@ pub enum TaskwarriorError {
         program: PathBuf,
     },
     /// Before 3.0 it speaks another protocol.
-    #[error(
-        "Taskwarrior {found} is too old to sync with this kind of server: it takes {} or newer",
-        Version::OLDEST
-    )]
+    #[error("Taskwarrior {found} is too old to sync with this kind of server: it takes {} or newer", Version::OLDEST)]
     TooOld {
         /// What is installed.
         found: Version,
@@ -135,14 +128,10 @@ impl Explain for TaskwarriorError {
             Self::NotTaskwarrior { .. } | Self::NotRunnable { .. } => {
                 Some("name the right program with `--task PATH`".into())
             }
-            Self::Failed {
-                why: Complaint(said), ..
-            } if said.contains("include file") => {
+            Self::Failed { why: Complaint(said), .. } if said.contains("include file") => {
                 Some("the included file is missing: create it with `touch`, then run the same command again".into())
             }
-            Self::Failed {
-                why: Complaint(said), ..
-            } if said.contains("locked") => {
+            Self::Failed { why: Complaint(said), .. } if said.contains("locked") => {
                 Some("another `task` is running: wait for it, then run the same command again".into())
             }
             Self::Failed { .. } => None,
@@ -159,29 +148,15 @@ impl<'a> Taskwarrior<'a> {
             Some(name) => on_path(context, name.as_os_str()),
             None => on_path(context, OsStr::new("task")),
         };
-        let program = program.ok_or_else(|| TaskwarriorError::Missing {
-            advice: how_to_install(context),
-        })?;
-        let unknown = Self {
-            program,
-            version: Version::OLDEST,
-            context,
-        };
+        let program = program.ok_or_else(|| TaskwarriorError::Missing { advice: how_to_install(context) })?;
+        let unknown = Self { program, version: Version::OLDEST, context };
         let output = unknown.run(&["--version"])?;
-        let version = output
-            .status
-            .success()
-            .then(|| Version::parse(&String::from_utf8_lossy(&output.stdout)));
+        let version = output.status.success().then(|| Version::parse(&String::from_utf8_lossy(&output.stdout)));
         let Some(version) = version.flatten() else {
-            return Err(TaskwarriorError::NotTaskwarrior {
-                program: unknown.program,
-            });
+            return Err(TaskwarriorError::NotTaskwarrior { program: unknown.program });
         };
         if version < Version::OLDEST {
-            return Err(TaskwarriorError::TooOld {
-                found: version,
-                advice: how_to_install(context),
-            });
+            return Err(TaskwarriorError::TooOld { found: version, advice: how_to_install(context) });
         }
         Ok(Self { version, ..unknown })
     }
@@ -200,23 +175,13 @@ impl<'a> Taskwarrior<'a> {
     /// Taskwarrior fails.
     pub fn get(&self, key: &str) -> Result<Option<Zeroizing<String>>, TaskwarriorError> {
         let output = self.succeed("_get", &["rc.hooks=off", "_get", &format!("rc.{key}")])?;
-        let value = Zeroizing::new(
-            String::from_utf8_lossy(&output.stdout)
-                .trim_end_matches('\n')
-                .to_owned(),
-        );
+        let value = Zeroizing::new(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned());
         Ok(Some(value).filter(|value| !value.is_empty()))
     }
 
     /// How many tasks there are, whatever the active context shows.
     pub fn count(&self, which: Which) -> Result<u64, TaskwarriorError> {
-        let quietly = [
-            "rc.hooks=off",
-            "rc.verbose=nothing",
-            "rc.gc=off",
-            "rc.recurrence=off",
-            "rc.context=",
-        ];
+        let quietly = ["rc.hooks=off", "rc.verbose=nothing", "rc.gc=off", "rc.recurrence=off", "rc.context="];
         let filter: &[&str] = match which {
             Which::All => &[],
             Which::Pending => &["status:pending"],
@@ -231,8 +196,7 @@ impl<'a> Taskwarrior<'a> {
 
     /// `task sync`. What it prints on success is not shown: the callers say it better.
     pub fn sync(&self) -> Result<(), TaskwarriorError> {
-        self.succeed("sync", &["rc.hooks=off", "rc.confirmation=off", "sync"])
-            .map(drop)
+        self.succeed("sync", &["rc.hooks=off", "rc.confirmation=off", "sync"]).map(drop)
     }
 
     fn succeed(&self, command: &'static str, arguments: &[&str]) -> Result<Output, TaskwarriorError> {
@@ -255,10 +219,7 @@ impl<'a> Taskwarrior<'a> {
             .current_dir(self.context.cwd())
             .stdin(Stdio::null())
             .output()
-            .map_err(|why| TaskwarriorError::NotRunnable {
-                program: self.program.clone(),
-                why,
-            })
+            .map_err(|why| TaskwarriorError::NotRunnable { program: self.program.clone(), why })
     }
 }
 
@@ -266,9 +227,7 @@ fn on_path(context: &Context, name: &OsStr) -> Option<PathBuf> {
     let runnable = |path: &PathBuf| {
         std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
     };
-    std::env::split_paths(context.var("PATH")?)
-        .map(|folder| context.cwd().join(folder).join(name))
-        .find(runnable)
+    std::env::split_paths(context.var("PATH")?).map(|folder| context.cwd().join(folder).join(name)).find(runnable)
 }
 
 /// The package's name differs, so the advice follows the package manager that is there.
@@ -282,9 +241,7 @@ fn how_to_install(context: &Context) -> String {
         ("apk", "sudo apk add task"),
         ("pkg", "sudo pkg install taskwarrior"),
     ];
-    let found = managers
-        .iter()
-        .find(|(manager, _)| on_path(context, OsStr::new(manager)).is_some());
+    let found = managers.iter().find(|(manager, _)| on_path(context, OsStr::new(manager)).is_some());
     let by_hand = "other ways, also for systems that only have version 2: https://taskwarrior.org/download/";
     match found {
         Some((_, command)) => format!("run `{command}`\n{by_hand}"),
@@ -301,11 +258,7 @@ mod tests {
         assert_eq!(Version::parse("3.5.0\n"), Some(Version::new(3, 5, 0)));
         assert_eq!(Version::parse("3.6.0-dev (a1b2c3)"), Some(Version::new(3, 6, 0)));
         assert_eq!(Version::parse("3.10"), Some(Version::new(3, 10, 0)));
-        assert_eq!(
-            Version::parse("Task version: v3.39.2"),
-            None,
-            "another program of that name"
-        );
+        assert_eq!(Version::parse("Task version: v3.39.2"), None, "another program of that name");
         assert_eq!(Version::parse(""), None);
     }
 

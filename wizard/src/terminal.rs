@@ -95,10 +95,7 @@ impl<'a> Terminal<'a> {
 /// Breaks long lines between words; the rest of a line is indented as its beginning. What stands in backticks stays whole,
 /// since people copy it.
 fn wrap(text: &str, columns: usize) -> String {
-    text.split('\n')
-        .map(|line| wrap_line(line, columns))
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.split('\n').map(|line| wrap_line(line, columns)).collect::<Vec<_>>().join("\n")
 }
 
 fn wrap_line(line: &str, columns: usize) -> String {
@@ -137,11 +134,7 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
 pub fn printable(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let text = text.replace(['\n', '\r', '\t'], " ");
-    text.chars()
-        .filter(|c| !c.is_control() && !turns(*c))
-        .collect::<String>()
-        .trim()
-        .to_owned()
+    text.chars().filter(|c| !c.is_control() && !turns(*c)).collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]
@@ -168,10 +161,7 @@ mod tests {
         String::from_utf8(talk).unwrap()
     }
 
-    const PLAIN: Screen = Screen {
-        colored: false,
-        columns: None,
-    };
+    const PLAIN: Screen = Screen { colored: false, columns: None };
 
     #[test]
     fn an_error_names_what_why_and_what_mends_it() {
@@ -185,10 +175,7 @@ mod tests {
 
     #[test]
     fn colour_adds_nothing_but_colour() {
-        let colored = shown(Screen {
-            colored: true,
-            columns: Some(80),
-        });
+        let colored = shown(Screen { colored: true, columns: Some(80) });
         assert_eq!(console::strip_ansi_codes(&colored), shown(PLAIN));
         assert_ne!(colored, shown(PLAIN));
     }

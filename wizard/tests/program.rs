@@ -36,21 +36,14 @@ fn run(words: &str, input: &str) -> (i32, String, String) {
 
 fn outcome(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (
-        output.status.code().unwrap(),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
 #[test]
 fn a_bare_call_says_where_to_start() {
     let (code, data, talk) = run("", "");
     assert_eq!((code, talk.as_str()), (0, ""));
-    assert!(
-        data.contains("Where to start:") && data.contains("taskferry setup --server"),
-        "{data}"
-    );
+    assert!(data.contains("Where to start:") && data.contains("taskferry setup --server"), "{data}");
 }
 
 #[test]
@@ -64,13 +57,9 @@ fn help_and_version_are_data() {
 
 #[test]
 fn a_wrong_command_line_is_a_usage_error() {
-    for words in [
-        "launch",
-        "setup --server",
-        "share --link --text",
-        "join --color pink",
-        "setup --server tasks.example.org",
-    ] {
+    for words in
+        ["launch", "setup --server", "share --link --text", "join --color pink", "setup --server tasks.example.org"]
+    {
         let (code, data, talk) = run(words, "");
         assert_eq!((code, data.as_str()), (2, ""), "{words}");
         assert!(talk.starts_with("error: "), "{words}: {talk}");
@@ -123,8 +112,5 @@ fn plain_http_to_a_public_address_needs_its_flag() {
                 sync.encryption_secret=sesame\n";
     let (code, _, talk) = run("join --from-stdin --yes", link);
     assert_eq!(code, 1);
-    assert!(
-        talk.contains("uses plain http") && talk.contains("`--insecure-http`"),
-        "{talk}"
-    );
+    assert!(talk.contains("uses plain http") && talk.contains("`--insecure-http`"), "{talk}");
 }

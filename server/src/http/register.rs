@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use bytes::Bytes;
+use serde::Deserialize as _;
 use taskferry_protocol::describe::RegisterRequest;
 
 use super::State;
@@ -21,7 +22,10 @@ pub(super) async fn handle(
 ) -> Result<HttpResponse, Refusal> {
     let body = body.map_err(|_| Refusal::BodyNotJson)?;
     if !body.is_empty() {
-        serde_json::from_slice::<RegisterRequest>(&body).map_err(|_| Refusal::BodyNotJson)?;
+        // By way of a map: a struct by itself would also be read from an array.
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(&body).map_err(|_| Refusal::BodyNotJson)?;
+        RegisterRequest::deserialize(serde_json::Value::Object(object)).map_err(|_| Refusal::BodyNotJson)?;
     }
     let created = state.sync.register(client).await?;
     let mut response = if created { HttpResponse::Created() } else { HttpResponse::Ok() };

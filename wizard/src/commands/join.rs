@@ -129,29 +129,18 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
     computer.introduce(run);
     if let Some(present) = &computer.account {
         if *present != credentials {
-            return Err(JoinError::HasOtherAccount {
-                server: present.server.clone(),
-            }
-            .into());
+            return Err(JoinError::HasOtherAccount { server: present.server.clone() }.into());
         }
-        run.terminal
-            .say("this computer has joined already; nothing was changed");
+        run.terminal.say("this computer has joined already; nothing was changed");
         return Ok(());
     }
     // Also checks that the credentials can be written at all, before the server hears of them.
-    let change = computer
-        .taskrc
-        .plan(&credentials, computer.taskwarrior.version().url_key())?;
+    let change = computer.taskrc.plan(&credentials, computer.taskwarrior.version().url_key())?;
 
     let server = Server::new(credentials.server.clone(), run.global.insecure_http)?;
     let kind = server.probe()?;
-    run.terminal
-        .say(&format!("found {} at `{}`", kind.name(), server.url()));
-    let account = Account {
-        server: &server,
-        credentials: &credentials,
-        checked,
-    };
+    run.terminal.say(&format!("found {} at `{}`", kind.name(), server.url()));
+    let account = Account { server: &server, credentials: &credentials, checked };
     let holds = account.look(run, args, &kind, computer.tasks)?;
 
     let plan = Plan {
@@ -182,10 +171,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
 fn ask(run: &mut Run<'_>, args: &cli::Join) -> Result<Decoded, Failure> {
     if args.from_stdin {
         let mut text = Zeroizing::new(String::new());
-        run.input
-            .take(INPUT_BYTES_MAX)
-            .read_to_string(&mut text)
-            .map_err(JoinError::Input)?;
+        run.input.take(INPUT_BYTES_MAX).read_to_string(&mut text).map_err(JoinError::Input)?;
         return Ok(decode(&text)?);
     }
     run.must_be_able_to_ask(
@@ -194,10 +180,7 @@ fn ask(run: &mut Run<'_>, args: &cli::Join) -> Result<Decoded, Failure> {
     )?;
     run.ask_until_ok(|prompter| {
         let enough = |text: &str| decode(text).err().is_none_or(|error| !error.is_unfinished());
-        let text = prompter.paste(
-            "paste the setup link, or the lines of `taskferry share --text`",
-            &enough,
-        )?;
+        let text = prompter.paste("paste the setup link, or the lines of `taskferry share --text`", &enough)?;
         Ok(decode(&text)?)
     })
 }
@@ -220,18 +203,13 @@ impl Account<'_> {
         };
         match &known {
             Known::Unknown => {
-                return Err(JoinError::UnknownAccount {
-                    server: server(),
-                    checked: self.checked,
-                }
-                .into());
+                return Err(JoinError::UnknownAccount { server: server(), checked: self.checked }.into());
             }
             Known::Account(info) if info.state == AccountState::Disabled => {
                 return Err(JoinError::Disabled { server: server() }.into());
             }
             Known::Account(info) if info.is_empty() => {
-                run.terminal
-                    .say("the account is there, but empty: nothing was sent to it yet");
+                run.terminal.say("the account is there, but empty: nothing was sent to it yet");
                 return Ok(Holds::Nothing);
             }
             Known::Account(_) | Known::NotOffered => {}
@@ -248,11 +226,7 @@ impl Account<'_> {
     fn prove(&self, own_tasks: u64) -> Result<bool, Failure> {
         let id = &self.credentials.client_id;
         let snapshot = self.server.snapshot(id)?;
-        let first = if snapshot.is_none() || own_tasks > 0 {
-            Some(self.server.first_version(id)?)
-        } else {
-            None
-        };
+        let first = if snapshot.is_none() || own_tasks > 0 { Some(self.server.first_version(id)?) } else { None };
         let sealed = match (snapshot, first) {
             // With tasks of its own, Taskwarrior skips the snapshot and asks for the history from its beginning.
             (Some(_), Some(FirstVersion::Gone | FirstVersion::None)) => {
@@ -260,10 +234,7 @@ impl Account<'_> {
             }
             (Some(sealed), _) | (None, Some(FirstVersion::Found(sealed))) => sealed,
             (None, Some(FirstVersion::Gone)) => {
-                return Err(JoinError::Incomplete {
-                    server: self.server.url().clone(),
-                }
-                .into());
+                return Err(JoinError::Incomplete { server: self.server.url().clone() }.into());
             }
             (None, _) => return Ok(false),
         };
@@ -273,9 +244,7 @@ impl Account<'_> {
 
     /// An empty account and one that does not exist look alike here, so somebody has to know.
     fn accept_nothing(&self, run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
-        let error = JoinError::NoData {
-            server: self.server.url().clone(),
-        };
+        let error = JoinError::NoData { server: self.server.url().clone() };
         if args.allow_empty {
             return Ok(());
         }
@@ -283,10 +252,7 @@ impl Account<'_> {
             return Err(error.into());
         }
         run.terminal.say(&error.to_string());
-        if run
-            .prompter
-            .confirm("is it only empty, and do you want to join it?", false)?
-        {
+        if run.prompter.confirm("is it only empty, and do you want to join it?", false)? {
             return Ok(());
         }
         Err(Stopped::Declined.into())
@@ -301,15 +267,10 @@ fn say_what_arrived(run: &mut Run<'_>, holds: Holds, before: u64, now: Synced) {
     };
     run.terminal.say(&format!("\n{said}"));
     if now.all > 0 {
-        run.terminal.say(&format!(
-            "this computer now has {}, {} of them pending",
-            tasks(now.all),
-            now.pending
-        ));
+        run.terminal.say(&format!("this computer now has {}, {} of them pending", tasks(now.all), now.pending));
     }
     if before > 0 {
-        run.terminal
-            .say("its own tasks reach your other computers with their next `task sync`");
+        run.terminal.say("its own tasks reach your other computers with their next `task sync`");
     }
 }
 

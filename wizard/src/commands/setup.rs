@@ -64,8 +64,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
 
     let server = Server::new(address, run.global.insecure_http)?;
     let kind = server.probe()?;
-    run.terminal
-        .say(&format!("found {} at `{}`", kind.name(), server.url()));
+    run.terminal.say(&format!("found {} at `{}`", kind.name(), server.url()));
 
     let credentials = generate(server.url().clone())?;
     let plan = plan(args, &computer, &kind, &credentials)?;
@@ -83,11 +82,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         Kind::Other => Registered::NotOffered,
     };
     apply(run, &computer, &plan, &credentials)?;
-    let synced = if args.no_sync {
-        None
-    } else {
-        Some(first_sync(run, &computer)?)
-    };
+    let synced = if args.no_sync { None } else { Some(first_sync(run, &computer)?) };
     if let Some(synced) = synced {
         refuse_false_success(&server, &credentials, synced)?;
     }
@@ -117,15 +112,10 @@ fn ask(run: &mut Run<'_>, args: &cli::Setup) -> Result<ServerUrl, Failure> {
 
 fn already_set_up(run: &mut Run<'_>, present: &Credentials, wanted: &ServerUrl) -> Result<(), Failure> {
     if present.server != *wanted {
-        return Err(SyncsElsewhere {
-            present: present.server.clone(),
-        }
-        .into());
+        return Err(SyncsElsewhere { present: present.server.clone() }.into());
     }
-    run.terminal
-        .say(&format!("sync with `{wanted}` is set up already; nothing was changed"));
-    run.terminal
-        .say("next: run `taskferry share` here, and `taskferry join` on your other computer");
+    run.terminal.say(&format!("sync with `{wanted}` is set up already; nothing was changed"));
+    run.terminal.say("next: run `taskferry share` here, and `taskferry join` on your other computer");
     Ok(())
 }
 
@@ -133,9 +123,7 @@ fn plan(args: &cli::Setup, computer: &Computer<'_>, kind: &Kind, credentials: &C
     let server = &credentials.server;
     Ok(Plan {
         at_server: matches!(kind, Kind::Taskferry(_)).then(|| format!("create a new account at `{server}`")),
-        change: computer
-            .taskrc
-            .plan(credentials, computer.taskwarrior.version().url_key())?,
+        change: computer.taskrc.plan(credentials, computer.taskwarrior.version().url_key())?,
         note: Plan::note(&computer.taskrc),
         first_sync: (!args.no_sync).then(|| match computer.tasks {
             0 => "run `task sync`".into(),
@@ -157,8 +145,7 @@ fn say_what_is_next(run: &mut Run<'_>, credentials: &Credentials, registered: Re
         run.terminal
             .say("other computers can join only after the first sync of a task: this server knows no empty accounts");
     }
-    run.terminal
-        .say("next: run `taskferry share` here, and `taskferry join` on your other computer");
+    run.terminal.say("next: run `taskferry share` here, and `taskferry join` on your other computer");
 }
 
 #[cfg(test)]

@@ -42,24 +42,14 @@ pub fn run(run: &mut Run<'_>, args: &cli::Share) -> Result<(), Failure> {
     // Also for a link: who joins has to write these values to a taskrc.
     let block = Block::settings(&credentials, keys::URL).map_err(ShareError::Unusable)?;
     let (text, warning) = if args.text {
-        (
-            block.setting_lines(),
-            "whoever has these lines can read and change all your tasks: keep them to yourself",
-        )
+        (block.setting_lines(), "whoever has these lines can read and change all your tasks: keep them to yourself")
     } else {
-        (
-            credentials.to_text(),
-            "whoever has this link can read and change all your tasks: keep it to yourself",
-        )
+        (credentials.to_text(), "whoever has this link can read and change all your tasks: keep it to yourself")
     };
     run.terminal.say(warning);
-    run.terminal
-        .say("on your other computer, run `taskferry join` and paste what follows\n");
+    run.terminal.say("on your other computer, run `taskferry join` and paste what follows\n");
     if credentials.server.is_loopback() {
-        run.terminal.say(&format!(
-            "note: `{}` can be reached only from this very computer\n",
-            credentials.server
-        ));
+        run.terminal.say(&format!("note: `{}` can be reached only from this very computer\n", credentials.server));
     }
     run.terminal.data(text.trim_end()).map_err(ShareError::Output)?;
     Ok(())

@@ -39,11 +39,7 @@ impl Part {
 
     /// Which part a key names. Taskwarrior's own keys, those that apps use, and with whatever separators and case.
     fn named(key: &str) -> Option<Self> {
-        let key: String = key
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|c| c.to_ascii_lowercase())
-            .collect();
+        let key: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
         match key.trim_start_matches("sync") {
             "serverurl" | "serverorigin" | "url" | "origin" | "server" => Some(Self::Server),
             "serverclientid" | "clientid" | "uuid" => Some(Self::ClientId),
@@ -89,10 +85,7 @@ pub enum DecodeError {
 impl DecodeError {
     /// Whether the rest may still be coming, as when several lines are pasted one after the other.
     pub fn is_unfinished(&self) -> bool {
-        matches!(
-            self,
-            Self::Unrecognised | Self::Missing(_) | Self::Link(BadLink::CutOff)
-        )
+        matches!(self, Self::Unrecognised | Self::Missing(_) | Self::Link(BadLink::CutOff))
     }
 }
 
@@ -113,20 +106,10 @@ impl Explain for DecodeError {
 /// Reads credentials in any of the known forms.
 pub fn decode(text: &str) -> Result<Decoded, DecodeError> {
     if Credentials::looks_like_one(text) {
-        return Ok(Decoded {
-            credentials: link_within(text)?,
-            checked: true,
-        });
+        return Ok(Decoded { credentials: link_within(text)?, checked: true });
     }
-    let parts = if text.trim_start().starts_with('{') {
-        Parts::of_json(text)
-    } else {
-        Parts::of_lines(text)
-    };
-    Ok(Decoded {
-        credentials: parts.assemble()?,
-        checked: false,
-    })
+    let parts = if text.trim_start().starts_with('{') { Parts::of_json(text) } else { Parts::of_lines(text) };
+    Ok(Decoded { credentials: parts.assemble()?, checked: false })
 }
 
 /// The link in a text that may have words before and behind it, such as the whole output of `taskferry share`. A mail
@@ -138,9 +121,7 @@ fn link_within(text: &str) -> Result<Credentials, DecodeError> {
     let line = from_link.lines().next().unwrap_or_default();
     let whole = Credentials::parse(from_link);
     whole.or_else(|error| {
-        Credentials::parse(line)
-            .or_else(|_| Credentials::parse(word))
-            .map_err(|_| DecodeError::Link(error))
+        Credentials::parse(line).or_else(|_| Credentials::parse(word)).map_err(|_| DecodeError::Link(error))
     })
 }
 
@@ -217,9 +198,7 @@ impl Parts {
         };
         let value = value.trim();
         let value = value.strip_prefix("-- ").unwrap_or(value).trim();
-        let unquoted = ['\'', '"']
-            .iter()
-            .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
+        let unquoted = ['\'', '"'].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
         self.put(key, &Zeroizing::new(unquoted.unwrap_or(value).replace("\\/", "/")));
     }
 
@@ -227,12 +206,7 @@ impl Parts {
         if Part::ALL.iter().all(|part| self.slot(*part).is_none()) {
             return Err(DecodeError::Unrecognised);
         }
-        let mut take = |part| {
-            self.slot(part)
-                .take()
-                .filter(|text| !text.is_empty())
-                .ok_or(DecodeError::Missing(part))
-        };
+        let mut take = |part| self.slot(part).take().filter(|text| !text.is_empty()).ok_or(DecodeError::Missing(part));
         let (server, client_id, secret) = (take(Part::Server)?, take(Part::ClientId)?, take(Part::Secret)?);
         Ok(Credentials {
             server: server.parse().map_err(DecodeError::Server)?,
@@ -260,32 +234,19 @@ mod tests {
 
     #[track_caller]
     fn means_the_sample(text: &str) {
-        assert_eq!(
-            decode(text).map(|decoded| decoded.credentials),
-            Ok(credentials()),
-            "{text}"
-        );
+        assert_eq!(decode(text).map(|decoded| decoded.credentials), Ok(credentials()), "{text}");
     }
 
     #[test]
     fn a_setup_link_is_read_and_counts_as_checked() {
         let link = credentials().to_text();
-        assert_eq!(
-            decode(&link),
-            Ok(Decoded {
-                credentials: credentials(),
-                checked: true
-            })
-        );
+        assert_eq!(decode(&link), Ok(Decoded { credentials: credentials(), checked: true }));
     }
 
     #[test]
     fn a_link_is_found_among_other_words_and_across_lines() {
         let link = credentials().to_text();
-        means_the_sample(&format!(
-            "on your other computer, paste what follows\n\n{}\n$ ls\n",
-            *link
-        ));
+        means_the_sample(&format!("on your other computer, paste what follows\n\n{}\n$ ls\n", *link));
         means_the_sample(&format!("here: {} (from ada)", *link));
         let (one, two) = link.split_at(70);
         means_the_sample(&format!("here:\n{one}\n{two}\n"));
@@ -295,11 +256,8 @@ mod tests {
 
     #[test]
     fn the_lines_of_a_taskrc_are_read_as_taskwarrior_writes_them() {
-        for url in [
-            "https://sync.example.org",
-            "https:\\/\\/sync.example.org\\/",
-            "  https://sync.example.org  # home",
-        ] {
+        for url in ["https://sync.example.org", "https:\\/\\/sync.example.org\\/", "  https://sync.example.org  # home"]
+        {
             means_the_sample(&format!(
                 "# a comment\r\ndata.location=~/.task\r\nsync.server.url={url}\r\n\
                  sync.server.client_id = 7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10\r\nsync.encryption_secret={SECRET}\r\n"
@@ -345,10 +303,7 @@ mod tests {
         assert_eq!(error(""), DecodeError::Unrecognised);
         assert_eq!(error("hello"), DecodeError::Unrecognised);
         assert_eq!(error("{"), DecodeError::Unrecognised);
-        assert_eq!(
-            error("sync.server.url=https://a.example"),
-            DecodeError::Missing(Part::ClientId)
-        );
+        assert_eq!(error("sync.server.url=https://a.example"), DecodeError::Missing(Part::ClientId));
         let lines = "sync.server.url=https://a.example\nsync.server.client_id=7ec5\nsync.encryption_secret=sesame";
         assert_eq!(error(lines), DecodeError::ClientId(NotAUuid));
         assert!(!format!("{:?}", error(lines)).contains("sesame"));

@@ -26,20 +26,14 @@ impl Explain for GenerateError {}
 
 /// Credentials for a new account on `server`.
 pub fn generate(server: ServerUrl) -> Result<Credentials, GenerateError> {
-    Ok(Credentials {
-        server,
-        client_id: ClientId::generate(),
-        secret: generate_secret()?,
-    })
+    Ok(Credentials { server, client_id: ClientId::generate(), secret: generate_secret()? })
 }
 
 /// 64 lower-case hex digits rather than the full alphabet: they mean the same in every taskrc, shell and phone app, and a
 /// setup link can carry them as 32 raw bytes.
 fn generate_secret() -> Result<Secret, GenerateError> {
     let mut bytes = Zeroizing::new([0_u8; SECRET_BYTES]);
-    SystemRandom::new()
-        .fill(&mut *bytes)
-        .map_err(|_| GenerateError::NoRandomness)?;
+    SystemRandom::new().fill(&mut *bytes).map_err(|_| GenerateError::NoRandomness)?;
     Secret::parse(data_encoding::HEXLOWER.encode(&*bytes)).map_err(GenerateError::Secret)
 }
 
@@ -51,11 +45,7 @@ mod tests {
     fn a_secret_is_64_lower_case_hex_digits_and_never_twice_the_same() {
         let (one, two) = (generate_secret().unwrap(), generate_secret().unwrap());
         assert_eq!(one.expose().len(), 64);
-        assert!(
-            one.expose()
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        );
+        assert!(one.expose().bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
         assert_ne!(one, two);
     }
 

@@ -48,9 +48,7 @@ pub enum UnsealError {
 /// Whether `secret` is the one that `sealed` was sealed with, by an account named `client_id`.
 pub fn prove(sealed: Sealed, client_id: &ClientId, secret: &Secret) -> Result<(), UnsealError> {
     let Sealed { bound_to, mut body } = sealed;
-    let (header, ciphertext) = body
-        .split_at_mut_checked(HEADER_BYTES)
-        .ok_or(UnsealError::NotAnEnvelope)?;
+    let (header, ciphertext) = body.split_at_mut_checked(HEADER_BYTES).ok_or(UnsealError::NotAnEnvelope)?;
     let [ENVELOPE, nonce @ ..] = header else {
         return Err(UnsealError::NotAnEnvelope);
     };
@@ -64,13 +62,7 @@ pub fn prove(sealed: Sealed, client_id: &ClientId, secret: &Secret) -> Result<()
 fn key(client_id: &ClientId, secret: &Secret) -> Result<aead::LessSafeKey, UnsealError> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     let secret = secret.expose().as_bytes();
-    pbkdf2::derive(
-        pbkdf2::PBKDF2_HMAC_SHA256,
-        ROUNDS,
-        client_id.as_bytes(),
-        secret,
-        &mut *bytes,
-    );
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, client_id.as_bytes(), secret, &mut *bytes);
     // Fails only for a key of the wrong length, and the array above has the right one.
     let key = aead::UnboundKey::new(&aead::CHACHA20_POLY1305, &*bytes).map_err(|_| UnsealError::WrongSecret)?;
     Ok(aead::LessSafeKey::new(key))
@@ -89,11 +81,7 @@ pub(crate) fn seal(plain: &[u8], bound_to: VersionId, client_id: &ClientId, secr
     let mut sealed = plain.to_vec();
     key(client_id, secret)
         .unwrap()
-        .seal_in_place_append_tag(
-            aead::Nonce::assume_unique_for_key(nonce),
-            bound_data(bound_to),
-            &mut sealed,
-        )
+        .seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), bound_data(bound_to), &mut sealed)
         .unwrap();
     [&[ENVELOPE][..], &nonce, &sealed].concat()
 }
@@ -115,10 +103,7 @@ mod tests {
     }
 
     fn sealed(body: Vec<u8>) -> Sealed {
-        Sealed {
-            bound_to: version(),
-            body,
-        }
+        Sealed { bound_to: version(), body }
     }
 
     #[test]
@@ -131,31 +116,17 @@ mod tests {
     /// ChaCha20-Poly1305 of RFC 8439 written out. `testing/golden_seal.py` makes it again.
     #[test]
     fn data_of_another_implementation_is_proved() {
-        let body = data_encoding::HEXLOWER
-            .decode(include_bytes!("../testing/golden_seal.hex").trim_ascii())
-            .unwrap();
+        let body = data_encoding::HEXLOWER.decode(include_bytes!("../testing/golden_seal.hex").trim_ascii()).unwrap();
         assert_eq!(prove(sealed(body), &id(), &secret("open sesame")), Ok(()));
     }
 
     #[test]
     fn a_wrong_secret_account_or_version_is_not() {
         let body = || seal(b"{}", version(), &id(), &secret("sesame"));
-        assert_eq!(
-            prove(sealed(body()), &id(), &secret("sesamE")),
-            Err(UnsealError::WrongSecret)
-        );
-        assert_eq!(
-            prove(sealed(body()), &ClientId::generate(), &secret("sesame")),
-            Err(UnsealError::WrongSecret)
-        );
-        let elsewhere = Sealed {
-            bound_to: VersionId::NIL,
-            body: body(),
-        };
-        assert_eq!(
-            prove(elsewhere, &id(), &secret("sesame")),
-            Err(UnsealError::WrongSecret)
-        );
+        assert_eq!(prove(sealed(body()), &id(), &secret("sesamE")), Err(UnsealError::WrongSecret));
+        assert_eq!(prove(sealed(body()), &ClientId::generate(), &secret("sesame")), Err(UnsealError::WrongSecret));
+        let elsewhere = Sealed { bound_to: VersionId::NIL, body: body() };
+        assert_eq!(prove(elsewhere, &id(), &secret("sesame")), Err(UnsealError::WrongSecret));
     }
 
     #[test]

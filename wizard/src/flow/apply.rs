@@ -37,8 +37,7 @@ pub fn apply(
         }
     }
     for backup in backups {
-        run.terminal
-            .say(&format!("the former file is kept as `{}`", run.context.short(&backup)));
+        run.terminal.say(&format!("the former file is kept as `{}`", run.context.short(&backup)));
     }
     Ok(())
 }

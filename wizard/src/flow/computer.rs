@@ -76,30 +76,17 @@ impl<'a> Computer<'a> {
         let taskrc = Taskrc::find(run.context)?;
         // Without a taskrc Taskwarrior refuses to start, so there is nothing that it could be configured to, either.
         if !taskrc.exists() {
-            return Ok(Self {
-                taskwarrior,
-                taskrc,
-                account: None,
-                tasks: 0,
-            });
+            return Ok(Self { taskwarrior, taskrc, account: None, tasks: 0 });
         }
         let account = account(&taskwarrior)?;
         let tasks = taskwarrior.count(Which::All)?;
-        Ok(Self {
-            taskwarrior,
-            taskrc,
-            account,
-            tasks,
-        })
+        Ok(Self { taskwarrior, taskrc, account, tasks })
     }
 
     /// Says which Taskwarrior it is, since there may be several.
     pub fn introduce(&self, run: &mut Run<'_>) {
         let program = run.context.short(self.taskwarrior.program());
-        run.terminal.say(&format!(
-            "found Taskwarrior {} (`{program}`)",
-            self.taskwarrior.version()
-        ));
+        run.terminal.say(&format!("found Taskwarrior {} (`{program}`)", self.taskwarrior.version()));
     }
 }
 
@@ -144,11 +131,7 @@ fn refuse_context(taskwarrior: &Taskwarrior<'_>) -> Result<(), Failure> {
     };
     for key in [keys::URL, keys::CLIENT_ID, keys::SECRET] {
         if taskwarrior.get(&format!("context.{}.rc.{key}", *context))?.is_some() {
-            return Err(SyncSettingsError::Context {
-                context: crate::terminal::printable(&context),
-                key,
-            }
-            .into());
+            return Err(SyncSettingsError::Context { context: crate::terminal::printable(&context), key }.into());
         }
     }
     Ok(())

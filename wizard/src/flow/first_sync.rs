@@ -30,8 +30,5 @@ pub fn first_sync(run: &mut Run<'_>, computer: &Computer<'_>) -> Result<Synced, 
     run.terminal.say("running `task sync` …");
     let taskwarrior = &computer.taskwarrior;
     taskwarrior.sync().map_err(FirstSyncFailed)?;
-    Ok(Synced {
-        all: taskwarrior.count(Which::All)?,
-        pending: taskwarrior.count(Which::Pending)?,
-    })
+    Ok(Synced { all: taskwarrior.count(Which::All)?, pending: taskwarrior.count(Which::Pending)? })
 }

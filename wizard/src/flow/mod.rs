@@ -125,9 +125,5 @@ pub fn server_url(text: &str) -> Result<ServerUrl, Stopped> {
 
 /// `1 task`, `2 tasks`.
 pub fn tasks(count: u64) -> String {
-    if count == 1 {
-        "1 task".into()
-    } else {
-        format!("{count} tasks")
-    }
+    if count == 1 { "1 task".into() } else { format!("{count} tasks") }
 }

@@ -41,8 +41,7 @@ impl Plan {
         for file in self.change.files() {
             let path = run.context.short(file.path());
             if file.replaces_a_file() {
-                run.terminal
-                    .say(&format!("  change `{path}` (the former one is kept in `{backups}`)"));
+                run.terminal.say(&format!("  change `{path}` (the former one is kept in `{backups}`)"));
             } else {
                 run.terminal.say(&format!("  create `{path}`"));
             }
@@ -63,10 +62,6 @@ impl Plan {
             return Ok(());
         }
         run.must_be_able_to_ask("the plan has to be accepted", "add `--yes` to accept it unasked")?;
-        if run.prompter.confirm("go on?", self.enter_means)? {
-            Ok(())
-        } else {
-            Err(Stopped::Declined.into())
-        }
+        if run.prompter.confirm("go on?", self.enter_means)? { Ok(()) } else { Err(Stopped::Declined.into()) }
     }
 }

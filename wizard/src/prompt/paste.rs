@@ -26,11 +26,7 @@ pub fn read(question: &str, enough: &dyn Fn(&str) -> bool) -> io::Result<Zeroizi
     loop {
         // A hidden answer still has to show that it arrived.
         let count = input.text().chars().count();
-        let so_far = if count == 0 {
-            String::new()
-        } else {
-            format!("({count} characters)")
-        };
+        let so_far = if count == 0 { String::new() } else { format!("({count} characters)") };
         write!(screen, "\r\x1b[K{question}: {so_far}")?;
         screen.flush()?;
         let length = io::stdin().read(&mut *piece)?;
@@ -61,9 +57,7 @@ impl Quiet {
     fn begin() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut quiet = before.clone();
-        quiet
-            .local_modes
-            .remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
+        quiet.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
         quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
@@ -178,10 +172,7 @@ mod tests {
 
     #[test]
     fn a_marked_paste_ends_only_with_a_key() {
-        assert_eq!(
-            typed(b"\x1b[200~a\r\nb\r\n\r\nc\n\x1b[201~"),
-            (State::Open, "a\n\nb\n\n\n\nc\n".into())
-        );
+        assert_eq!(typed(b"\x1b[200~a\r\nb\r\n\r\nc\n\x1b[201~"), (State::Open, "a\n\nb\n\n\n\nc\n".into()));
         assert_eq!(typed(b"\x1b[200~abc\x1b[201~\r"), (State::Done, "abc\n".into()));
     }
 

@@ -13,23 +13,12 @@ pub(crate) struct Scripted(VecDeque<(&'static str, String)>);
 impl Scripted {
     /// `script` holds pairs of (part of the question, answer); for yes or no, `yes`, `no` or `enter`.
     pub(crate) fn new(script: &[(&'static str, &str)]) -> Self {
-        Self(
-            script
-                .iter()
-                .map(|(question, answer)| (*question, (*answer).to_owned()))
-                .collect(),
-        )
+        Self(script.iter().map(|(question, answer)| (*question, (*answer).to_owned())).collect())
     }
 
     fn answer(&mut self, question: &str) -> String {
-        let (expected, answer) = self
-            .0
-            .pop_front()
-            .unwrap_or_else(|| panic!("unexpected question: {question}"));
-        assert!(
-            question.contains(expected),
-            "expected a question with {expected:?}, got {question:?}"
-        );
+        let (expected, answer) = self.0.pop_front().unwrap_or_else(|| panic!("unexpected question: {question}"));
+        assert!(question.contains(expected), "expected a question with {expected:?}, got {question:?}");
         answer
     }
 }

@@ -18,13 +18,7 @@ pub struct Terminal {
 impl Terminal {
     /// `colored`: whether questions may have colour.
     pub fn new(colored: bool) -> Self {
-        Self {
-            theme: if colored {
-                Box::new(ColorfulTheme::default())
-            } else {
-                Box::new(SimpleTheme)
-            },
-        }
+        Self { theme: if colored { Box::new(ColorfulTheme::default()) } else { Box::new(SimpleTheme) } }
     }
 }
 
@@ -41,9 +35,7 @@ impl Prompter for Terminal {
     }
 
     fn line(&mut self, question: &str) -> Result<String, PromptError> {
-        let answer = Input::with_theme(&*self.theme)
-            .with_prompt(question)
-            .interact_text_on(&Term::stderr());
+        let answer = Input::with_theme(&*self.theme).with_prompt(question).interact_text_on(&Term::stderr());
         answer.map_err(|dialoguer::Error::IO(why)| why.into())
     }
 

@@ -113,10 +113,9 @@ impl Explain for ServerError {
                  nothing was changed on this computer"
                     .into(),
             ),
-            Self::NotASyncServer { server } if server.has_path() => Some(format!(
-                "is the path right? the server may live at `{}`",
-                origin(server)
-            )),
+            Self::NotASyncServer { server } if server.has_path() => {
+                Some(format!("is the path right? the server may live at `{}`", origin(server)))
+            }
             Self::NotASyncServer { .. } => Some(
                 "check the address; a server under a path needs the path too, as in `https://example.org/sync`".into(),
             ),
@@ -135,9 +134,7 @@ impl Explain for ServerError {
 }
 
 fn origin(server: &ServerUrl) -> String {
-    Url::parse(server.as_str())
-        .map(|url| url.origin().ascii_serialization())
-        .unwrap_or_default()
+    Url::parse(server.as_str()).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
 }
 
 /// An answer whose body is still small.
@@ -162,13 +159,8 @@ impl Server {
         if url.is_loopback() {
             builder = builder.no_proxy();
         }
-        let client = builder
-            .build()
-            .map_err(|why| ServerError::Setup(io::Error::other(innermost(&why).0)))?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(ServerError::Setup)?;
+        let client = builder.build().map_err(|why| ServerError::Setup(io::Error::other(innermost(&why).0)))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServerError::Setup)?;
         Ok(Self { url, client, runtime })
     }
 
@@ -190,10 +182,7 @@ impl Server {
         seconds: u64,
         bytes_max: usize,
     ) -> Result<Answer, ServerError> {
-        let mut request = self
-            .client
-            .request(method, self.url.join(path))
-            .timeout(Duration::from_secs(seconds));
+        let mut request = self.client.request(method, self.url.join(path)).timeout(Duration::from_secs(seconds));
         if let Some(account) = account {
             request = request.header(wire::X_CLIENT_ID, account.expose().to_string());
         }
@@ -202,18 +191,12 @@ impl Server {
 
     async fn receive(&self, request: RequestBuilder, bytes_max: usize) -> Result<Answer, ServerError> {
         let server = || Box::new(self.url.clone());
-        let broken = |why: reqwest::Error| ServerError::Unreachable {
-            server: server(),
-            why: innermost(&why),
-        };
+        let broken = |why: reqwest::Error| ServerError::Unreachable { server: server(), why: innermost(&why) };
         let mut response = request.send().await.map_err(broken)?;
         let status = response.status();
         if status.is_redirection() {
             let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-            return Err(ServerError::Redirected {
-                server: server(),
-                target: self.redirect_target(target),
-            });
+            return Err(ServerError::Redirected { server: server(), target: self.redirect_target(target) });
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
@@ -222,11 +205,7 @@ impl Server {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer {
-            status,
-            headers: std::mem::take(response.headers_mut()),
-            body,
-        })
+        Ok(Answer { status, headers: std::mem::take(response.headers_mut()), body })
     }
 
     /// Where a redirect leads, without what might not be meant for the screen.
@@ -252,10 +231,7 @@ impl Server {
     }
 
     fn nonsense(&self, what: impl Into<String>) -> ServerError {
-        ServerError::Nonsense {
-            server: Box::new(self.url.clone()),
-            what: what.into(),
-        }
+        ServerError::Nonsense { server: Box::new(self.url.clone()), what: what.into() }
     }
 }
 
@@ -293,10 +269,7 @@ mod tests {
     #[test]
     fn plain_http_needs_a_private_network_or_a_flag() {
         let new = |url: &str, allowed| Server::new(url.parse().unwrap(), allowed).map(|_| ());
-        assert!(matches!(
-            new("http://tasks.example.org", false),
-            Err(ServerError::PlainHttp { .. })
-        ));
+        assert!(matches!(new("http://tasks.example.org", false), Err(ServerError::PlainHttp { .. })));
         assert!(new("http://tasks.example.org", true).is_ok());
         assert!(new("http://192.168.1.2", false).is_ok());
         assert!(new("https://tasks.example.org", false).is_ok());
@@ -305,10 +278,7 @@ mod tests {
     #[test]
     fn a_redirect_target_is_shown_as_a_server_address() {
         let server = server("https://a.example/sync");
-        assert_eq!(
-            server.redirect_target(Some("https://user:pw@b.example/x/?q#f")),
-            "https://b.example/x"
-        );
+        assert_eq!(server.redirect_target(Some("https://user:pw@b.example/x/?q#f")), "https://b.example/x");
         assert_eq!(server.redirect_target(Some("/login")), "https://a.example/login");
         assert_eq!(server.redirect_target(None), "nowhere");
         assert_eq!(server.redirect_target(Some("javascript:alert(1)")), "nowhere");

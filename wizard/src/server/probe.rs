@@ -35,15 +35,10 @@ impl Server {
             return Err(self.refusal(&root));
         }
         if !root.status.is_success() || !String::from_utf8_lossy(&root.body).contains(wire::ROOT_TEXT) {
-            return Err(ServerError::NotASyncServer {
-                server: Box::new(self.url.clone()),
-            });
+            return Err(ServerError::NotASyncServer { server: Box::new(self.url.clone()) });
         }
         let described = self.ask(Method::GET, wire::WELL_KNOWN, None)?;
-        let info = described
-            .status
-            .is_success()
-            .then(|| serde_json::from_slice::<ServerInfo>(&described.body).ok());
+        let info = described.status.is_success().then(|| serde_json::from_slice::<ServerInfo>(&described.body).ok());
         Ok(match info.flatten() {
             Some(info) if info.name == SERVER_NAME => Kind::Taskferry(Box::new(info)),
             _ => Kind::Other,

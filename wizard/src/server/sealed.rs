@@ -54,15 +54,9 @@ impl Server {
     }
 
     fn sealed(&self, answer: Answer, id_header: &str) -> Result<Sealed, ServerError> {
-        let id = answer
-            .headers
-            .get(id_header)
-            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let id = answer.headers.get(id_header).and_then(|value| value.to_str().ok()?.parse().ok());
         match id {
-            Some(bound_to) => Ok(Sealed {
-                bound_to,
-                body: answer.body,
-            }),
+            Some(bound_to) => Ok(Sealed { bound_to, body: answer.body }),
             None => Err(self.nonsense(format!("a body without a usable `{id_header}`"))),
         }
     }

@@ -79,10 +79,7 @@ impl Block {
     pub fn setting_lines(&self) -> Zeroizing<String> {
         match &self.0 {
             Lines::Settings(settings) => Zeroizing::new(
-                settings
-                    .iter()
-                    .flat_map(|(key, value)| [*key, "=", value.as_str(), "\n"])
-                    .collect::<String>(),
+                settings.iter().flat_map(|(key, value)| [*key, "=", value.as_str(), "\n"]).collect::<String>(),
             ),
             Lines::Include(_) => Zeroizing::default(),
         }

@@ -153,10 +153,7 @@ mod tests {
         assert_eq!(line(b"a=1\n# >>> taskferry\n"), 2);
         assert_eq!(line(b"# <<< taskferry <<<\n"), 1);
         assert_eq!(line(b"# >>> taskferry\n# >>> taskferry\n# <<< taskferry\n"), 2);
-        assert_eq!(
-            line(b"# >>> taskferry\n# <<< taskferry\n# >>> taskferry\n# <<< taskferry\n"),
-            3
-        );
+        assert_eq!(line(b"# >>> taskferry\n# <<< taskferry\n# >>> taskferry\n# <<< taskferry\n"), 3);
     }
 
     proptest! {

@@ -11,9 +11,5 @@ pub const SECRET: &str = "sync.encryption_secret";
 
 /// Ways to sync without a server. The first three win over a server silently: `task sync` says "Success!" and never
 /// contacts it, and marks every change as sent. The last loses against one, but then its owner's sync would stop.
-pub const OTHER_BACKENDS: [&str; 4] = [
-    "sync.local.server_dir",
-    "sync.aws.bucket",
-    "sync.gcp.bucket",
-    "sync.git.local_path",
-];
+pub const OTHER_BACKENDS: [&str; 4] =
+    ["sync.local.server_dir", "sync.aws.bucket", "sync.gcp.bucket", "sync.git.local_path"];

@@ -82,10 +82,9 @@ pub enum TaskrcError {
 impl Explain for TaskrcError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreadable { path, why } if why.kind() == io::ErrorKind::NotFound => Some(format!(
-                "`{}` is a link to a file that is gone: mend or remove it",
-                path.display()
-            )),
+            Self::Unreadable { path, why } if why.kind() == io::ErrorKind::NotFound => {
+                Some(format!("`{}` is a link to a file that is gone: mend or remove it", path.display()))
+            }
             Self::Unreadable { .. } | Self::NotAFile { .. } => {
                 Some("name another file in the environment variable `TASKRC`".into())
             }
@@ -105,10 +104,7 @@ impl Explain for TaskrcError {
 /// Without the bytes: they may hold secrets, ours or other programs'.
 impl fmt::Debug for Taskrc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Taskrc")
-            .field("path", &self.path)
-            .field("home", &self.home)
-            .finish_non_exhaustive()
+        f.debug_struct("Taskrc").field("path", &self.path).field("home", &self.home).finish_non_exhaustive()
     }
 }
 
@@ -116,19 +112,12 @@ impl Taskrc {
     /// Reads the taskrc of this world.
     pub fn find(context: &Context) -> Result<Self, TaskrcError> {
         let named = place(context);
-        let unreadable = |why| TaskrcError::Unreadable {
-            path: named.clone(),
-            why,
-        };
+        let unreadable = |why| TaskrcError::Unreadable { path: named.clone(), why };
         let is_link = match std::fs::symlink_metadata(&named) {
             Ok(metadata) => metadata.is_symlink(),
             Err(why) if why.kind() == io::ErrorKind::NotFound => {
                 let home = home_for(context, &named, false);
-                return Ok(Self {
-                    path: named,
-                    bytes: None,
-                    home,
-                });
+                return Ok(Self { path: named, bytes: None, home });
             }
             Err(why) => return Err(unreadable(why)),
         };
@@ -140,11 +129,7 @@ impl Taskrc {
         refuse_read_only(&path, metadata.permissions().mode())?;
         let bytes = Zeroizing::new(std::fs::read(&path).map_err(unreadable)?);
         let home = home_for(context, &path, is_link);
-        Ok(Self {
-            path,
-            bytes: Some(bytes),
-            home,
-        })
+        Ok(Self { path, bytes: Some(bytes), home })
     }
 
     /// The file, symbolic links followed.
@@ -168,30 +153,17 @@ impl Taskrc {
             Ok(bytes) => Some(Zeroizing::new(bytes)),
             Err(why) if why.kind() == io::ErrorKind::NotFound => None,
             Err(why) => {
-                return Err(TaskrcError::Unreadable {
-                    path: file.clone(),
-                    why,
-                });
+                return Err(TaskrcError::Unreadable { path: file.clone(), why });
             }
         };
-        let private = Self {
-            path: file.clone(),
-            bytes,
-            home: Home::Taskrc,
-        };
+        let private = Self { path: file.clone(), bytes, home: Home::Taskrc };
         // The private file first: a missing include is fatal to every `task` command.
-        Ok(Change::new([
-            private.with_block(&settings)?.readable_by_owner_only(),
-            self.with_block(&include)?,
-        ]))
+        Ok(Change::new([private.with_block(&settings)?.readable_by_owner_only(), self.with_block(&include)?]))
     }
 
     fn with_block(&self, block: &Block) -> Result<FileChange, TaskrcError> {
         let old = self.bytes.as_ref().map_or(&[][..], |bytes| bytes);
-        let new = put_block(old, block).map_err(|why| TaskrcError::Markers {
-            path: self.path.clone(),
-            why,
-        })?;
+        let new = put_block(old, block).map_err(|why| TaskrcError::Markers { path: self.path.clone(), why })?;
         Ok(FileChange::new(self.path.clone(), self.bytes.clone(), new))
     }
 }
@@ -220,11 +192,7 @@ fn home_for(context: &Context, path: &Path, is_link: bool) -> Home {
         return Home::Taskrc;
     };
     let file = context.config_home().join("taskferry/sync.taskrc");
-    Home::Private {
-        shown: context.short(&file),
-        file,
-        since,
-    }
+    Home::Private { shown: context.short(&file), file, since }
 }
 
 /// Looked at before anything else happens, so that a plan that can't be carried out is never shown. The mode counts for
@@ -301,10 +269,7 @@ mod tests {
         assert!(
             matches!(&linked.home, Home::Private { file, since, .. } if *file == private && since.contains("link"))
         );
-        assert_eq!(
-            linked.path(),
-            home.path().canonicalize().unwrap().join("dotfiles/taskrc")
-        );
+        assert_eq!(linked.path(), home.path().canonicalize().unwrap().join("dotfiles/taskrc"));
 
         write(&home.path().join("dotfiles/.git/HEAD"), "");
         let tracked = Taskrc::find(&world(&home, &[("TASKRC", "~/dotfiles/taskrc")])).unwrap();

@@ -34,10 +34,7 @@ impl Value {
         if text.is_empty() {
             return Err(BadValue::Empty);
         }
-        if text
-            .chars()
-            .any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
-        {
+        if text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
             return Err(BadValue::ControlCharacter);
         }
         if text.trim() != text {

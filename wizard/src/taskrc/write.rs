@@ -59,12 +59,7 @@ impl Explain for WriteError {
 impl FileChange {
     /// `before` is what was read when the change was thought out; `None` = there was no file.
     pub fn new(path: PathBuf, before: Option<Zeroizing<Vec<u8>>>, after: Zeroizing<Vec<u8>>) -> Self {
-        Self {
-            path,
-            before,
-            after,
-            owner_only: false,
-        }
+        Self { path, before, after, owner_only: false }
     }
 
     /// Takes the file from everybody but its owner, since a secret goes into it.
@@ -110,19 +105,12 @@ impl FileChange {
 
     fn apply(&self, backups: &Path) -> Result<Option<PathBuf>, WriteError> {
         self.refuse_unless_on_disk(self.before.as_ref())?;
-        let save = |why| WriteError::Save {
-            path: self.path.clone(),
-            why,
-        };
+        let save = |why| WriteError::Save { path: self.path.clone(), why };
         let backup = match &self.before {
             Some(bytes) => Some(back_up(&self.path, bytes, backups).map_err(save)?),
             None => None,
         };
-        let mode = if self.owner_only {
-            OWNER_ONLY
-        } else {
-            mode_of(&self.path)
-        };
+        let mode = if self.owner_only { OWNER_ONLY } else { mode_of(&self.path) };
         replace(&self.path, &self.after, mode).map_err(save)?;
         Ok(backup)
     }
@@ -133,10 +121,7 @@ impl FileChange {
             Some(bytes) => replace(&self.path, bytes, mode_of(&self.path)),
             None => fs_err::remove_file(&self.path),
         };
-        reverted.map_err(|why| WriteError::Save {
-            path: self.path.clone(),
-            why,
-        })
+        reverted.map_err(|why| WriteError::Save { path: self.path.clone(), why })
     }
 
     fn refuse_unless_on_disk(&self, expected: Option<&Zeroizing<Vec<u8>>>) -> Result<(), WriteError> {
@@ -144,27 +129,20 @@ impl FileChange {
             Ok(bytes) => Some(Zeroizing::new(bytes)),
             Err(why) if why.kind() == io::ErrorKind::NotFound => None,
             Err(why) => {
-                return Err(WriteError::Save {
-                    path: self.path.clone(),
-                    why,
-                });
+                return Err(WriteError::Save { path: self.path.clone(), why });
             }
         };
         if now.as_ref() == expected {
             return Ok(());
         }
-        Err(WriteError::ChangedMeanwhile {
-            path: self.path.clone(),
-        })
+        Err(WriteError::ChangedMeanwhile { path: self.path.clone() })
     }
 }
 
 impl Change {
     /// In the order in which they have to happen; files that stay as they are fall out.
     pub fn new(files: impl IntoIterator<Item = FileChange>) -> Self {
-        Self {
-            files: files.into_iter().filter(|file| !file.is_empty()).collect(),
-        }
+        Self { files: files.into_iter().filter(|file| !file.is_empty()).collect() }
     }
 
     /// The files that change.
@@ -206,11 +184,7 @@ pub fn backup_dir(context: &Context) -> PathBuf {
 fn without_credentials(line: &[u8]) -> String {
     let line = String::from_utf8_lossy(line.trim_ascii_end());
     match line.split_once('=') {
-        Some((key, _))
-            if [keys::CLIENT_ID, keys::SECRET]
-                .iter()
-                .any(|hidden| key.contains(hidden)) =>
-        {
+        Some((key, _)) if [keys::CLIENT_ID, keys::SECRET].iter().any(|hidden| key.contains(hidden)) => {
             format!("{key}=(hidden)")
         }
         _ => crate::terminal::printable(&line),
@@ -277,10 +251,7 @@ mod tests {
     fn folder() -> Folder {
         let dir = tempfile::tempdir().unwrap();
         let env = [("HOME".into(), dir.path().into())].into();
-        Folder {
-            context: Context::new(env, dir.path().into(), false).unwrap(),
-            dir,
-        }
+        Folder { context: Context::new(env, dir.path().into(), false).unwrap(), dir }
     }
 
     impl Folder {
@@ -304,17 +275,10 @@ mod tests {
         std::fs::write(folder.taskrc(), "old").unwrap();
         let backups = folder.change(Some("old"), "new").apply(&folder.context).unwrap();
         assert_eq!(std::fs::read_to_string(folder.taskrc()).unwrap(), "new");
-        assert_eq!(
-            backups,
-            [folder.dir.path().join(".local/state/taskferry/backups/taskrc.0001")]
-        );
+        assert_eq!(backups, [folder.dir.path().join(".local/state/taskferry/backups/taskrc.0001")]);
         assert_eq!(std::fs::read_to_string(&backups[0]).unwrap(), "old");
         assert_eq!(
-            [
-                mode(&folder.taskrc()),
-                mode(&backups[0]),
-                mode(backups[0].parent().unwrap())
-            ],
+            [mode(&folder.taskrc()), mode(&backups[0]), mode(backups[0].parent().unwrap())],
             [0o600, 0o600, 0o700]
         );
 
@@ -361,10 +325,8 @@ mod tests {
     fn nothing_is_left_beside_the_file() {
         let folder = folder();
         folder.change(None, "new").apply(&folder.context).unwrap();
-        let names: Vec<_> = std::fs::read_dir(folder.dir.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
+        let names: Vec<_> =
+            std::fs::read_dir(folder.dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, [".taskrc"]);
     }
 

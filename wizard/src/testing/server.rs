@@ -60,10 +60,7 @@ impl FakeServer {
     fn start(taskferry: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(Mutex::new(State {
-            taskferry,
-            ..State::default()
-        }));
+        let state = Arc::new(Mutex::new(State { taskferry, ..State::default() }));
         let shared = Arc::clone(&state);
         // Ends with the test's process; a thread that waits for a connection costs nothing.
         std::thread::spawn(move || {
@@ -77,11 +74,7 @@ impl FakeServer {
     /// Answers everything with this from now on.
     pub(crate) fn answers(self, status: u16, header: (&str, &str), body: &[u8]) -> Self {
         let headers = vec![(header.0.into(), header.1.into())];
-        self.state.lock().unwrap().instead = Some(Reply {
-            status,
-            headers,
-            body: body.into(),
-        });
+        self.state.lock().unwrap().instead = Some(Reply { status, headers, body: body.into() });
         self
     }
 
@@ -101,54 +94,32 @@ impl FakeServer {
 
     /// An account without data.
     pub(crate) fn empty_account(&self, account: &Credentials) {
-        self.state
-            .lock()
-            .unwrap()
-            .accounts
-            .insert(account.client_id, Held::default());
+        self.state.lock().unwrap().accounts.insert(account.client_id, Held::default());
     }
 
     /// An account that the operator switched off.
     pub(crate) fn disabled_account(&self, account: &Credentials) {
-        let held = Held {
-            disabled: true,
-            ..Held::default()
-        };
+        let held = Held { disabled: true, ..Held::default() };
         self.state.lock().unwrap().accounts.insert(account.client_id, held);
     }
 
     /// An account with its whole history, which is one version.
     pub(crate) fn account(&self, account: &Credentials) {
-        let body = seal(
-            b"{\"operations\":[]}",
-            VersionId::NIL,
-            &account.client_id,
-            &account.secret,
-        );
-        let held = Held {
-            first_version: Some(body),
-            ..Held::default()
-        };
+        let body = seal(b"{\"operations\":[]}", VersionId::NIL, &account.client_id, &account.secret);
+        let held = Held { first_version: Some(body), ..Held::default() };
         self.state.lock().unwrap().accounts.insert(account.client_id, held);
     }
 
     /// An account of which only a snapshot is left.
     pub(crate) fn pruned_account(&self, account: &Credentials) {
         let body = seal(b"snapshot", SNAPSHOT_AT, &account.client_id, &account.secret);
-        let held = Held {
-            snapshot: Some(body),
-            ..Held::default()
-        };
+        let held = Held { snapshot: Some(body), ..Held::default() };
         self.state.lock().unwrap().accounts.insert(account.client_id, held);
     }
 
     /// Registers nobody, with these words.
     pub(crate) fn refuses_registration(&self, detail: &str, hint: &str) {
-        let refusal = Problem {
-            detail: detail.into(),
-            hint: Some(hint.into()),
-            ..problem(403, "invite_missing")
-        };
+        let refusal = Problem { detail: detail.into(), hint: Some(hint.into()), ..problem(403, "invite_missing") };
         self.state.lock().unwrap().refusal = Some(refusal);
     }
 
@@ -191,16 +162,10 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     let path = path.split_once(' ')?.0;
     let mut state = state.lock().unwrap();
     state.asked.push(format!("{method} {path}"));
-    let reply = state
-        .instead
-        .clone()
-        .unwrap_or_else(|| state.reply(method, path, account));
+    let reply = state.instead.clone().unwrap_or_else(|| state.reply(method, path, account));
     drop(state);
-    let mut head = format!(
-        "HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {}\r\n",
-        reply.status,
-        reply.body.len()
-    );
+    let mut head =
+        format!("HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
     for (name, value) in &reply.headers {
         let _ = write!(head, "{name}: {value}\r\n");
     }
@@ -210,49 +175,31 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
 
 impl State {
     fn reply(&mut self, method: &str, path: &str, account: Option<ClientId>) -> Reply {
-        let nothing = Reply {
-            status: 404,
-            headers: vec![],
-            body: vec![],
-        };
+        let nothing = Reply { status: 404, headers: vec![], body: vec![] };
         let first = format!("{}/{}", wire::GET_CHILD_VERSION, VersionId::NIL);
         let held = account.and_then(|account| self.accounts.get(&account));
         match (method, path) {
-            ("GET", "/") => Reply {
-                status: 200,
-                headers: vec![],
-                body: wire::ROOT_TEXT.into(),
-            },
+            ("GET", "/") => Reply { status: 200, headers: vec![], body: wire::ROOT_TEXT.into() },
             ("GET", wire::WELL_KNOWN) if self.taskferry => json(200, "application/json", &info()),
             ("POST", wire::REGISTER) if self.refusal.is_some() => json(403, wire::PROBLEM_JSON, &self.refusal),
             ("POST", wire::REGISTER) if self.taskferry => {
                 // The stand-in for Taskwarrior talks to nobody, so the account looks from now on as if it had.
                 let sent = (!self.loses_what_is_sent).then(|| b"sent".to_vec());
-                let held = Held {
-                    first_version: sent,
-                    ..Held::default()
-                };
-                self.accounts
-                    .entry(account.expect("an account to register"))
-                    .or_insert(held);
+                let held = Held { first_version: sent, ..Held::default() };
+                self.accounts.entry(account.expect("an account to register")).or_insert(held);
                 Reply { status: 201, ..nothing }
             }
             ("GET", wire::ACCOUNT) if self.taskferry => match held {
                 Some(held) => json(200, "application/json", &described(held)),
                 None => json(404, wire::PROBLEM_JSON, &problem(404, "unknown_account")),
             },
-            ("GET", wire::SNAPSHOT) => held
-                .and_then(|held| held.snapshot.clone())
-                .map_or(nothing, |body| Reply {
-                    status: 200,
-                    headers: vec![(wire::X_VERSION_ID.into(), SNAPSHOT_AT.to_string())],
-                    body,
-                }),
+            ("GET", wire::SNAPSHOT) => held.and_then(|held| held.snapshot.clone()).map_or(nothing, |body| Reply {
+                status: 200,
+                headers: vec![(wire::X_VERSION_ID.into(), SNAPSHOT_AT.to_string())],
+                body,
+            }),
             ("GET", path) if path == first => match held {
-                Some(Held {
-                    first_version: Some(body),
-                    ..
-                }) => Reply {
+                Some(Held { first_version: Some(body), .. }) => Reply {
                     status: 200,
                     headers: vec![(wire::X_PARENT_VERSION_ID.into(), VersionId::NIL.to_string())],
                     body: body.clone(),
@@ -267,11 +214,7 @@ impl State {
 
 fn json(status: u16, kind: &str, body: &impl serde::Serialize) -> Reply {
     let headers = vec![("content-type".into(), kind.into())];
-    Reply {
-        status,
-        headers,
-        body: serde_json::to_vec(body).unwrap(),
-    }
+    Reply { status, headers, body: serde_json::to_vec(body).unwrap() }
 }
 
 fn info() -> ServerInfo {
@@ -279,10 +222,7 @@ fn info() -> ServerInfo {
         name: SERVER_NAME.into(),
         version: "9.9.9".into(),
         registration: Registration::Open,
-        limits: Limits {
-            version_bytes: 1,
-            snapshot_bytes: 1,
-        },
+        limits: Limits { version_bytes: 1, snapshot_bytes: 1 },
         features: vec![],
         epoch: "e".into(),
         public_url: None,
@@ -292,11 +232,7 @@ fn info() -> ServerInfo {
 fn described(held: &Held) -> AccountInfo {
     let empty = held.first_version.is_none() && held.snapshot.is_none();
     AccountInfo {
-        state: if held.disabled {
-            AccountState::Disabled
-        } else {
-            AccountState::Active
-        },
+        state: if held.disabled { AccountState::Disabled } else { AccountState::Active },
         latest_version_id: if empty { VersionId::NIL } else { SNAPSHOT_AT },
         versions: 0,
         version_bytes: 0,
@@ -309,11 +245,5 @@ fn described(held: &Held) -> AccountInfo {
 }
 
 fn problem(status: u16, code: &str) -> Problem {
-    Problem {
-        status,
-        title: "x".into(),
-        code: code.into(),
-        detail: "x".into(),
-        hint: None,
-    }
+    Problem { status, title: "x".into(), code: code.into(), detail: "x".into(), hint: None }
 }

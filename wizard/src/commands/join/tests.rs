@@ -54,12 +54,7 @@ fn a_person_pastes_the_link_and_sees_how_many_tasks_arrived() {
     this computer now has 14 tasks, 5 of them pending
     ");
     assert_eq!(desktop.syncs(), 1);
-    assert!(
-        desktop
-            .read(".taskrc")
-            .unwrap()
-            .contains("\nsync.encryption_secret=sesame\n")
-    );
+    assert!(desktop.read(".taskrc").unwrap().contains("\nsync.encryption_secret=sesame\n"));
 }
 
 #[test]
@@ -68,10 +63,8 @@ fn own_tasks_are_named_and_enter_alone_means_no() {
     let credentials = server.credentials(1, "sesame");
     server.account(&credentials);
     let link = credentials.to_text();
-    let mut desktop = FakeComputer::new()
-        .with(".taskrc", "")
-        .with_tasks(3)
-        .with_person(&[("paste", &link), ("go on?", "enter")]);
+    let mut desktop =
+        FakeComputer::new().with(".taskrc", "").with_tasks(3).with_person(&[("paste", &link), ("go on?", "enter")]);
     let run = desktop.run("join", &server);
     assert_eq!(run.exit, Exit::Failed);
     assert_snapshot!(run.talk, @r"
@@ -105,19 +98,12 @@ fn an_unknown_account_is_refused_with_what_a_link_rules_out() {
     assert!(run.talk.contains("hint: the link has no typing error"), "{}", run.talk);
 
     let id = credentials.client_id.expose();
-    let lines = format!(
-        "sync.server.url={}\nsync.server.client_id={id}\nsync.encryption_secret=sesame\n",
-        server.url()
-    );
+    let lines =
+        format!("sync.server.url={}\nsync.server.client_id={id}\nsync.encryption_secret=sesame\n", server.url());
     let mut desktop = FakeComputer::new().with_input(&lines);
     let run = desktop.run(JOIN, &server);
     refused(&run, &desktop, "does not know this account");
-    assert!(
-        run.talk
-            .contains("hint: either the account's ID has a typing error, or"),
-        "{}",
-        run.talk
-    );
+    assert!(run.talk.contains("hint: either the account's ID has a typing error, or"), "{}", run.talk);
 }
 
 #[test]
@@ -129,11 +115,7 @@ fn a_wrong_secret_is_refused_by_snapshot_and_by_version() {
     for id in [1, 2] {
         let mut desktop = second_computer(&server.credentials(id, "sesamE"));
         let run = desktop.run(JOIN, &server);
-        refused(
-            &run,
-            &desktop,
-            "the encryption secret does not fit the tasks on the server",
-        );
+        refused(&run, &desktop, "the encryption secret does not fit the tasks on the server");
     }
 }
 
@@ -194,20 +176,13 @@ fn another_server_without_data_needs_a_yes_or_the_flag() {
     let credentials = server.credentials(1, "sesame");
     let mut desktop = second_computer(&credentials);
     let run = desktop.run(JOIN, &server);
-    refused(
-        &run,
-        &desktop,
-        "either nothing was sent yet, or the account's ID is wrong",
-    );
+    refused(&run, &desktop, "either nothing was sent yet, or the account's ID is wrong");
     assert!(run.talk.contains("`--allow-empty`"), "{}", run.talk);
     assert_eq!(desktop.run(&format!("{JOIN} --allow-empty"), &server).exit, Exit::Fine);
 
     let link = credentials.to_text();
     let script = [("paste", link.as_str()), ("only empty", "yes"), ("go on?", "enter")];
-    assert_eq!(
-        FakeComputer::new().with_person(&script).run("join", &server).exit,
-        Exit::Fine
-    );
+    assert_eq!(FakeComputer::new().with_person(&script).run("join", &server).exit, Exit::Fine);
 }
 
 #[test]
@@ -232,20 +207,11 @@ fn joining_twice_equals_joining_once_and_another_account_is_refused() {
     let taskrc = desktop.read(".taskrc");
     let run = desktop.run(JOIN, &server);
     assert_eq!(run.exit, Exit::Fine);
-    assert!(
-        run.talk
-            .ends_with("this computer has joined already; nothing was changed\n"),
-        "{}",
-        run.talk
-    );
+    assert!(run.talk.ends_with("this computer has joined already; nothing was changed\n"), "{}", run.talk);
     desktop = desktop.with_input(&other.to_text());
     let run = desktop.run(JOIN, &server);
     assert_eq!(run.exit, Exit::Failed);
-    assert!(
-        run.talk.contains("already syncs with another account, at `[SERVER]`"),
-        "{}",
-        run.talk
-    );
+    assert!(run.talk.contains("already syncs with another account, at `[SERVER]`"), "{}", run.talk);
     assert_eq!((desktop.read(".taskrc"), desktop.syncs()), (taskrc, 1));
 }
 
@@ -256,11 +222,7 @@ fn a_typing_error_is_located_and_can_be_mended_at_the_prompt() {
     server.empty_account(&credentials);
     let link = credentials.to_text();
     let damaged = link.replace("/j#A", "/j#B");
-    let script = [
-        ("paste", damaged.as_str()),
-        ("paste", link.as_str()),
-        ("go on?", "enter"),
-    ];
+    let script = [("paste", damaged.as_str()), ("paste", link.as_str()), ("go on?", "enter")];
     let run = FakeComputer::new().with_person(&script).run("join", &server);
     assert_eq!(run.exit, Exit::Fine);
     assert!(run.talk.contains("has a typing error: character "), "{}", run.talk);

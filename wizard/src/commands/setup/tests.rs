@@ -11,10 +11,8 @@ const SETUP: &str = "setup --server [SERVER]";
 #[test]
 fn a_person_sees_the_plan_accepts_it_and_is_told_what_is_next() {
     let server = FakeServer::taskferry();
-    let mut laptop = FakeComputer::new()
-        .with(".taskrc", "color=off\n")
-        .with_tasks(12)
-        .with_person(&[("go on?", "enter")]);
+    let mut laptop =
+        FakeComputer::new().with(".taskrc", "color=off\n").with_tasks(12).with_person(&[("go on?", "enter")]);
     let run = laptop.run(SETUP, &server);
     assert_eq!(run.exit, Exit::Fine);
     assert_eq!(run.data, "");
@@ -42,21 +40,14 @@ fn a_person_sees_the_plan_accepts_it_and_is_told_what_is_next() {
     ");
     assert_eq!(server.accounts(), 1);
     assert_eq!(laptop.syncs(), 1);
-    assert_eq!(
-        laptop.read(".local/state/taskferry/backups/taskrc.0001").as_deref(),
-        Some("color=off\n")
-    );
+    assert_eq!(laptop.read(".local/state/taskferry/backups/taskrc.0001").as_deref(), Some("color=off\n"));
 }
 
 #[test]
 fn the_server_is_asked_for_until_it_is_an_address() {
     let server = FakeServer::taskferry();
     let url = server.url();
-    let script = [
-        ("address", "tasks.example.org"),
-        ("address", url.as_str()),
-        ("go on?", "no"),
-    ];
+    let script = [("address", "tasks.example.org"), ("address", url.as_str()), ("go on?", "no")];
     let run = FakeComputer::new().with_person(&script).run("setup", &server);
     assert_eq!(run.exit, Exit::Failed);
     assert_snapshot!(run.talk, @r"
@@ -96,11 +87,7 @@ fn without_a_terminal_every_missing_answer_names_its_flag() {
     ");
     let run = script.run(SETUP, &server);
     assert_eq!(run.exit, Exit::Usage);
-    assert!(
-        run.talk.ends_with("hint: add `--yes` to accept it unasked\n"),
-        "{}",
-        run.talk
-    );
+    assert!(run.talk.ends_with("hint: add `--yes` to accept it unasked\n"), "{}", run.talk);
     assert_eq!(server.accounts(), 0);
 }
 
@@ -127,15 +114,8 @@ fn a_dry_run_changes_nothing_anywhere() {
     let mut laptop = FakeComputer::new();
     let run = laptop.run(&format!("{SETUP} --dry-run"), &server);
     assert_eq!(run.exit, Exit::Fine);
-    assert!(
-        run.talk.ends_with("nothing was changed: this was only the plan\n"),
-        "{}",
-        run.talk
-    );
-    assert_eq!(
-        (laptop.read(".taskrc"), server.accounts(), laptop.syncs()),
-        (None, 0, 0)
-    );
+    assert!(run.talk.ends_with("nothing was changed: this was only the plan\n"), "{}", run.talk);
+    assert_eq!((laptop.read(".taskrc"), server.accounts(), laptop.syncs()), (None, 0, 0));
 }
 
 #[test]
@@ -168,19 +148,12 @@ fn another_server_than_the_present_one_is_refused_with_the_reason() {
 #[test]
 fn another_way_to_sync_is_refused_by_its_key() {
     let server = FakeServer::taskferry();
-    for key in [
-        "sync.local.server_dir",
-        "sync.aws.bucket",
-        "sync.gcp.bucket",
-        "sync.git.local_path",
-    ] {
+    for key in ["sync.local.server_dir", "sync.aws.bucket", "sync.gcp.bucket", "sync.git.local_path"] {
         let mut laptop = FakeComputer::new().with(".taskrc", &format!("{key}=x\n"));
         let run = laptop.run(&format!("{SETUP} --yes"), &server);
         assert_eq!(run.exit, Exit::Failed);
         assert!(
-            run.talk.contains(&format!(
-                "error: this computer already syncs in another way: `{key}` is set"
-            )),
+            run.talk.contains(&format!("error: this computer already syncs in another way: `{key}` is set")),
             "{}",
             run.talk
         );
@@ -193,27 +166,16 @@ fn incomplete_settings_are_refused_by_the_missing_key() {
     let mut laptop = FakeComputer::new().with(".taskrc", "sync.server.url=https://a.example\n");
     let run = laptop.run(&format!("{SETUP} --yes"), &server);
     assert_eq!(run.exit, Exit::Failed);
-    assert!(
-        run.talk.contains("incomplete: `sync.server.client_id` is not set"),
-        "{}",
-        run.talk
-    );
+    assert!(run.talk.contains("incomplete: `sync.server.client_id` is not set"), "{}", run.talk);
 }
 
 #[test]
 fn an_active_context_that_would_override_the_settings_is_refused() {
     let server = FakeServer::taskferry();
     let taskrc = "context=work\ncontext.work.rc.sync.server.url=https://work.example\n";
-    let run = FakeComputer::new()
-        .with(".taskrc", taskrc)
-        .run(&format!("{SETUP} --yes"), &server);
+    let run = FakeComputer::new().with(".taskrc", taskrc).run(&format!("{SETUP} --yes"), &server);
     assert_eq!(run.exit, Exit::Failed);
-    assert!(
-        run.talk
-            .contains("the active context `work` overrides `sync.server.url`"),
-        "{}",
-        run.talk
-    );
+    assert!(run.talk.contains("the active context `work` overrides `sync.server.url`"), "{}", run.talk);
 }
 
 #[test]
@@ -228,11 +190,7 @@ fn taskwarrior_3_0_gets_the_key_that_it_reads() {
 fn an_old_or_missing_taskwarrior_comes_with_what_to_install() {
     let server = FakeServer::taskferry();
     let mut laptop = FakeComputer::new().with(".task/version", "2.6.2").with("bin/brew", "");
-    std::fs::set_permissions(
-        laptop.path("bin/brew"),
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
+    std::fs::set_permissions(laptop.path("bin/brew"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let run = laptop.run(SETUP, &server);
     assert_eq!(run.exit, Exit::Failed);
     assert_snapshot!(run.talk, @r"
@@ -243,19 +201,13 @@ fn an_old_or_missing_taskwarrior_comes_with_what_to_install() {
     ");
     std::fs::remove_file(laptop.path("bin/task")).unwrap();
     let run = laptop.run(SETUP, &server);
-    assert!(
-        run.talk.starts_with("error: Taskwarrior is not installed"),
-        "{}",
-        run.talk
-    );
+    assert!(run.talk.starts_with("error: Taskwarrior is not installed"), "{}", run.talk);
 }
 
 #[test]
 fn a_taskrc_of_dotfiles_only_includes_the_settings() {
     let server = FakeServer::taskferry();
-    let mut laptop = FakeComputer::new()
-        .with("dotfiles/taskrc", "color=off\n")
-        .with("dotfiles/.git/HEAD", "");
+    let mut laptop = FakeComputer::new().with("dotfiles/taskrc", "color=off\n").with("dotfiles/.git/HEAD", "");
     std::os::unix::fs::symlink("dotfiles/taskrc", laptop.path(".taskrc")).unwrap();
     let run = laptop.run(&format!("{SETUP} --yes"), &server);
     assert_eq!(run.exit, Exit::Fine);
@@ -290,16 +242,8 @@ fn a_taskrc_of_dotfiles_only_includes_the_settings() {
     ");
     assert!(laptop.path(".taskrc").is_symlink());
     let published = laptop.read("dotfiles/taskrc").unwrap();
-    assert!(
-        published.starts_with("color=off\n") && !published.contains("sync.encryption_secret="),
-        "{published}"
-    );
-    assert!(
-        laptop
-            .read(".config/taskferry/sync.taskrc")
-            .unwrap()
-            .contains("sync.encryption_secret=")
-    );
+    assert!(published.starts_with("color=off\n") && !published.contains("sync.encryption_secret="), "{published}");
+    assert!(laptop.read(".config/taskferry/sync.taskrc").unwrap().contains("sync.encryption_secret="));
 }
 
 #[test]
@@ -312,11 +256,7 @@ fn settings_that_are_not_read_back_are_taken_back() {
     laptop = laptop.with("late", "sync.server.url=\n").with(".taskrc", &taskrc);
     let run = laptop.run(&format!("{SETUP} --yes"), &server);
     assert_eq!(run.exit, Exit::Failed);
-    assert!(
-        run.talk.contains("your configuration is as it was before"),
-        "{}",
-        run.talk
-    );
+    assert!(run.talk.contains("your configuration is as it was before"), "{}", run.talk);
     assert_eq!(laptop.read(".taskrc"), Some(taskrc));
     assert_eq!(laptop.syncs(), 0);
 }
@@ -342,17 +282,9 @@ fn a_failed_first_sync_keeps_the_settings_and_says_how_to_finish() {
 #[test]
 fn a_sync_that_sent_nothing_is_noticed_although_taskwarrior_reports_success() {
     let server = FakeServer::taskferry().loses_what_is_sent();
-    let run = FakeComputer::new()
-        .with(".taskrc", "")
-        .with_tasks(2)
-        .run(&format!("{SETUP} --yes"), &server);
+    let run = FakeComputer::new().with(".taskrc", "").with_tasks(2).run(&format!("{SETUP} --yes"), &server);
     assert_eq!(run.exit, Exit::Failed);
-    assert!(
-        run.talk
-            .contains("but Taskwarrior sent none of the 2 tasks of this computer"),
-        "{}",
-        run.talk
-    );
+    assert!(run.talk.contains("but Taskwarrior sent none of the 2 tasks of this computer"), "{}", run.talk);
 }
 
 #[test]
@@ -385,23 +317,14 @@ fn another_kind_of_server_works_with_a_word_about_empty_accounts() {
 #[test]
 fn what_is_no_sync_server_is_refused_before_anything_is_written() {
     for (server, expected) in [
-        (
-            FakeServer::other().answers(200, ("x", "y"), b"<h1>It works!</h1>"),
-            "it is not a TaskChampion sync server",
-        ),
-        (
-            FakeServer::other().answers(404, ("x", "y"), b""),
-            "it is not a TaskChampion sync server",
-        ),
+        (FakeServer::other().answers(200, ("x", "y"), b"<h1>It works!</h1>"), "it is not a TaskChampion sync server"),
+        (FakeServer::other().answers(404, ("x", "y"), b""), "it is not a TaskChampion sync server"),
         (
             FakeServer::other().answers(301, ("location", "https://b.example/?t=1"), b""),
             "sends us on to another address: `https://b.example`",
         ),
         (FakeServer::other().answers(503, ("x", "y"), b""), "status 503"),
-        (
-            FakeServer::other().answers(200, ("x", "y"), &vec![b' '; 64 * 1024 + 1]),
-            "far too long",
-        ),
+        (FakeServer::other().answers(200, ("x", "y"), &vec![b' '; 64 * 1024 + 1]), "far too long"),
     ] {
         let mut laptop = FakeComputer::new();
         let run = laptop.run(&format!("{SETUP} --yes"), &server);

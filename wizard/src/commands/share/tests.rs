@@ -49,10 +49,7 @@ fn the_text_form_is_three_lines_for_any_taskrc() {
 #[test]
 fn an_address_in_the_old_key_is_shared_too() {
     let server = FakeServer::taskferry();
-    let old = computer_in_sync(&server)
-        .read(".taskrc")
-        .unwrap()
-        .replace("server.url", "server.origin");
+    let old = computer_in_sync(&server).read(".taskrc").unwrap().replace("server.url", "server.origin");
     let run = FakeComputer::new().with(".taskrc", &old).run("share", &server);
     assert_eq!(decode(&run.data).unwrap().credentials, server.credentials(1, "sesame"));
 }
