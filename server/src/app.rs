@@ -4,13 +4,14 @@
 //! [`Application::run_until`] ends when the future that it is given does.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, middleware, web};
 use taskferry_protocol::describe::{Registration, SERVER_NAME, ServerInfo};
+use tokio::task::JoinHandle;
 
 use crate::budget::Budget;
 use crate::config::{Config, Listen};
@@ -33,6 +34,9 @@ pub enum StartError {
     /// The data can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The thread that opens the data is gone.
+    #[error("could not open the data")]
+    Opening(#[source] tokio::task::JoinError),
     /// An address can't be listened on.
     #[error("could not listen on {address}")]
     Listen {
@@ -55,6 +59,7 @@ impl StartError {
             Self::Listen { cause, .. } if cause.kind() == std::io::ErrorKind::PermissionDenied => {
                 Some("ports below 1024 need privileges; choose another with `--listen ADDRESS:PORT`".to_owned())
             }
+            Self::Opening(_) => None,
             Self::Listen { .. } => Some("choose an address of this machine with `--listen ADDRESS:PORT`".to_owned()),
         }
     }
@@ -71,36 +76,38 @@ pub enum RunError {
     Close(#[source] StorageError),
 }
 
-/// A server that is listening. Requests are answered while [`Application::run_until`] runs.
+/// A running server.
 pub struct Application {
-    server: Server,
+    running: JoinHandle<std::io::Result<()>>,
+    handle: ServerHandle,
     addresses: Vec<SocketAddr>,
     state: Arc<http::State>,
 }
 
 impl Application {
-    /// Opens the data, then the ports.
-    pub fn build(config: &Config) -> Result<Self, StartError> {
-        let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&config.data_dir)?);
-        let info = ServerInfo {
-            name: SERVER_NAME.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            registration: Registration::Open,
-            limits: config.limits,
-            features: vec!["register".to_owned(), "account".to_owned()],
-            epoch: storage.epoch().to_owned(),
-            public_url: config.public_url.as_ref().map(|url| url.as_str().to_owned()),
-        };
+    /// Opens the ports, then the data; ready when this returns. In between, `/livez` answers, and everything else says that
+    /// the server is starting: a platform must not take the upgrade of a large database for a process that hangs.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
         let state = Arc::new(http::State {
-            sync: SyncService::new(storage, config.snapshots),
-            info,
+            opened: OnceLock::new(),
             limits: config.limits,
             uploads: Budget::of_this_machine(),
             downloads: Budget::of_this_machine(),
             draining: AtomicBool::new(false),
         });
         let (server, addresses) = listen(&state, &config.listen, &config.base_path)?;
-        Ok(Self { server, addresses, state })
+        let handle = server.handle();
+        let running = tokio::spawn(server);
+        match open(config).await {
+            Ok(opened) => {
+                let _ = state.opened.set(opened);
+                Ok(Self { running, handle, addresses, state })
+            }
+            Err(error) => {
+                handle.stop(false).await;
+                Err(error)
+            }
+        }
     }
 
     /// Where it listens.
@@ -115,9 +122,7 @@ impl Application {
         stop: impl Future<Output = ()>,
         at_once: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
-        let Self { server, state, .. } = self;
-        let handle = server.handle();
-        let mut running = tokio::spawn(server);
+        let Self { mut running, handle, state, .. } = self;
         let failed = |result: Result<std::io::Result<()>, tokio::task::JoinError>| match result {
             Ok(result) => result.map_err(RunError::Server),
             Err(error) => Err(RunError::Server(std::io::Error::other(error))),
@@ -133,8 +138,28 @@ impl Application {
             // actix can't be told to hurry once it was told to wait, so it is left where it is; the process ends soon.
             () = at_once => running.abort(),
         }
-        state.sync.storage().close().await.map_err(RunError::Close)
+        match state.opened.get() {
+            Some(opened) => opened.sync.storage().close().await.map_err(RunError::Close),
+            None => Ok(()),
+        }
     }
+}
+
+/// Opens the data, which may upgrade it first, off the thread that serves `/livez`.
+async fn open(config: &Config) -> Result<http::Opened, StartError> {
+    let directory = config.data_dir.clone();
+    let opening = tokio::task::spawn_blocking(move || SqliteStorage::open(&directory));
+    let storage: Arc<dyn Storage> = Arc::new(opening.await.map_err(StartError::Opening)??);
+    let info = ServerInfo {
+        name: SERVER_NAME.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        registration: Registration::Open,
+        limits: config.limits,
+        features: vec!["register".to_owned(), "account".to_owned()],
+        epoch: storage.epoch().to_owned(),
+        public_url: config.public_url.as_ref().map(|url| url.as_str().to_owned()),
+    };
+    Ok(http::Opened { sync: SyncService::new(storage, config.snapshots), info })
 }
 
 impl std::fmt::Debug for Application {

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use e2e::TestServer;
 use e2e::http::{Connection, Request};
+use e2e::{TestServer, wait};
 use rustix::process::Signal;
 use taskferry_protocol::VersionId;
 
@@ -48,6 +48,29 @@ fn a_server_told_twice_to_stop_does_so_at_once() {
     let took = asked_again.elapsed();
     assert!(took < Duration::from_secs(15), "it took {took:?}");
     assert!(under_way.answer().is_err());
+}
+
+#[test]
+fn a_server_that_is_still_opening_its_data_is_alive_and_not_ready() {
+    let setup = PROGRAMS.server();
+    fs::create_dir_all(setup.data_dir()).expect("a data directory");
+    // Another process that holds the database stands in for the upgrade of a large one.
+    let holder = rusqlite::Connection::open(setup.data_dir().join("taskferry.sqlite3")).expect("a database");
+    holder.execute_batch("BEGIN EXCLUSIVE").expect("an exclusive lock");
+    let mut server = setup.begin_to_start();
+
+    wait::until("the server is alive", || Request::get("/livez").try_send(server.address()).is_ok());
+    assert_eq!(Request::get("/livez").send(server.address()).status, 200);
+    let ready = Request::get("/readyz").send(server.address());
+    assert_eq!(ready.status, 503);
+    assert!(String::from_utf8_lossy(&ready.body).contains("the server is starting"), "{ready:?}");
+    let refused = server.unknown_account().child_of(VersionId::NIL);
+    refused.refused(503, "starting");
+    assert!(refused.header("retry-after").is_some());
+
+    drop(holder);
+    server.wait_until_it_serves();
+    server.account().append(VersionId::NIL, "served");
 }
 
 /// A request of which the server has read the head and awaits the body.

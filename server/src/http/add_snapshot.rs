@@ -21,9 +21,9 @@ pub(super) async fn handle(
 ) -> Result<HttpResponse, Refusal> {
     let received = upload.receive(&state, client).await?;
     if let Some(body) = received.body {
-        state.sync.add_snapshot(client, version, body).await?;
+        state.sync()?.add_snapshot(client, version, body).await?;
     } else {
-        state.sync.account(client).await?;
+        state.sync()?.account(client).await?;
         tracing::warn!(limit_bytes = state.limits.snapshot_bytes, "a snapshot over the limit was dropped");
     }
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).finish())

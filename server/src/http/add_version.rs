@@ -27,7 +27,7 @@ pub(super) async fn handle(
 ) -> Result<HttpResponse, Refusal> {
     let received = upload.receive(&state, client).await?;
     let body = received.body.ok_or(Refusal::BodyTooLarge { limit: state.limits.version_bytes })?;
-    match state.sync.add_version(client, parent, body, received.patience).await? {
+    match state.sync()?.add_version(client, parent, body, received.patience).await? {
         Added::Stored { version, urgency } => {
             let mut response = HttpResponse::Ok();
             response

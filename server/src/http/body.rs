@@ -104,7 +104,7 @@ pub(super) struct Received {
 impl<K: Kind> Upload<K> {
     /// Waits for its turn, then reads the body.
     pub(super) async fn receive(self, state: &State, client: ClientId) -> Result<Received, Refusal> {
-        let patience = state.sync.patience(client).await?;
+        let patience = state.sync()?.patience(client).await?;
         let reservation = state.uploads.reserve(self.declared, patience).await.map_err(|_| Refusal::Busy)?;
         let body = self.read(state).await?;
         Ok(Received { body, patience, _reservation: reservation })
@@ -165,7 +165,7 @@ impl<'a> Pieces<'a> {
     async fn stage(&mut self, piece: Bytes) -> Result<(), Refusal> {
         let staging = match &mut self.staging {
             Some(staging) => staging,
-            None => self.staging.insert(self.state.sync.stage().await?),
+            None => self.staging.insert(self.state.sync()?.stage().await?),
         };
         staging.push(piece).await.map_err(|error| Refusal::from(crate::sync::SyncError::from(error)))
     }

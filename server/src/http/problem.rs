@@ -47,6 +47,8 @@ pub(crate) enum Refusal {
     NoRoute,
     #[error("this is a sync request, but not under the path that this server serves")]
     WrongBasePath,
+    #[error("the server is starting")]
+    Starting,
     #[error("the server is busy")]
     Busy,
     #[error("internal error")]
@@ -103,6 +105,7 @@ impl Refusal {
                 "wrong_base_path",
                 "check the path in `sync.server.url`; `GET /` of the right address answers \"TaskChampion sync server\"",
             ),
+            Self::Starting => (S::SERVICE_UNAVAILABLE, "starting", "try again in a moment"),
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "try again in a moment"),
             Self::Internal(_) => {
                 (S::INTERNAL_SERVER_ERROR, "internal_error", "nothing was changed; the server's log says more")
@@ -133,7 +136,7 @@ impl ResponseError for Refusal {
         }
         let (status, code, hint) = self.entry();
         let mut response = HttpResponse::build(status);
-        if matches!(self, Self::Busy) {
+        if matches!(self, Self::Busy | Self::Starting) {
             response.insert_header((RETRY_AFTER, "2"));
         }
         render(&mut response, status, code, self.to_string(), hint)

@@ -27,7 +27,7 @@ pub(super) async fn handle(
             serde_json::from_slice(&body).map_err(|_| Refusal::BodyNotJson)?;
         RegisterRequest::deserialize(serde_json::Value::Object(object)).map_err(|_| Refusal::BodyNotJson)?;
     }
-    let created = state.sync.register(client).await?;
+    let created = state.sync()?.register(client).await?;
     let mut response = if created { HttpResponse::Created() } else { HttpResponse::Ok() };
     Ok(response.insert_header(("cache-control", "no-store")).json(serde_json::json!({ "created": created })))
 }

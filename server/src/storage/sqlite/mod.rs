@@ -3,7 +3,8 @@
 //! | file | does |
 //! |---|---|
 //! | [`directory`] | the data directory: created private, locked against a second server |
-//! | [`schema`] | opens the file with the settings that durability rests on, and migrates it |
+//! | [`schema`] | opens the file with the settings that durability rests on |
+//! | [`migrations`] | brings it to this version's schema |
 //! | [`writer`] | the one thread that writes: many changes, one transaction, one fsync |
 //! | [`change`] | what one change does inside that transaction |
 //! | [`readers`] | the few threads that read |
@@ -20,6 +21,7 @@ mod blobs;
 mod change;
 pub mod directory;
 mod heads;
+mod migrations;
 mod place;
 mod readers;
 pub mod schema;
