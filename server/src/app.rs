@@ -20,8 +20,12 @@ use crate::storage::sqlite::{OpenError, SqliteStorage};
 use crate::storage::{Storage, StorageError};
 use crate::sync::SyncService;
 
-/// How long a stop waits for requests that are under way.
-const STOP_WITHIN: Duration = Duration::from_secs(30);
+/// How long a stop waits for large pushes that are under way, and then for single requests. Together a little less than the
+/// 30 seconds that platforms usually grant.
+const PUSHES_WITHIN: Duration = Duration::from_secs(13);
+const REQUESTS_WITHIN: Duration = Duration::from_secs(15);
+/// How often a stop looks whether the pushes are complete.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long an idle connection stays open. Longer than the usual proxies', so that it is never the server that closes a
 /// connection which a proxy is just about to use again.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -115,8 +119,8 @@ impl Application {
         &self.addresses
     }
 
-    /// Answers requests until `stop` is done, then finishes the requests under way (at most 30 seconds) and closes the
-    /// data. A second stop, `at_once`, cuts requests off; what was acknowledged is stored all the same.
+    /// Answers requests until `stop` is done; then finishes the large pushes and the requests that are under way (at most 28
+    /// seconds) and closes the data. A second stop, `at_once`, cuts them off; what was acknowledged is stored all the same.
     pub async fn run_until(
         self,
         stop: impl Future<Output = ()>,
@@ -132,9 +136,13 @@ impl Application {
             ended = &mut running => return failed(ended),
         }
         state.draining.store(true, Ordering::Relaxed);
-        tracing::info!("stopping: requests under way are finished first");
+        tracing::info!("stopping: what is under way is finished first");
+        let in_order = async {
+            let _ = tokio::time::timeout(PUSHES_WITHIN, pushes_complete(&state)).await;
+            handle.stop(true).await;
+        };
         tokio::select! {
-            () = handle.stop(true) => failed(running.await)?,
+            () = in_order => failed(running.await)?,
             // actix can't be told to hurry once it was told to wait, so it is left where it is; the process ends soon.
             () = at_once => running.abort(),
         }
@@ -142,6 +150,13 @@ impl Application {
             Some(opened) => opened.sync.storage().close().await.map_err(RunError::Close),
             None => Ok(()),
         }
+    }
+}
+
+/// Returns when no account is in the middle of a large push. New ones are refused meanwhile.
+async fn pushes_complete(state: &http::State) {
+    while state.opened.get().is_some_and(|opened| opened.sync.push_under_way()) {
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
@@ -178,7 +193,7 @@ fn listen(state: &Arc<http::State>, listen: &Listen, base_path: &str) -> Result<
     })
     .disable_signals()
     .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(STOP_WITHIN.as_secs());
+    .shutdown_timeout(REQUESTS_WITHIN.as_secs());
     for address in &listen.addresses {
         let ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
         let address = if listen.ipv4_fallback && !has_ipv6(*address) { ipv4 } else { *address };

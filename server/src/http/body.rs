@@ -105,6 +105,10 @@ impl<K: Kind> Upload<K> {
     /// Waits for its turn, then reads the body.
     pub(super) async fn receive(self, state: &State, client: ClientId) -> Result<Received, Refusal> {
         let patience = state.sync()?.patience(client).await?;
+        // What is under way may go on; what begins now would be cut off in its middle.
+        if state.is_draining() && patience == Patience::Refuse {
+            return Err(Refusal::Stopping);
+        }
         let reservation = state.uploads.reserve(self.declared, patience).await.map_err(|_| Refusal::Busy)?;
         let body = self.read(state).await?;
         Ok(Received { body, patience, _reservation: reservation })

@@ -49,6 +49,8 @@ pub(crate) enum Refusal {
     WrongBasePath,
     #[error("the server is starting")]
     Starting,
+    #[error("the server is stopping")]
+    Stopping,
     #[error("the server is busy")]
     Busy,
     #[error("internal error")]
@@ -106,6 +108,7 @@ impl Refusal {
                 "check the path in `sync.server.url`; `GET /` of the right address answers \"TaskChampion sync server\"",
             ),
             Self::Starting => (S::SERVICE_UNAVAILABLE, "starting", "try again in a moment"),
+            Self::Stopping => (S::SERVICE_UNAVAILABLE, "stopping", "try again in a moment"),
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "try again in a moment"),
             Self::Internal(_) => {
                 (S::INTERNAL_SERVER_ERROR, "internal_error", "nothing was changed; the server's log says more")
@@ -136,7 +139,7 @@ impl ResponseError for Refusal {
         }
         let (status, code, hint) = self.entry();
         let mut response = HttpResponse::build(status);
-        if matches!(self, Self::Busy | Self::Starting) {
+        if matches!(self, Self::Busy | Self::Starting | Self::Stopping) {
             response.insert_header((RETRY_AFTER, "2"));
         }
         render(&mut response, status, code, self.to_string(), hint)

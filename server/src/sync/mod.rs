@@ -9,16 +9,20 @@
 //! |---|---|
 //! | [`seam`] | fits our storage to the core's traits, for one request |
 //! | [`locks`] | lets one writer at a time into each account |
+//! | [`pushes`] | knows who is in the middle of a large push, for a stop |
 
 mod locks;
+mod pushes;
 mod seam;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use taskchampion_sync_server_core as core;
 use taskferry_protocol::{ClientId, SnapshotUrgency, VersionId};
 
 use self::locks::AccountLocks;
+use self::pushes::Pushes;
 use self::seam::Seam;
 use crate::storage::body::{Incoming, Outgoing, Staging};
 use crate::storage::{Account, Action, Change, CommitError, Patience, Storage, StorageError, UnixSeconds};
@@ -98,12 +102,13 @@ pub struct SyncService {
     storage: Arc<dyn Storage>,
     snapshots: SnapshotPolicy,
     locks: AccountLocks,
+    pushes: Pushes,
 }
 
 impl SyncService {
     /// Over `storage`, asking for snapshots by `snapshots`.
     pub fn new(storage: Arc<dyn Storage>, snapshots: SnapshotPolicy) -> Self {
-        Self { storage, snapshots, locks: AccountLocks::default() }
+        Self { storage, snapshots, locks: AccountLocks::default(), pushes: Pushes::default() }
     }
 
     /// The storage, for readiness and for closing.
@@ -116,6 +121,11 @@ impl SyncService {
         let last = self.storage.account(client).await?.and_then(|account| account.last_version_at);
         let under_way = last.is_some_and(|last| now() - last <= PUSH_GAP_SECONDS);
         Ok(if under_way { Patience::Wait } else { Patience::Refuse })
+    }
+
+    /// Whether any account is in the middle of a large push, which a stop should wait for.
+    pub fn push_under_way(&self) -> bool {
+        self.pushes.any_under_way(Instant::now())
     }
 
     /// Begins to take over a large body.
@@ -142,6 +152,7 @@ impl SyncService {
         let outcome = self.core(&seam).add_version(client.expose(), parent.as_uuid(), Vec::new()).await;
         let conflict = match outcome {
             Ok((core::AddVersionResult::Ok(version), urgency)) => {
+                self.pushes.note(client, small.is_none(), Instant::now());
                 return Ok(Added::Stored { version: VersionId::from_uuid(version), urgency: urgency_of(urgency) });
             }
             Ok((core::AddVersionResult::ExpectedParentVersion(latest), _)) => VersionId::from_uuid(latest),
@@ -184,6 +195,7 @@ impl SyncService {
     /// AddSnapshot: keeps `body` if the core's rules say so (a recent version, newer than the stored snapshot), and says
     /// nothing if not: a device would take a refusal for a failed sync, after its version was accepted.
     pub async fn add_snapshot(&self, client: ClientId, version: VersionId, body: Incoming) -> Result<(), SyncError> {
+        self.pushes.note(client, false, Instant::now());
         let _alone = self.locks.lock(client).await;
         let seam = Seam::writing_known(Arc::clone(&self.storage), client, body);
         self.core(&seam).add_snapshot(client.expose(), version.as_uuid(), Vec::new()).await.map_err(other)

@@ -253,6 +253,9 @@ impl Storage for SqliteStorage {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::super::Patience;
     use super::super::conformance::{self, add, client, put_snapshot, staged, version};
     use super::*;
 
@@ -356,6 +359,32 @@ mod tests {
             assert_eq!(storage.account(client(1)).await.unwrap().unwrap().latest, version(1));
             assert!(storage.child(client(1), version(1)).await.unwrap().is_none());
             assert!(storage.child(client(1), VersionId::NIL).await.is_err());
+        });
+    }
+
+    #[test]
+    fn a_full_queue_refuses_what_begins_and_lets_wait_what_is_under_way() {
+        let dir = tempfile::tempdir().unwrap();
+        conformance::run(|| async {
+            let storage = Arc::new(SqliteStorage::open(dir.path()).unwrap());
+            // Another process that writes keeps the writer waiting.
+            let other = Connection::open(dir.path().join(directory::DATABASE_FILE)).unwrap();
+            other.execute_batch("BEGIN IMMEDIATE").unwrap();
+            let begins = |n| Change { patience: Patience::Refuse, ..add(client(n), VersionId::NIL, version(1), "a") };
+            let mut accepted = 0;
+            while storage.commit(begins(accepted)).now_or_never().is_none() {
+                accepted += 1;
+                assert!(accepted < 5000, "the queue has no end");
+            }
+            assert!(matches!(storage.commit(begins(accepted)).await, Err(CommitError::Busy)));
+
+            let under_way = tokio::spawn({
+                let storage = Arc::clone(&storage);
+                async move { storage.commit(add(client(9999), VersionId::NIL, version(1), "b")).await }
+            });
+            other.execute_batch("COMMIT").unwrap();
+            under_way.await.unwrap().unwrap();
+            assert_eq!(count(dir.path(), "SELECT count(*) FROM version"), u32::try_from(accepted).unwrap() + 1);
         });
     }
 }
