@@ -38,17 +38,13 @@ pub(crate) struct Memory {
 }
 
 impl Server {
-    /// Starts it and waits until it listens. No variable of this program's environment reaches it: a setting that is left
-    /// over from other work would be measured along.
+    /// Starts it and waits until it listens. Only `PATH` of this program's environment reaches it: a variable, or a
+    /// configuration file in a home directory, would be measured along.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         command
             .env_clear()
-            .envs(
-                ["PATH", "HOME"]
-                    .into_iter()
-                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
-            )
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());

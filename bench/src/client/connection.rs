@@ -190,3 +190,89 @@ async fn connect(address: SocketAddr) -> Result<TcpStream> {
     stream.set_nodelay(true)?;
     Ok(stream)
 }
+
+#[cfg(test)]
+mod tests {
+    use taskferry_protocol::wire::HISTORY_SEGMENT;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::load::runtime;
+
+    /// A server that reads one request of `length` bytes for each answer, and sends that byte by byte.
+    async fn scripted(listener: TcpListener, answers: &[(usize, &str)]) -> Result<Vec<String>> {
+        let (mut stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let mut requests = Vec::new();
+        for (length, answer) in answers {
+            let mut request = vec![0; *length];
+            stream.read_exact(&mut request).await?;
+            requests.push(String::from_utf8(request)?);
+            for byte in answer.as_bytes() {
+                stream.write_all(&[*byte]).await?;
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(requests)
+    }
+
+    #[test]
+    fn one_connection_carries_request_after_request() {
+        let client = ClientId::generate();
+        let id = client.expose();
+        let head = |line: &str, host: SocketAddr| format!("{line} HTTP/1.1\r\nhost: {host}\r\nx-client-id: {id}\r\n");
+        runtime().unwrap().block_on(async {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let post = format!(
+                "{}content-type: {HISTORY_SEGMENT}\r\ncontent-length: 5\r\n\r\nhello",
+                head("POST /a", address)
+            );
+            let get = format!("{}\r\n", head("GET /b", address));
+            let answers = [
+                (post.len(), "HTTP/1.1 409 Conflict\r\ncontent-length: 0\r\n\r\n"),
+                (
+                    get.len(),
+                    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+                ),
+            ];
+            let ours = async {
+                let mut connection = Connection::open(address).await?;
+                let first = connection
+                    .exchange(format_args!("/a"), client, Body::Bytes(HISTORY_SEGMENT, b"hello"), None)
+                    .await?;
+                let second = connection
+                    .exchange(format_args!("/b"), client, Body::None, None)
+                    .await?;
+                anyhow::Ok((first, second, connection.traffic()))
+            };
+            let (theirs, ours) = tokio::join!(scripted(listener, &answers), ours);
+            let (first, second, traffic) = ours.unwrap();
+            assert_eq!((first.head.status, first.bytes), (409, 0));
+            assert_eq!((second.head.status, second.bytes), (200, 3));
+            assert_eq!(traffic.requests, 2);
+            assert_eq!(traffic.up, (post.len() + get.len()) as u64);
+            assert_eq!(traffic.down, (answers[0].1.len() + answers[1].1.len()) as u64);
+            assert_eq!(theirs.unwrap(), [post, get]);
+        });
+    }
+
+    #[test]
+    fn another_body_than_expected_is_noticed() {
+        let expected = crate::client::Block::new(1).pattern(0, 3);
+        runtime().unwrap().block_on(async {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let answers = [(10, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc")];
+            let ours = async {
+                let mut connection = Connection::open(address).await?;
+                let id = ClientId::generate();
+                connection
+                    .exchange(format_args!("/c"), id, Body::None, Some(&expected))
+                    .await
+            };
+            let (_, answer) = tokio::join!(scripted(listener, &answers), ours);
+            assert!(!answer.unwrap().intact);
+        });
+    }
+}

@@ -14,10 +14,11 @@ pub(crate) fn markdown(outcomes: &Outcomes, args: &CompareArgs, command: &str) -
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let mut text = format!(
         "# Comparison\n\n\
-         Made by `{command}`: {} rounds of {} s, with load generator and server on the same {cores} cores. Only the ratios \
+         Made by `{command}`: {} of {} s, with load generator and server on the same {cores} cores. Only the ratios \
          mean anything. *Reference* is the published crates behind a thin HTTP layer (`bench/peer`), *ceiling* the same HTTP \
          stack answering without doing anything. Ratios are taken within each round; medians of the rounds are shown.\n\n",
-        args.rounds, args.seconds
+        rounds(args.rounds),
+        args.seconds
     );
     text.push_str("| workload | d | target | measured | from … to | |\n|---|---:|---|---:|---:|---|\n");
     for outcome in &outcomes.0 {
@@ -49,6 +50,14 @@ pub(crate) fn markdown(outcomes: &Outcomes, args: &CompareArgs, command: &str) -
         }
     }
     text
+}
+
+fn rounds(count: u32) -> String {
+    if count == 1 {
+        "1 round".to_owned()
+    } else {
+        format!("{count} rounds")
+    }
 }
 
 fn figures(outcome: &Outcome) -> String {

@@ -22,7 +22,7 @@ use futures_util::future::join_all;
 use taskferry_protocol::ClientId;
 
 use self::player::{Log, Player};
-use self::population::{Account, HABITS};
+use self::population::{Account, HABITS, JOIN_DAYS};
 use self::report::{Findings, Sample};
 use crate::cli::SimulateArgs;
 use crate::client::{Block, Device, Traffic};
@@ -58,14 +58,16 @@ async fn play(args: &SimulateArgs, server: &Server) -> Result<Findings> {
     let log = RefCell::new(Log::new(args.days)?);
     let mut players = players(args, server, &block, &log).await?;
     let started = Instant::now();
-    let mut first_day = None;
+    let mut joined = None;
     for day in 0..args.days {
         let all = join_all(players.iter_mut().map(|player| player.play(day)));
         let outcomes = tokio::time::timeout(DAY_WITHIN, all)
             .await
             .context("a day took too long")?;
         outcomes.into_iter().collect::<Result<()>>()?;
-        first_day.get_or_insert_with(|| sample(&players, &log));
+        if day + 1 == JOIN_DAYS.min(args.days) {
+            joined = Some(sample(&players, &log));
+        }
         terminal::say(&format!(
             "day {} of {}: {} syncs so far",
             day + 1,
@@ -85,7 +87,7 @@ async fn play(args: &SimulateArgs, server: &Server) -> Result<Findings> {
     Ok(Findings {
         habits,
         devices,
-        first_day: first_day.unwrap_or_else(|| end.clone()),
+        joined: joined.unwrap_or_else(|| end.clone()),
         end,
         memory: server.memory()?,
         files: Vec::new(),

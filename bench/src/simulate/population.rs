@@ -68,8 +68,8 @@ pub(crate) const HOURS: [u64; 24] = [2, 1, 1, 1, 1, 1, 2, 3, 4, 5, 5, 5, 4, 4, 4
 
 /// Minutes of a day.
 const DAY: u32 = 24 * 60;
-/// Further devices join on one of so many first days.
-const JOIN_DAYS: u64 = 7;
+/// Everybody has joined after so many days.
+pub(crate) const JOIN_DAYS: u32 = 7;
 /// Bytes of the operations that create one task.
 const TASK_BYTES: u64 = 600;
 /// Bytes of one task in a snapshot.
@@ -151,7 +151,7 @@ impl Account {
             devices.push(Moment { day: 0, minute });
         }
         for joins in &mut devices[1..] {
-            joins.day = small(random.below(JOIN_DAYS.min(u64::from(days))));
+            joins.day = small(random.below(u64::from(JOIN_DAYS.min(days))));
         }
         Self {
             client: client_id(!seed, u64::from(number)),

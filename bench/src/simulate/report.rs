@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::player::{Log, REQUESTS};
-use super::population::HABITS;
+use super::population::{HABITS, JOIN_DAYS};
 use crate::cli::SimulateArgs;
 use crate::client::Traffic;
 use crate::process::Memory;
@@ -26,8 +26,8 @@ pub(crate) struct Findings {
     pub(crate) habits: Vec<u64>,
     /// Devices of all accounts.
     pub(crate) devices: u64,
-    /// After the first day, on which everybody joins.
-    pub(crate) first_day: Sample,
+    /// When everybody has joined.
+    pub(crate) joined: Sample,
     /// At the end.
     pub(crate) end: Sample,
     /// The server's memory at the end.
@@ -133,26 +133,27 @@ fn resources(text: &mut String, findings: &Findings, args: &SimulateArgs) {
     }
 }
 
-/// From the first day, on which everybody joins, and the days after it, on which nobody but further devices do.
+/// From the days on which people join, and the days after them.
 fn extrapolation(text: &mut String, findings: &Findings, args: &SimulateArgs) {
     let accounts = f64::from(args.accounts);
     let overhead = overhead(findings);
-    let (first, end) = (&findings.first_day, &findings.end);
+    let (first, end) = (&findings.joined, &findings.end);
+    let join_days = JOIN_DAYS.min(args.days);
     let _ = writeln!(
         text,
-        "\n| per account, on average | disk | up | down |\n|---|---:|---:|---:|\n| the first day | {} | {} | {} |",
+        "\n| per account, on average | disk | up | down |\n|---|---:|---:|---:|\n| the first {join_days} days, on which they join | {} | {} | {} |",
         bytes(whole(float(first.stored) * overhead / accounts)),
         bytes(whole(float(first.traffic.up) / accounts)),
         bytes(whole(float(first.traffic.down) / accounts)),
     );
-    if args.days < 2 {
+    if args.days == join_days {
         return;
     }
-    let later_days = f64::from(args.days - 1);
+    let later_days = f64::from(args.days - join_days);
     let year = |now: u64, then: u64| float(now.saturating_sub(then)) / accounts / later_days * 365.0;
     let _ = writeln!(
         text,
-        "| a year after it | {} | {} | {} |",
+        "| a year after them | {} | {} | {} |",
         bytes(whole(year(end.stored, first.stored) * overhead)),
         bytes(whole(year(end.traffic.up, first.traffic.up))),
         bytes(whole(year(end.traffic.down, first.traffic.down))),
