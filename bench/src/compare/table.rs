@@ -27,6 +27,7 @@ pub(crate) fn markdown(outcomes: &Outcomes, args: &CompareArgs, command: &str) -
             let met = match verdict.met {
                 Some(true) => "met",
                 Some(false) => "**not met**",
+                None if outcome.turns(Party::Ours).iter().any(Option::is_none) => "**failed**",
                 None => "not measured",
             };
             let workload = &outcome.workload;
