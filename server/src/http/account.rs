@@ -15,7 +15,7 @@ pub(super) async fn handle(state: web::Data<State>, Client(client): Client) -> R
     let account = state.sync()?.account(client).await?;
     let info = AccountInfo {
         state: if account.disabled { AccountState::Disabled } else { AccountState::Active },
-        latest_version_id: account.latest,
+        latest_version_id: account.latest(),
         versions: account.versions,
         version_bytes: account.version_bytes,
         created_at: account.created_at,

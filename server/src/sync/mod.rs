@@ -159,7 +159,7 @@ impl SyncService {
             // Another process got in between the core's look and the commit, which looks again.
             Err(error) => match refusal(error) {
                 Refusal::Conflict(latest) => latest,
-                Refusal::Other(error) => return Err(error),
+                refusal => return Err(refusal.into()),
             },
         };
         match small {
@@ -198,7 +198,11 @@ impl SyncService {
         self.pushes.note(client, false, Instant::now());
         let _alone = self.locks.lock(client).await;
         let seam = Seam::writing_known(Arc::clone(&self.storage), client, body);
-        self.core(&seam).add_snapshot(client.expose(), version.as_uuid(), Vec::new()).await.map_err(other)
+        match self.core(&seam).add_snapshot(client.expose(), version.as_uuid(), Vec::new()).await.map_err(refusal) {
+            // The core takes the parent of a chain's first version for one of its versions; storage does not.
+            Ok(()) | Err(Refusal::Ignored) => Ok(()),
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 
     /// GetSnapshot: the version at which the stored snapshot was made, and its body.
@@ -260,29 +264,40 @@ fn urgency_of(urgency: core::SnapshotUrgency) -> Option<SnapshotUrgency> {
     }
 }
 
-/// For what can't conflict: staging and registering.
-impl From<CommitError> for SyncError {
+/// A [`CommitError`], perhaps one that travelled through the core, sorted.
+enum Refusal {
+    Conflict(VersionId),
+    /// A snapshot that is not to be kept.
+    Ignored,
+    Other(SyncError),
+}
+
+impl From<CommitError> for Refusal {
     fn from(error: CommitError) -> Self {
-        match refused(error) {
-            Refusal::Other(error) => error,
-            Refusal::Conflict(_) => Self::Core("a conflict where nothing is appended".into()),
+        match error {
+            CommitError::Conflict(latest) => Self::Conflict(latest),
+            CommitError::UnknownVersion => Self::Ignored,
+            CommitError::UnknownAccount => Self::Other(SyncError::UnknownAccount),
+            CommitError::Disabled => Self::Other(SyncError::Disabled),
+            CommitError::Busy => Self::Other(SyncError::Busy),
+            CommitError::Storage(error) => Self::Other(SyncError::Storage(error)),
         }
     }
 }
 
-/// A [`CommitError`] that travelled through the core, sorted.
-enum Refusal {
-    Conflict(VersionId),
-    Other(SyncError),
+/// Where neither a conflict nor a snapshot can be the matter.
+impl From<Refusal> for SyncError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Other(error) => error,
+            Refusal::Conflict(_) | Refusal::Ignored => Self::Core("a refusal of something else".into()),
+        }
+    }
 }
 
-fn refused(error: CommitError) -> Refusal {
-    match error {
-        CommitError::Conflict(latest) => Refusal::Conflict(latest),
-        CommitError::UnknownAccount | CommitError::UnknownVersion => Refusal::Other(SyncError::UnknownAccount),
-        CommitError::Disabled => Refusal::Other(SyncError::Disabled),
-        CommitError::Busy => Refusal::Other(SyncError::Busy),
-        CommitError::Storage(error) => Refusal::Other(SyncError::Storage(error)),
+impl From<CommitError> for SyncError {
+    fn from(error: CommitError) -> Self {
+        Refusal::from(error).into()
     }
 }
 
@@ -291,7 +306,7 @@ fn refusal(error: core::ServerError) -> Refusal {
     match error {
         core::ServerError::NoSuchClient => Refusal::Other(SyncError::UnknownAccount),
         core::ServerError::Other(error) => match error.downcast::<CommitError>() {
-            Ok(error) => refused(error),
+            Ok(error) => error.into(),
             Err(error) => match error.downcast::<StorageError>() {
                 Ok(error) => Refusal::Other(SyncError::Storage(error)),
                 Err(error) => Refusal::Other(SyncError::Core(error.into())),
@@ -301,10 +316,7 @@ fn refusal(error: core::ServerError) -> Refusal {
 }
 
 fn other(error: core::ServerError) -> SyncError {
-    match refusal(error) {
-        Refusal::Other(error) => error,
-        Refusal::Conflict(_) => SyncError::Core("a conflict where nothing is appended".into()),
-    }
+    refusal(error).into()
 }
 
 #[cfg(test)]
@@ -380,6 +392,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_snapshot_of_the_version_before_the_first_one_is_ignored() {
+        let (sync, me) = (sync(), ClientId::generate());
+        let elsewhere = VersionId::from_uuid(uuid::Uuid::from_u128(9));
+        stored(&sync, me, elsewhere, "moved").await;
+        sync.add_snapshot(me, elsewhere, "of another server's version".into()).await.unwrap();
+        assert_eq!(snapshot(&sync, me).await, None);
+    }
+
+    #[tokio::test]
     async fn a_snapshot_for_an_unknown_account_is_refused() {
         let (sync, me) = (sync(), ClientId::generate());
         let refused = sync.add_snapshot(me, VersionId::NIL, "s".into()).await;
@@ -402,12 +423,12 @@ mod tests {
     async fn two_requests_of_one_account_at_once_leave_one_winner() {
         let (sync, me) = (sync(), ClientId::generate());
         for _ in 0..50 {
-            let latest = sync.account(me).await.map_or(VersionId::NIL, |account| account.latest);
+            let latest = sync.account(me).await.map_or(VersionId::NIL, |account| account.latest());
             let (one, two) = tokio::join!(
                 sync.add_version(me, latest, "one".into(), Patience::Refuse),
                 sync.add_version(me, latest, "two".into(), Patience::Refuse)
             );
-            let winner = sync.account(me).await.unwrap().latest;
+            let winner = sync.account(me).await.unwrap().latest();
             let outcomes = [one.unwrap(), two.unwrap()];
             assert!(outcomes.contains(&Added::Conflict(winner)), "{outcomes:?}");
         }

@@ -181,7 +181,7 @@ impl Storage for SqliteStorage {
         const SQL: &str = "SELECT v.version, v.bytes, v.body, v.blob FROM version v \
              WHERE v.account = (SELECT id FROM account WHERE client_id = ?1) AND v.parent = ?2";
         // Nothing follows the latest version: the answer to most requests.
-        if self.heads.get(client).is_some_and(|account| account.latest == parent && !parent.is_nil()) {
+        if self.heads.get(client).is_some_and(|account| account.latest() == parent && !parent.is_nil()) {
             return Ok(None);
         }
         let blobs = self.blobs.clone();
@@ -200,21 +200,9 @@ impl Storage for SqliteStorage {
         Ok(found.map(|(version, found)| StoredVersion { version, body: self.outgoing(found) }))
     }
 
-    async fn parent(&self, client: ClientId, version: VersionId) -> Result<Option<VersionId>, StorageError> {
-        const SQL: &str = "SELECT v.parent FROM version v \
-             WHERE v.account = (SELECT id FROM account WHERE client_id = ?1) AND v.version = ?2";
-        self.readers
-            .ask("reading a version's parent", move |db| {
-                db.prepare_cached(SQL)?
-                    .query_row((client.as_bytes(), version.as_bytes()), |row| Ok(version_id(row.get(0)?)))
-                    .optional()
-            })
-            .await
-    }
-
     async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Outgoing>, StorageError> {
-        const SQL: &str = "SELECT s.bytes, s.body, s.blob FROM snapshot s \
-             WHERE s.account = (SELECT id FROM account WHERE client_id = ?1) AND s.version = ?2";
+        const SQL: &str = "SELECT a.snapshot_bytes, s.body, s.blob FROM account a JOIN snapshot s ON s.account = a.id \
+             WHERE a.client_id = ?1 AND a.snapshot_version = ?2";
         let blobs = self.blobs.clone();
         let found = self
             .readers
@@ -356,7 +344,7 @@ mod tests {
             storage.commit(add(client(1), VersionId::NIL, version(1), "a")).await.unwrap();
             storage.close().await.unwrap();
             // With all database threads gone, only what is in memory can answer.
-            assert_eq!(storage.account(client(1)).await.unwrap().unwrap().latest, version(1));
+            assert_eq!(storage.account(client(1)).await.unwrap().unwrap().latest(), version(1));
             assert!(storage.child(client(1), version(1)).await.unwrap().is_none());
             assert!(storage.child(client(1), VersionId::NIL).await.is_err());
         });

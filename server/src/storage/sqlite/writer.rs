@@ -403,7 +403,7 @@ mod tests {
         ));
         assert!(account::find(&worker.db, client(2)).unwrap().is_none(), "not even its account was created");
         assert!(worker.heads.get(client(2)).is_none());
-        assert_eq!(worker.heads.get(client(1)).unwrap().latest, version(1));
+        assert_eq!(worker.heads.get(client(1)).unwrap().latest(), version(1));
     }
 
     #[test]
