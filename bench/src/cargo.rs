@@ -32,21 +32,14 @@ pub(crate) fn reference(given: Option<&Path>) -> Result<PathBuf> {
 
 /// This package's directory, as Cargo tells those that it runs.
 fn source_dir() -> Result<PathBuf> {
-    std::env::var_os("CARGO_MANIFEST_DIR")
-        .map(PathBuf::from)
-        .context("this program was not started by `cargo run`")
+    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).context("this program was not started by `cargo run`")
 }
 
 fn build(package: &str, manifest: &Path, target_dir: &Path) -> Result<PathBuf> {
     terminal::say(&format!("building `{package}`"));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--message-format=json-render-diagnostics",
-        ])
+        .args(["build", "--release", "--locked", "--message-format=json-render-diagnostics"])
         .args(["--package", package, "--bin", package, "--manifest-path"])
         .arg(manifest)
         .arg("--target-dir")

@@ -28,10 +28,7 @@ pub(crate) fn run(args: &CeilingArgs) -> Result<()> {
             App::new()
                 .app_data(snapshot.clone())
                 .route(&format!("{ADD_VERSION}/{{parent}}"), web::post().to(add_version))
-                .route(
-                    &format!("{GET_CHILD_VERSION}/{{parent}}"),
-                    web::get().to(get_child_version),
-                )
+                .route(&format!("{GET_CHILD_VERSION}/{{parent}}"), web::get().to(get_child_version))
                 .route(&format!("{ADD_SNAPSHOT}/{{version}}"), web::post().to(add_snapshot))
                 .route(SNAPSHOT, web::get().to(get_snapshot))
         })
@@ -58,9 +55,7 @@ async fn get_child_version(parent: web::Path<Uuid>) -> HttpResponse {
             .content_type(HISTORY_SEGMENT)
             .body(VERSION)
     } else {
-        HttpResponse::NotFound()
-            .insert_header(("cache-control", "no-store"))
-            .finish()
+        HttpResponse::NotFound().insert_header(("cache-control", "no-store")).finish()
     }
 }
 
@@ -79,8 +74,6 @@ async fn get_snapshot(snapshot: web::Data<Bytes>) -> HttpResponse {
 
 fn answer(status: StatusCode, version: VersionId) -> actix_web::HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
-    answer
-        .insert_header((X_VERSION_ID, version.to_string()))
-        .insert_header(("cache-control", "no-store"));
+    answer.insert_header((X_VERSION_ID, version.to_string())).insert_header(("cache-control", "no-store"));
     answer
 }

@@ -6,12 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// `taskferry-bench`.
 #[derive(Debug, Parser)]
-#[command(
-    name = "taskferry-bench",
-    version,
-    about = "Measures the sync server.",
-    disable_help_subcommand = true
-)]
+#[command(name = "taskferry-bench", version, about = "Measures the sync server.", disable_help_subcommand = true)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]

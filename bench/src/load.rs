@@ -61,10 +61,7 @@ pub(crate) struct Load {
 
 /// A thread that runs futures, and timers for them.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("could not set up the load generator")
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("could not set up the load generator")
 }
 
 /// Lets every device repeat `step` for `seconds`, after a tenth of that to warm up.
@@ -75,12 +72,7 @@ pub(crate) async fn drive(
 ) -> Result<Load> {
     let begin = Instant::now() + Duration::from_secs_f64(seconds / 10.0);
     let end = begin + Duration::from_secs_f64(seconds);
-    let run = RefCell::new(Run {
-        finished: 0,
-        latency: Latency::new()?,
-        failures: 0,
-        first_failure: None,
-    });
+    let run = RefCell::new(Run { finished: 0, latency: Latency::new()?, failures: 0, first_failure: None });
     let all = join_all(devices.iter_mut().map(async |device| {
         loop {
             let started = Instant::now();

@@ -51,11 +51,7 @@ impl Server {
         let mut child = command.spawn().with_context(|| format!("could not start `{name}`"))?;
         let (sender, lines) = channel();
         let stderr = child.stderr.take();
-        let mut server = Self {
-            child,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            lines,
-        };
+        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), lines };
         if let Some(stderr) = stderr {
             thread::spawn(move || forward(stderr, &sender));
         }
@@ -75,10 +71,7 @@ impl Server {
                 },
                 Err(RecvTimeoutError::Timeout) => bail!("it does not listen after {} s", START_WITHIN.as_secs()),
                 Err(RecvTimeoutError::Disconnected) => {
-                    bail!(
-                        "it ended: {}",
-                        said.split_off(said.len().saturating_sub(LINES_KEPT)).join("\n")
-                    )
+                    bail!("it ended: {}", said.split_off(said.len().saturating_sub(LINES_KEPT)).join("\n"))
                 }
             }
         }

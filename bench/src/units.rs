@@ -9,11 +9,7 @@ pub(crate) const fn float(count: u64) -> f64 {
 }
 
 /// A floating-point number as a count, not below zero.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates, which is what is meant"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is what is meant")]
 pub(crate) const fn whole(number: f64) -> u64 {
     number as u64
 }

@@ -3,6 +3,7 @@
 //! Ports and lifetime belong to the caller: port 0 lets the system choose and [`Application::addresses`] says which, and
 //! [`Application::run_until`] ends when the future that it is given does.
 
+use std::any::Any;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -22,15 +23,18 @@ use crate::sync::SyncService;
 
 /// How long a stop waits for large pushes that are under way, and then for single requests. Together a little less than the
 /// 30 seconds that platforms usually grant.
-const PUSHES_WITHIN: Duration = Duration::from_secs(13);
-const REQUESTS_WITHIN: Duration = Duration::from_secs(15);
+const PUSHES_WITHIN: Duration = Duration::from_secs(20);
+const REQUESTS_WITHIN: Duration = Duration::from_secs(8);
 /// How often a stop looks whether the pushes are complete.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long an idle connection stays open. Longer than the usual proxies', so that it is never the server that closes a
 /// connection which a proxy is just about to use again.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a peer may take nothing of what was sent to it.
+#[cfg(target_os = "linux")]
+const PEER_SILENT_MAX: Duration = Duration::from_secs(30);
 /// The largest body of the requests that are not the sync protocol's, in bytes.
-const SMALL_BODY_BYTES: usize = 16 * 1024;
+pub(crate) const SMALL_BODY_BYTES: usize = 16 * 1024;
 
 /// Why the server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -191,6 +195,7 @@ fn listen(state: &Arc<http::State>, listen: &Listen, base_path: &str) -> Result<
             .wrap(middleware::from_fn(http::log_requests))
             .configure(|config| http::routes(config, &state, &base_path))
     })
+    .on_connect(|connection, _| give_up_on_a_silent_peer(connection))
     .disable_signals()
     .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(REQUESTS_WITHIN.as_secs());
@@ -201,6 +206,20 @@ fn listen(state: &Arc<http::State>, listen: &Listen, base_path: &str) -> Result<
     }
     let addresses = server.addrs();
     Ok((server.run(), addresses))
+}
+
+/// A peer that takes nothing of what was sent to it is cut off after a while: what waits for it lies in memory. This is the
+/// system's business, since the HTTP library does not look at a connection that can't be written to.
+fn give_up_on_a_silent_peer(connection: &dyn Any) {
+    #[cfg(target_os = "linux")]
+    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
+        let milliseconds = u32::try_from(PEER_SILENT_MAX.as_millis()).unwrap_or(u32::MAX);
+        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(stream, milliseconds) {
+            tracing::debug!(%error, "a connection has no write timeout");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = connection;
 }
 
 /// Whether the machine can listen on an IPv6 address at all: containers often can't. Asked with a port of the system's

@@ -62,11 +62,7 @@ impl BodyReader {
                         continue;
                     }
                     let length = chunk_length(line)?;
-                    self.0 = if length == 0 {
-                        State::Trailer(0)
-                    } else {
-                        State::Chunk(length + 2)
-                    };
+                    self.0 = if length == 0 { State::Trailer(0) } else { State::Chunk(length + 2) };
                 }
                 State::Chunk(left) => {
                     let take = rest.len().min(usize::try_from(*left)?);
@@ -121,10 +117,7 @@ mod tests {
             ensure!(body.is_done(), "the body does not end");
             outcomes.push((content, input.len() - used));
         }
-        assert!(
-            outcomes.windows(2).all(|two| two[0] == two[1]),
-            "the sizes of the pieces matter"
-        );
+        assert!(outcomes.windows(2).all(|two| two[0] == two[1]), "the sizes of the pieces matter");
         Ok(outcomes.swap_remove(0))
     }
 

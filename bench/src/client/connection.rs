@@ -100,9 +100,7 @@ impl Connection {
         body: Body<'_>,
         expected: Option<&Pattern>,
     ) -> Result<Answer> {
-        self.send(path, client, body)
-            .await
-            .context("could not send a request")?;
+        self.send(path, client, body).await.context("could not send a request")?;
         let answer = self.receive(expected).await.context("could not read an answer")?;
         self.traffic.requests += 1;
         if answer.head.closes {
@@ -120,10 +118,7 @@ impl Connection {
             Body::Bytes(kind, bytes) => ("POST", Some((kind, bytes.len() as u64))),
             Body::Pattern(kind, pattern) => ("POST", Some((kind, pattern.length()))),
         };
-        write!(
-            out,
-            "{method} {path} HTTP/1.1\r\nhost: {address}\r\n{X_CLIENT_ID}: {client}\r\n"
-        )?;
+        write!(out, "{method} {path} HTTP/1.1\r\nhost: {address}\r\n{X_CLIENT_ID}: {client}\r\n")?;
         if let Some((kind, length)) = content {
             write!(out, "content-type: {kind}\r\ncontent-length: {length}\r\n")?;
         }
@@ -184,9 +179,7 @@ impl Connection {
 }
 
 async fn connect(address: SocketAddr) -> Result<TcpStream> {
-    let stream = TcpStream::connect(address)
-        .await
-        .with_context(|| format!("could not connect to {address}"))?;
+    let stream = TcpStream::connect(address).await.with_context(|| format!("could not connect to {address}"))?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -231,19 +224,14 @@ mod tests {
             let get = format!("{}\r\n", head("GET /b", address));
             let answers = [
                 (post.len(), "HTTP/1.1 409 Conflict\r\ncontent-length: 0\r\n\r\n"),
-                (
-                    get.len(),
-                    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-                ),
+                (get.len(), "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
             ];
             let ours = async {
                 let mut connection = Connection::open(address).await?;
                 let first = connection
                     .exchange(format_args!("/a"), client, Body::Bytes(HISTORY_SEGMENT, b"hello"), None)
                     .await?;
-                let second = connection
-                    .exchange(format_args!("/b"), client, Body::None, None)
-                    .await?;
+                let second = connection.exchange(format_args!("/b"), client, Body::None, None).await?;
                 anyhow::Ok((first, second, connection.traffic()))
             };
             let (theirs, ours) = tokio::join!(scripted(listener, &answers), ours);
@@ -267,9 +255,7 @@ mod tests {
             let ours = async {
                 let mut connection = Connection::open(address).await?;
                 let id = ClientId::generate();
-                connection
-                    .exchange(format_args!("/c"), id, Body::None, Some(&expected))
-                    .await
+                connection.exchange(format_args!("/c"), id, Body::None, Some(&expected)).await
             };
             let (_, answer) = tokio::join!(scripted(listener, &answers), ours);
             assert!(!answer.unwrap().intact);

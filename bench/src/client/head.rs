@@ -49,11 +49,7 @@ pub(crate) struct Head {
 /// The head at the beginning of `input`, and its length; `None` while it is not complete.
 pub(crate) fn parse(input: &[u8]) -> Result<Option<(Head, usize)>, BadHead> {
     let Some(end) = input.windows(4).position(|window| window == b"\r\n\r\n") else {
-        return if input.len() > HEAD_BYTES_MAX {
-            Err(BadHead("its head does not end"))
-        } else {
-            Ok(None)
-        };
+        return if input.len() > HEAD_BYTES_MAX { Err(BadHead("its head does not end")) } else { Ok(None) };
     };
     let text = std::str::from_utf8(&input[..end]).map_err(|_| BadHead("its head is not text"))?;
     let mut lines = text.split("\r\n");
@@ -102,11 +98,7 @@ fn status(line: &str) -> Result<u16, BadHead> {
     if words.next() != Some("HTTP/1.1") {
         return Err(BadHead("it is not HTTP/1.1"));
     }
-    words
-        .next()
-        .filter(|code| code.len() == 3)
-        .and_then(|code| code.parse().ok())
-        .ok_or(BadHead("it has no status"))
+    words.next().filter(|code| code.len() == 3).and_then(|code| code.parse().ok()).ok_or(BadHead("it has no status"))
 }
 
 fn id(value: &str) -> Result<VersionId, BadHead> {
@@ -148,10 +140,7 @@ mod tests {
     #[test]
     fn a_chunked_body_and_an_absent_one_are_told_apart() {
         let framing = |text: &str| parse(text.as_bytes()).map(|found| found.unwrap().0.framing);
-        assert_eq!(
-            framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
-            Ok(Framing::Chunked)
-        );
+        assert_eq!(framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), Ok(Framing::Chunked));
         // RFC 9112, 6.3: the transfer encoding wins over a length.
         assert_eq!(
             framing("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n"),

@@ -54,11 +54,7 @@ pub(crate) struct Device {
 impl Device {
     /// A device without a history.
     pub(crate) async fn connect(server: SocketAddr, client: ClientId) -> Result<Self> {
-        Ok(Self {
-            connection: Connection::open(server).await?,
-            client,
-            version: VersionId::NIL,
-        })
+        Ok(Self { connection: Connection::open(server).await?, client, version: VersionId::NIL })
     }
 
     /// The version that it is at.
@@ -90,25 +86,14 @@ impl Device {
     /// `add-version` after the version that the device is at.
     pub(crate) async fn add_version(&mut self, body: &[u8]) -> Result<Added> {
         let path = format_args!("{ADD_VERSION}/{}", self.version);
-        let answer = self
-            .connection
-            .exchange(path, self.client, Body::Bytes(HISTORY_SEGMENT, body), None)
-            .await?;
+        let answer = self.connection.exchange(path, self.client, Body::Bytes(HISTORY_SEGMENT, body), None).await?;
         match answer.head.status {
             200 => {
-                self.version = answer
-                    .head
-                    .version
-                    .context("a stored version came back without its ID")?;
-                Ok(Added::Stored {
-                    snapshot_wanted: answer.head.snapshot_wanted,
-                })
+                self.version = answer.head.version.context("a stored version came back without its ID")?;
+                Ok(Added::Stored { snapshot_wanted: answer.head.snapshot_wanted })
             }
             409 => {
-                self.version = answer
-                    .head
-                    .parent
-                    .context("a conflict came without the latest version")?;
+                self.version = answer.head.parent.context("a conflict came without the latest version")?;
                 Ok(Added::Conflict)
             }
             status => bail!("add-version was answered with {status}"),
@@ -128,9 +113,7 @@ impl Device {
         let path = format_args!("{GET_CHILD_VERSION}/{}", self.version);
         let answer = self.connection.exchange(path, self.client, Body::None, None).await?;
         match answer.head.status {
-            200 => Ok(Child::Version(
-                answer.head.version.context("a version came without its ID")?,
-            )),
+            200 => Ok(Child::Version(answer.head.version.context("a version came without its ID")?)),
             404 => Ok(Child::UpToDate),
             status => bail!("get-child-version was answered with {status}"),
         }
@@ -138,25 +121,15 @@ impl Device {
 
     /// `get-child-version` of a version that has no child.
     pub(crate) async fn expect_up_to_date(&mut self) -> Result<()> {
-        ensure!(
-            self.child().await? == Child::UpToDate,
-            "there is a version that nobody wrote"
-        );
+        ensure!(self.child().await? == Child::UpToDate, "there is a version that nobody wrote");
         Ok(())
     }
 
     /// `add-snapshot` of the version that the device is at.
     pub(crate) async fn add_snapshot(&mut self, body: &Pattern) -> Result<()> {
         let path = format_args!("{ADD_SNAPSHOT}/{}", self.version);
-        let answer = self
-            .connection
-            .exchange(path, self.client, Body::Pattern(SNAPSHOT_BODY, body), None)
-            .await?;
-        ensure!(
-            answer.head.status == 200,
-            "add-snapshot was answered with {}",
-            answer.head.status
-        );
+        let answer = self.connection.exchange(path, self.client, Body::Pattern(SNAPSHOT_BODY, body), None).await?;
+        ensure!(answer.head.status == 200, "add-snapshot was answered with {}", answer.head.status);
         Ok(())
     }
 
@@ -171,10 +144,7 @@ impl Device {
     /// `snapshot`: its length, if there is one. The device is at its version then.
     pub(crate) async fn try_get_snapshot(&mut self, expected: Option<&Pattern>) -> Result<Option<u64>> {
         let path = format_args!("{SNAPSHOT}");
-        let answer = self
-            .connection
-            .exchange(path, self.client, Body::None, expected)
-            .await?;
+        let answer = self.connection.exchange(path, self.client, Body::None, expected).await?;
         match answer.head.status {
             200 => {
                 ensure!(answer.intact, "the snapshot is not the one that was stored");

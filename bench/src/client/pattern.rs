@@ -22,11 +22,7 @@ impl Block {
 
     /// The body of the `number`-th device: `length` bytes.
     pub(crate) fn pattern(&self, number: usize, length: u64) -> Pattern {
-        Pattern {
-            block: self.clone(),
-            shift: number.wrapping_mul(65_537) % BLOCK_BYTES,
-            length,
-        }
+        Pattern { block: self.clone(), shift: number.wrapping_mul(65_537) % BLOCK_BYTES, length }
     }
 }
 

@@ -65,13 +65,9 @@ pub(crate) fn run(args: &CompareArgs) -> Result<()> {
             "there is no workload `{name}`; `--list` names them"
         );
     }
-    let chosen: Vec<Workload> = all
-        .into_iter()
-        .filter(|workload| args.only.is_empty() || args.only.contains(&workload.name))
-        .collect();
-    let with_reference = chosen
-        .iter()
-        .any(|workload| workload.parties.contains(&Party::Reference));
+    let chosen: Vec<Workload> =
+        all.into_iter().filter(|workload| args.only.is_empty() || args.only.contains(&workload.name)).collect();
+    let with_reference = chosen.iter().any(|workload| workload.parties.contains(&Party::Reference));
     let programs = Programs::find(args, with_reference)?;
     let scratch = Scratch::new(args.server.dir.as_deref())?;
     let mut outcomes = prepare(chosen, &programs, &scratch)?;
@@ -89,22 +85,14 @@ fn prepare(chosen: Vec<Workload>, programs: &Programs, scratch: &Scratch) -> Res
     let mut outcomes = Vec::new();
     for workload in chosen {
         let mut prepared = BTreeMap::new();
-        let fillable = workload
-            .parties
-            .iter()
-            .copied()
-            .filter(|party| *party != Party::Ceiling);
+        let fillable = workload.parties.iter().copied().filter(|party| *party != Party::Ceiling);
         for party in fillable.filter(|_| workload.is_prepared()) {
             terminal::say(&format!("filling {} for {}", party.name(), workload.name));
             let dir = scratch.data_dir()?;
             workload.prepare(programs, party, dir.path())?;
             prepared.insert(party, dir);
         }
-        outcomes.push(Outcome {
-            workload,
-            turns: BTreeMap::new(),
-            prepared,
-        });
+        outcomes.push(Outcome { workload, turns: BTreeMap::new(), prepared });
     }
     Ok(Outcomes(outcomes, Vec::new()))
 }
@@ -129,13 +117,7 @@ fn play_round(
             let fresh = scratch.data_dir()?;
             let data_dir = outcome.prepared.get(&party).unwrap_or(&fresh).path();
             let turn = workload.play(programs, party, data_dir, args.seconds);
-            let head = format!(
-                "round {} of {}: {}, {}",
-                round + 1,
-                args.rounds,
-                workload.name,
-                party.name()
-            );
+            let head = format!("round {} of {}: {}, {}", round + 1, args.rounds, workload.name, party.name());
             let trouble = match &turn {
                 Ok(turn) => turn.failure(),
                 Err(error) => Some(format!("{error:#}")),

@@ -44,9 +44,7 @@ impl Programs {
     /// Finds them or builds them; the reference only if it is wanted.
     pub(crate) fn find(args: &CompareArgs, with_reference: bool) -> Result<Self> {
         Ok(Self {
-            reference: with_reference
-                .then(|| cargo::reference(args.reference.as_deref()))
-                .transpose()?,
+            reference: with_reference.then(|| cargo::reference(args.reference.as_deref())).transpose()?,
             ceiling: std::env::current_exe().context("could not find this program's own file")?,
             ours: cargo::server(args.server.server.as_deref())?,
             args: args.server.server_arg.clone(),
@@ -61,9 +59,7 @@ impl Programs {
                 Server::start(Command::new(program).arg("--data-dir").arg(data_dir))
             }
             Party::Ceiling => Server::start(
-                Command::new(&self.ceiling)
-                    .args(["ceiling", "--snapshot-bytes"])
-                    .arg(snapshot_bytes.to_string()),
+                Command::new(&self.ceiling).args(["ceiling", "--snapshot-bytes"]).arg(snapshot_bytes.to_string()),
             ),
             Party::Ours => start_ours(&self.ours, data_dir, &self.args),
         }
@@ -73,9 +69,6 @@ impl Programs {
 /// Starts this project's server.
 pub(crate) fn start_ours(program: &Path, data_dir: &Path, args: &[String]) -> Result<Server> {
     Server::start(
-        Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(data_dir)
-            .args(args),
+        Command::new(program).args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(args),
     )
 }

@@ -46,10 +46,7 @@ struct Layout {
 const REFERENCE: Layout = Layout {
     file: "taskchampion-sync-server.sqlite3",
     tables: &[
-        (
-            "clients",
-            &[("client_id", Id::Client), ("latest_version_id", Id::Version)],
-        ),
+        ("clients", &[("client_id", Id::Client), ("latest_version_id", Id::Version)]),
         ("versions", &[("client_id", Id::Client), ("version_id", Id::Version)]),
     ],
     text: true,
@@ -58,10 +55,7 @@ const REFERENCE: Layout = Layout {
 const OURS: Layout = Layout {
     file: "taskferry.sqlite3",
     tables: &[
-        (
-            "account",
-            &[("id", Id::Number), ("client_id", Id::Client), ("latest", Id::Version)],
-        ),
+        ("account", &[("id", Id::Number), ("client_id", Id::Client), ("latest", Id::Version)]),
         ("version", &[("account", Id::Number), ("version", Id::Version)]),
     ],
     text: false,
@@ -89,11 +83,8 @@ fn copy(layout: &Layout, data_dir: &Path, count: u64) -> Result<()> {
     let mut db = Connection::open(data_dir.join(layout.file))?;
     db.pragma_update(None, "cache_size", -262_144)?;
     db.pragma_update(None, "synchronous", "OFF")?;
-    let mut tables = layout
-        .tables
-        .iter()
-        .map(|(table, columns)| Template::read(&db, table, columns))
-        .collect::<Result<Vec<_>>>()?;
+    let mut tables =
+        layout.tables.iter().map(|(table, columns)| Template::read(&db, table, columns)).collect::<Result<Vec<_>>>()?;
     for begin in (0..count).step_by(usize::try_from(BATCH)?) {
         let txn = db.transaction()?;
         for number in begin..(begin + BATCH).min(count) {
@@ -149,11 +140,7 @@ impl Template {
         let client = account(number).expose();
         let version = client_id(!SEED, number).expose();
         let value = |id: Uuid| {
-            if text {
-                Value::Text(id.to_string())
-            } else {
-                Value::Blob(id.as_bytes().to_vec())
-            }
+            if text { Value::Text(id.to_string()) } else { Value::Blob(id.as_bytes().to_vec()) }
         };
         for (place, id) in &self.ids {
             self.row[*place] = match id {
@@ -193,11 +180,7 @@ mod tests {
             .unwrap();
         assert_eq!(linked, 11);
         let found: u32 = db
-            .query_row(
-                "SELECT count(*) FROM account WHERE client_id = ?1",
-                [account(9).as_bytes()],
-                |row| row.get(0),
-            )
+            .query_row("SELECT count(*) FROM account WHERE client_id = ?1", [account(9).as_bytes()], |row| row.get(0))
             .unwrap();
         assert_eq!(found, 1);
     }

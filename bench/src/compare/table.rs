@@ -54,11 +54,7 @@ pub(crate) fn markdown(outcomes: &Outcomes, args: &CompareArgs, command: &str) -
 }
 
 fn rounds(count: u32) -> String {
-    if count == 1 {
-        "1 round".to_owned()
-    } else {
-        format!("{count} rounds")
-    }
+    if count == 1 { "1 round".to_owned() } else { format!("{count} rounds") }
 }
 
 fn figures(outcome: &Outcome) -> String {
@@ -102,9 +98,5 @@ pub(crate) fn cell(turns: &[Option<Turn>]) -> String {
         let mib = |bytes: u64| grouped(whole(crate::units::float(bytes) / 1_048_576.0));
         parts.push(format!("RSS {} MiB, peak {} MiB", mib(memory.now), mib(memory.peak)));
     }
-    if parts.is_empty() {
-        "–".to_owned()
-    } else {
-        parts.join(", ")
-    }
+    if parts.is_empty() { "–".to_owned() } else { parts.join(", ") }
 }

@@ -46,16 +46,12 @@ impl Target {
     pub(crate) fn judge(self, own: &Outcome, all: &Outcomes) -> Verdict {
         let ours = || own.turns(Party::Ours);
         match self {
-            Self::TimesReference(least) => at_least(
-                format!("≥ {least} × reference"),
-                &ratios(ours(), own.turns(Party::Reference), rate),
-                least,
-            ),
-            Self::TimesCeiling(least) => at_least(
-                format!("≥ {least} × ceiling"),
-                &ratios(ours(), own.turns(Party::Ceiling), rate),
-                least,
-            ),
+            Self::TimesReference(least) => {
+                at_least(format!("≥ {least} × reference"), &ratios(ours(), own.turns(Party::Reference), rate), least)
+            }
+            Self::TimesCeiling(least) => {
+                at_least(format!("≥ {least} × ceiling"), &ratios(ours(), own.turns(Party::Ceiling), rate), least)
+            }
             Self::P99OfReference(most) => at_most(
                 format!("p99 ≤ {most} × reference"),
                 &ratios(ours(), own.turns(Party::Reference), p99),
@@ -63,10 +59,7 @@ impl Target {
                 " ×",
             ),
             Self::P50OfFewest(most) => {
-                let fewest = all
-                    .0
-                    .iter()
-                    .find(|result| matches!(result.workload.kind, Kind::FreshDevice { .. }));
+                let fewest = all.0.iter().find(|result| matches!(result.workload.kind, Kind::FreshDevice { .. }));
                 let base = fewest.map_or(&[][..], |result| result.turns(Party::Ours));
                 let name = fewest.map_or("the fewest", |result| &result.workload.name);
                 at_most(format!("p50 ≤ {most} × {name}"), &ratios(ours(), base, p50), most, " ×")
@@ -133,11 +126,7 @@ pub(crate) fn median(numbers: &[f64]) -> Option<f64> {
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
     let upper = *sorted.get(middle)?;
-    Some(if sorted.len().is_multiple_of(2) {
-        f64::midpoint(sorted[middle - 1], upper)
-    } else {
-        upper
-    })
+    Some(if sorted.len().is_multiple_of(2) { f64::midpoint(sorted[middle - 1], upper) } else { upper })
 }
 
 fn at_least(target: String, numbers: &[f64], least: f64) -> Verdict {
@@ -150,19 +139,13 @@ fn at_most(target: String, numbers: &[f64], most: f64, unit: &str) -> Verdict {
 
 fn verdict(target: String, numbers: &[f64], good: RangeInclusive<f64>, unit: &str) -> Verdict {
     let median = median(numbers);
-    let (least, greatest) = numbers
-        .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, greatest), number| {
-            (least.min(*number), greatest.max(*number))
-        });
+    let (least, greatest) = numbers.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, greatest), number| {
+        (least.min(*number), greatest.max(*number))
+    });
     Verdict {
         target,
         measured: median.map_or("–".to_owned(), |median| format!("{}{unit}", figure(median))),
-        range: if numbers.len() > 1 {
-            format!("{} to {}", figure(least), figure(greatest))
-        } else {
-            String::new()
-        },
+        range: if numbers.len() > 1 { format!("{} to {}", figure(least), figure(greatest)) } else { String::new() },
         met: median.map(|median| good.contains(&median)),
     }
 }

@@ -28,10 +28,7 @@ pub(crate) struct Arrived {
 impl Turn {
     /// A turn that measured a load.
     pub(crate) fn of(load: Load) -> Self {
-        Self {
-            load: Some(load),
-            ..Self::default()
-        }
+        Self { load: Some(load), ..Self::default() }
     }
 
     /// What went wrong in it, in words.
@@ -43,10 +40,6 @@ impl Turn {
         }
         let arrived = self.arrived.as_ref()?;
         let first = arrived.first_failure.as_ref()?;
-        Some(format!(
-            "{} of {} devices failed, the first with: {first}",
-            arrived.of - arrived.devices,
-            arrived.of
-        ))
+        Some(format!("{} of {} devices failed, the first with: {first}", arrived.of - arrived.devices, arrived.of))
     }
 }

@@ -61,19 +61,12 @@ async fn play(args: &SimulateArgs, server: &Server) -> Result<Findings> {
     let mut joined = None;
     for day in 0..args.days {
         let all = join_all(players.iter_mut().map(|player| player.play(day)));
-        let outcomes = tokio::time::timeout(DAY_WITHIN, all)
-            .await
-            .context("a day took too long")?;
+        let outcomes = tokio::time::timeout(DAY_WITHIN, all).await.context("a day took too long")?;
         outcomes.into_iter().collect::<Result<()>>()?;
         if day + 1 == JOIN_DAYS.min(args.days) {
             joined = Some(sample(&players, &log));
         }
-        terminal::say(&format!(
-            "day {} of {}: {} syncs so far",
-            day + 1,
-            args.days,
-            log.borrow().syncs
-        ));
+        terminal::say(&format!("day {} of {}: {} syncs so far", day + 1, args.days, log.borrow().syncs));
     }
     let took = started.elapsed();
     let end = sample(&players, &log);
@@ -122,8 +115,5 @@ fn sample(players: &[Player<'_>], log: &RefCell<Log>) -> Sample {
     for player in players {
         traffic += player.traffic();
     }
-    Sample {
-        stored: log.borrow().version_bytes + snapshots,
-        traffic,
-    }
+    Sample { stored: log.borrow().version_bytes + snapshots, traffic }
 }

@@ -93,12 +93,7 @@ pub(crate) struct Player<'a> {
 impl<'a> Player<'a> {
     /// One that has played nothing yet.
     pub(crate) const fn new(device: Device, accounts: Vec<Account>, block: &'a Block, log: &'a RefCell<Log>) -> Self {
-        Self {
-            device,
-            accounts,
-            block,
-            log,
-        }
+        Self { device, accounts, block, log }
     }
 
     /// Its accounts.
@@ -118,9 +113,7 @@ impl<'a> Player<'a> {
             let outcome = self.sync(event).await;
             let hour = usize::try_from(day * 24 + event.minute / 60)?;
             let failed = outcome.is_err();
-            self.log
-                .borrow_mut()
-                .synced(hour, self.device.traffic().requests - requests, outcome)?;
+            self.log.borrow_mut().synced(hour, self.device.traffic().requests - requests, outcome)?;
             if failed {
                 self.device.reconnect().await?;
             }
@@ -130,8 +123,7 @@ impl<'a> Player<'a> {
 
     async fn sync(&mut self, event: Event) -> Result<()> {
         let account = &self.accounts[event.account];
-        self.device
-            .become_device(account.client, account.devices[event.device].version);
+        self.device.become_device(account.client, account.devices[event.device].version);
         let outcome = match event.what {
             What::First => self.first(event.account).await,
             What::Join => self.join().await,

@@ -40,27 +40,9 @@ pub(crate) const HABITS: &[Habit] = &[
         idle: 48.0,
         tasks: (500, 5000),
     },
-    Habit {
-        name: "regular: every day",
-        percent: 35,
-        changes: 4.0,
-        idle: 4.0,
-        tasks: (100, 800),
-    },
-    Habit {
-        name: "occasional: every few days",
-        percent: 35,
-        changes: 0.4,
-        idle: 0.3,
-        tasks: (20, 300),
-    },
-    Habit {
-        name: "dormant: tried it once",
-        percent: 25,
-        changes: 0.0,
-        idle: 0.0,
-        tasks: (1, 50),
-    },
+    Habit { name: "regular: every day", percent: 35, changes: 4.0, idle: 4.0, tasks: (100, 800) },
+    Habit { name: "occasional: every few days", percent: 35, changes: 0.4, idle: 0.3, tasks: (20, 300) },
+    Habit { name: "dormant: tried it once", percent: 25, changes: 0.0, idle: 0.0, tasks: (1, 50) },
 ];
 
 /// How much of a day's syncs falls into each hour, in hundredths.
@@ -142,10 +124,7 @@ impl Account {
         let tasks = fewest + random.below(most - fewest);
         let count = 1 + random.below(u64::from(devices_max));
         let mut minute = |begin: u32| begin + small(random.below(u64::from(DAY / 2)));
-        let mut devices = vec![Moment {
-            day: 0,
-            minute: minute(0),
-        }];
+        let mut devices = vec![Moment { day: 0, minute: minute(0) }];
         for _ in 1..count {
             let minute = minute(DAY / 2);
             devices.push(Moment { day: 0, minute });
@@ -156,13 +135,7 @@ impl Account {
         Self {
             client: client_id(!seed, u64::from(number)),
             habit,
-            devices: devices
-                .into_iter()
-                .map(|joins| Place {
-                    version: VersionId::NIL,
-                    joins,
-                })
-                .collect(),
+            devices: devices.into_iter().map(|joins| Place { version: VersionId::NIL, joins }).collect(),
             tasks,
             snapshot_bytes: 0,
             random,
@@ -197,19 +170,9 @@ impl Account {
 
     fn plan(&mut self, account: usize, day: u32, events: &mut Vec<Event>) {
         let mut add = |minute, device, what| {
-            events.push(Event {
-                minute,
-                account,
-                device,
-                what,
-            });
+            events.push(Event { minute, account, device, what });
         };
-        for (device, place) in self
-            .devices
-            .iter()
-            .enumerate()
-            .filter(|(_, place)| place.joins.day == day)
-        {
+        for (device, place) in self.devices.iter().enumerate().filter(|(_, place)| place.joins.day == day) {
             let what = if device == 0 { What::First } else { What::Join };
             add(place.joins.minute, device, what);
         }

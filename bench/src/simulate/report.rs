@@ -99,11 +99,8 @@ fn latencies(text: &mut String, log: &Log) {
 
 fn resources(text: &mut String, findings: &Findings, args: &SimulateArgs) {
     let names = |files: &[(String, u64)]| {
-        let parts: Vec<String> = files
-            .iter()
-            .filter(|(_, size)| *size > 0)
-            .map(|(name, size)| format!("{name} {}", bytes(*size)))
-            .collect();
+        let parts: Vec<String> =
+            files.iter().filter(|(_, size)| *size > 0).map(|(name, size)| format!("{name} {}", bytes(*size))).collect();
         parts.join(", ")
     };
     let end = &findings.end;

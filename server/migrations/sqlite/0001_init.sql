@@ -60,6 +60,8 @@ CREATE TABLE version (
     UNIQUE (account, parent)
 ) STRICT;
 
+CREATE UNIQUE INDEX version_blob ON version (blob) WHERE blob IS NOT NULL;   -- one owner; and found when a blob is deleted
+
 -- Bodies only; what is known of a snapshot without reading it stands in its account's row.
 CREATE TABLE snapshot (
     account INTEGER PRIMARY KEY REFERENCES account (id),
@@ -67,3 +69,5 @@ CREATE TABLE snapshot (
     blob    INTEGER REFERENCES blob (id),
     CHECK ((body IS NULL) <> (blob IS NULL))
 ) STRICT;
+
+CREATE UNIQUE INDEX snapshot_blob ON snapshot (blob) WHERE blob IS NOT NULL;

@@ -10,8 +10,8 @@ use super::State;
 /// How long the database may take to answer before it counts as unreadable. Platforms give up after a few seconds.
 const CHECK_WITHIN: Duration = Duration::from_secs(2);
 
-/// 200 while the process answers at all, also while a large database is being upgraded. Never looks at the database: a platform restarts what is not alive, and a restart
-/// does not mend a disk.
+/// 200 while the process answers at all, also while a large database is being upgraded. Never looks at the database: a
+/// platform restarts what is not alive, and a restart does not mend a disk.
 pub(super) async fn live() -> HttpResponse {
     HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(json!({ "status": "alive" }))
 }

@@ -22,6 +22,7 @@ use taskchampion_sync_server_core as core;
 use taskferry_protocol::{ClientId, SnapshotUrgency, VersionId};
 
 use self::locks::AccountLocks;
+pub use self::pushes::Arriving;
 use self::pushes::Pushes;
 use self::seam::Seam;
 use crate::storage::body::{Incoming, Outgoing, Staging};
@@ -63,6 +64,26 @@ pub enum SyncError {
     Core(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// What is known of a request before its body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission {
+    /// What to do where there is no room for it.
+    pub patience: Patience,
+    /// Whether a large body has a chance of being kept; if not, it is not worth storing for the time being.
+    pub keep_large: bool,
+}
+
+impl Admission {
+    fn of(account: &Account) -> Result<Self, SyncError> {
+        if account.disabled {
+            return Err(SyncError::Disabled);
+        }
+        let under_way = account.last_version_at.is_some_and(|last| now() - last <= PUSH_GAP_SECONDS);
+        let patience = if under_way { Patience::Wait } else { Patience::Refuse };
+        Ok(Self { patience, keep_large: true })
+    }
+}
+
 /// What became of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
@@ -93,9 +114,10 @@ pub enum Child {
     Gone,
 }
 
-/// A push goes on while its account adds versions within this many seconds of each other; then nothing may be refused: stock
+/// A push goes on while its account adds versions within this many seconds of each other, which is as long as Taskwarrior waits
+/// for one answer (a slow link behind a proxy that collects bodies needs that long); then nothing may be refused: stock
 /// Taskwarrior commits only at the push's end, and after a refusal in its middle the next try silently drops the rest.
-const PUSH_GAP_SECONDS: UnixSeconds = 10;
+const PUSH_GAP_SECONDS: UnixSeconds = 60;
 
 /// All requests of the protocol, over a storage backend.
 pub struct SyncService {
@@ -116,11 +138,28 @@ impl SyncService {
         &self.storage
     }
 
-    /// Whether the account is in the middle of a push, and how patient its requests therefore are.
-    pub async fn patience(&self, client: ClientId) -> Result<Patience, SyncError> {
-        let last = self.storage.account(client).await?.and_then(|account| account.last_version_at);
-        let under_way = last.is_some_and(|last| now() - last <= PUSH_GAP_SECONDS);
-        Ok(if under_way { Patience::Wait } else { Patience::Refuse })
+    /// What is to be known before a version's body is read.
+    pub async fn admit_version(&self, client: ClientId, parent: VersionId) -> Result<Admission, SyncError> {
+        // Unknown accounts are welcome: the version creates its account.
+        let Some(account) = self.storage.account(client).await? else {
+            return Ok(Admission { patience: Patience::Refuse, keep_large: true });
+        };
+        let admission = Admission::of(&account)?;
+        // A conflict is certain by now. Only a small body is still looked at, since it may be a repeated request.
+        let conflicts = !account.latest().is_nil() && account.latest() != parent;
+        Ok(Admission { keep_large: !conflicts, ..admission })
+    }
+
+    /// What is to be known before a snapshot's body is read.
+    pub async fn admit_snapshot(&self, client: ClientId, version: VersionId) -> Result<Admission, SyncError> {
+        let account = self.account(client).await?;
+        let admission = Admission::of(&account)?;
+        Ok(Admission { keep_large: account.tip.contains(version, account.versions), ..admission })
+    }
+
+    /// A large body begins to arrive: a stop waits for it.
+    pub fn arriving(&self) -> Arriving {
+        self.pushes.arriving()
     }
 
     /// Whether any account is in the middle of a large push, which a stop should wait for.
@@ -152,7 +191,10 @@ impl SyncService {
         let outcome = self.core(&seam).add_version(client.expose(), parent.as_uuid(), Vec::new()).await;
         let conflict = match outcome {
             Ok((core::AddVersionResult::Ok(version), urgency)) => {
-                self.pushes.note(client, small.is_none(), Instant::now());
+                match small {
+                    Some(_) => self.pushes.stored_small(client, Instant::now()),
+                    None => self.pushes.stored_large(client, Instant::now()),
+                }
                 return Ok(Added::Stored { version: VersionId::from_uuid(version), urgency: urgency_of(urgency) });
             }
             Ok((core::AddVersionResult::ExpectedParentVersion(latest), _)) => VersionId::from_uuid(latest),
@@ -195,12 +237,14 @@ impl SyncService {
     /// AddSnapshot: keeps `body` if the core's rules say so (a recent version, newer than the stored snapshot), and says
     /// nothing if not: a device would take a refusal for a failed sync, after its version was accepted.
     pub async fn add_snapshot(&self, client: ClientId, version: VersionId, body: Incoming) -> Result<(), SyncError> {
-        self.pushes.note(client, false, Instant::now());
         let _alone = self.locks.lock(client).await;
         let seam = Seam::writing_known(Arc::clone(&self.storage), client, body);
         match self.core(&seam).add_snapshot(client.expose(), version.as_uuid(), Vec::new()).await.map_err(refusal) {
             // The core takes the parent of a chain's first version for one of its versions; storage does not.
-            Ok(()) | Err(Refusal::Ignored) => Ok(()),
+            Ok(()) | Err(Refusal::Ignored) => {
+                self.pushes.complete(client);
+                Ok(())
+            }
             Err(refusal) => Err(refusal.into()),
         }
     }

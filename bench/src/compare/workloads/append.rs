@@ -9,9 +9,6 @@ use crate::process::Server;
 
 pub(super) async fn play(server: &Server, count: usize, seconds: f64) -> Result<Turn> {
     let mut devices = devices(server, count).await?;
-    let load = drive(&mut devices, seconds, async |device| {
-        device.append(&version()).await.map(drop)
-    })
-    .await?;
+    let load = drive(&mut devices, seconds, async |device| device.append(&version()).await.map(drop)).await?;
     Ok(Turn::of(load))
 }

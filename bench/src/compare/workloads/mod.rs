@@ -79,27 +79,13 @@ const REFERENCE_ACCOUNTS_MAX: u64 = 100_000;
 
 impl Workload {
     fn new(name: &str, title: impl Into<String>, devices: usize, kind: Kind, targets: Vec<Target>) -> Self {
-        Self {
-            name: name.to_owned(),
-            title: title.into(),
-            devices,
-            parties: ALL,
-            every_round: true,
-            targets,
-            kind,
-        }
+        Self { name: name.to_owned(), title: title.into(), devices, parties: ALL, every_round: true, targets, kind }
     }
 
     /// All of them, with the options of the command line.
     pub(crate) fn all(args: &CompareArgs) -> Vec<Self> {
         let mut all = vec![
-            Self::new(
-                "append-1",
-                "add-version",
-                1,
-                Kind::Append,
-                vec![Target::TimesReference(4.0)],
-            ),
+            Self::new("append-1", "add-version", 1, Kind::Append, vec![Target::TimesReference(4.0)]),
             Self::new(
                 "append-64",
                 "add-version",
@@ -128,21 +114,13 @@ impl Workload {
         let fewest = numbers.first().copied().unwrap_or_default();
         for accounts in numbers {
             all.push(Self {
-                parties: if accounts <= REFERENCE_ACCOUNTS_MAX {
-                    ALL
-                } else {
-                    &ALL[1..]
-                },
+                parties: if accounts <= REFERENCE_ACCOUNTS_MAX { ALL } else { &ALL[1..] },
                 ..Self::new(
                     &format!("fresh-{accounts}"),
                     format!("a fresh device's first request, {} accounts", grouped(accounts)),
                     4,
                     Kind::FreshDevice { accounts },
-                    if accounts == fewest {
-                        vec![]
-                    } else {
-                        vec![Target::P50OfFewest(1.5)]
-                    },
+                    if accounts == fewest { vec![] } else { vec![Target::P50OfFewest(1.5)] },
                 )
             });
         }
@@ -172,9 +150,7 @@ impl Workload {
                     "memory",
                     format!("memory at rest after {} accounts", grouped(args.idle_accounts)),
                     64,
-                    Kind::ManyAccounts {
-                        accounts: args.idle_accounts,
-                    },
+                    Kind::ManyAccounts { accounts: args.idle_accounts },
                     vec![Target::MemoryAtRest(64)],
                 )
             },
@@ -199,10 +175,7 @@ impl Workload {
     pub(crate) fn play(&self, programs: &Programs, party: Party, data_dir: &Path, seconds: f64) -> Result<Turn> {
         let server = programs.start(party, data_dir, snapshot::BYTES)?;
         let turn = runtime()?.block_on(self.turn(&server, party, seconds))?;
-        let turn = Turn {
-            memory: Some(server.memory()?),
-            ..turn
-        };
+        let turn = Turn { memory: Some(server.memory()?), ..turn };
         server.stop()?;
         Ok(turn)
     }

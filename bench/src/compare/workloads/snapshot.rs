@@ -25,9 +25,7 @@ pub(super) async fn play(server: &Server, party: Party, count: usize, seconds: f
         device.append(&version()).await?;
         device.add_snapshot(&snapshot).await?;
         // The ceiling hands out what it was started with.
-        device
-            .get_snapshot((party != Party::Ceiling).then_some(&snapshot))
-            .await?;
+        device.get_snapshot((party != Party::Ceiling).then_some(&snapshot)).await?;
         Ok(())
     })
     .await?;
