@@ -32,7 +32,7 @@ CREATE TABLE account (
 -- A body that is larger than one row should be, in pieces. It is linked by exactly one version or snapshot, or by none: while
 -- it still arrives, and after it was replaced. What is not linked when the server starts is swept.
 CREATE TABLE blob (
-    id     INTEGER PRIMARY KEY AUTOINCREMENT,   -- never used twice: a reader may still hold the number of a swept one
+    id     INTEGER PRIMARY KEY,   -- random, so that two processes never choose the same
     linked INTEGER NOT NULL DEFAULT 0 CHECK (linked IN (0, 1))
 ) STRICT;
 

@@ -141,7 +141,7 @@ impl Staging for MemoryStaging {
         let bytes = self.body.len() as u64;
         bodies.push(self.body.into());
         let id = i64::try_from(bodies.len() - 1).unwrap_or(i64::MAX);
-        Incoming::Staged(Staged { id, bytes, sweep: None })
+        Incoming::Staged(Staged { id, pieces: 1, bytes, sweep: None })
     }
 }
 

@@ -119,7 +119,7 @@ fn replace_snapshot(
     )?
     .execute((account, version.as_bytes(), now, body.bytes()))?;
     if let Some(former) = former {
-        place::set_linked(db, former, false)?;
+        place::unlink(db, former)?;
     }
     Ok(former)
 }
@@ -129,7 +129,7 @@ fn columns<'a>(db: &Connection, body: &'a Incoming) -> rusqlite::Result<(Option<
     match body {
         Incoming::Whole(body) => Ok((Some(body), None)),
         Incoming::Staged(staged) => {
-            place::set_linked(db, staged.id, true)?;
+            place::link(db, staged.id, staged.pieces)?;
             Ok((None, Some(staged.id)))
         }
     }

@@ -226,6 +226,9 @@ impl Storage for SqliteStorage {
     }
 
     async fn check(&self) -> Result<(), StorageError> {
+        if !self.writer.is_alive() {
+            return Err(StorageError::closed("checking the database"));
+        }
         self.readers.ask("checking the database", |db| db.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))).await
     }
 
@@ -234,8 +237,10 @@ impl Storage for SqliteStorage {
     }
 
     async fn close(&self) -> Result<(), StorageError> {
-        self.readers.close();
-        self.writer.close().await
+        let readers = Arc::clone(&self.readers);
+        let joined = tokio::task::spawn_blocking(move || readers.close()).await;
+        self.writer.close().await?;
+        joined.map_err(|error| StorageError::new("closing the database", error))
     }
 }
 
