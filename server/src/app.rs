@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use crate::budget::Budget;
 use crate::config::{Config, Listen};
 use crate::http;
+use crate::storage::sqlite::directory::DataDirectory;
 use crate::storage::sqlite::{OpenError, SqliteStorage};
 use crate::storage::{Storage, StorageError};
 use crate::sync::SyncService;
@@ -93,9 +94,11 @@ pub struct Application {
 }
 
 impl Application {
-    /// Opens the ports, then the data; ready when this returns. In between, `/livez` answers, and everything else says that
-    /// the server is starting: a platform must not take the upgrade of a large database for a process that hangs.
+    /// Takes hold of the data, opens the ports, then the data; ready when this returns. In between, `/livez` answers, and
+    /// everything else says that the server is starting: a platform must not take the upgrade of a large database for a
+    /// process that hangs, nor a second server on the same data for one that is alive.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let directory = DataDirectory::open(&config.data_dir).map_err(OpenError::from)?;
         let state = Arc::new(http::State {
             opened: OnceLock::new(),
             limits: config.limits,
@@ -106,7 +109,7 @@ impl Application {
         let (server, addresses) = listen(&state, &config.listen, &config.base_path)?;
         let handle = server.handle();
         let running = tokio::spawn(server);
-        match open(config).await {
+        match open(config, directory).await {
             Ok(opened) => {
                 let _ = state.opened.set(opened);
                 Ok(Self { running, handle, addresses, state })
@@ -165,9 +168,8 @@ async fn pushes_complete(state: &http::State) {
 }
 
 /// Opens the data, which may upgrade it first, off the thread that serves `/livez`.
-async fn open(config: &Config) -> Result<http::Opened, StartError> {
-    let directory = config.data_dir.clone();
-    let opening = tokio::task::spawn_blocking(move || SqliteStorage::open(&directory));
+async fn open(config: &Config, directory: DataDirectory) -> Result<http::Opened, StartError> {
+    let opening = tokio::task::spawn_blocking(move || SqliteStorage::open_in(directory));
     let storage: Arc<dyn Storage> = Arc::new(opening.await.map_err(StartError::Opening)??);
     let info = ServerInfo {
         name: SERVER_NAME.to_owned(),

@@ -175,23 +175,33 @@ impl Config {
                 default.versions,
             )?,
         };
+        let public_url = one(&PUBLIC_URL, &args.public_url).map(|given| given.parse(values::url)).transpose()?;
+        let base_path = or_default(one(&BASE_PATH, &args.base_path), values::base_path, String::new())?;
+        let mut notes = notes(env, &sources);
+        notes.extend(path_note(public_url.as_ref(), &base_path));
         Ok(Self {
             listen: listen(&sources, &args.listen)?,
             data_dir: match one(&DATA_DIR, &args.data_dir) {
                 Some(given) => given.parse(values::path)?,
                 None => sources::default_data_dir(env).ok_or(ConfigError::NoHome)?,
             },
-            public_url: one(&PUBLIC_URL, &args.public_url).map(|given| given.parse(values::url)).transpose()?,
-            base_path: or_default(one(&BASE_PATH, &args.base_path), values::base_path, String::new())?,
+            public_url,
+            base_path,
             snapshots,
             limits,
             log: Log {
                 level: or_default(one(&LOG_LEVEL, &args.log_level), values::log_level, tracing::Level::INFO)?,
                 json: or_default(one(&LOG_FORMAT, &args.log_format), values::log_format, false)?,
             },
-            notes: notes(env, &sources),
+            notes,
         })
     }
+}
+
+/// A public address that does not end in the base path is right only behind a proxy that changes paths.
+fn path_note(public_url: Option<&ServerUrl>, base_path: &str) -> Option<String> {
+    let url = public_url.filter(|url| !url.as_str().ends_with(base_path))?;
+    Some(format!("`{url}` does not end in `{base_path}`: a proxy has to add that path to what it passes on"))
 }
 
 fn or_default<T>(
@@ -341,6 +351,17 @@ mod tests {
         let typo = load(&ServeArgs::default(), &[("TASKFERRY_REGISTRATION", "close")]).unwrap_err().to_string();
         assert_eq!(typo, "`TASKFERRY_REGISTRATION`: `close` is not open, invite or closed");
         load(&ServeArgs::default(), &[("CREATE_CLIENTS", "true"), ("TASKFERRY_REGISTRATION", "open")]).unwrap();
+    }
+
+    #[test]
+    fn a_public_address_without_the_base_path_is_mentioned() {
+        let args = |url: &str| ServeArgs {
+            public_url: Some(url.into()),
+            base_path: Some("/sync".into()),
+            ..ServeArgs::default()
+        };
+        assert!(load(&args("https://a.example/sync/"), &[]).unwrap().notes.is_empty());
+        assert_eq!(load(&args("https://a.example"), &[]).unwrap().notes.len(), 1);
     }
 
     #[test]

@@ -85,7 +85,11 @@ pub struct SqliteStorage {
 impl SqliteStorage {
     /// Opens the data in `dir`, creating both if they are not there, and migrates it to this version's schema.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        let directory = DataDirectory::open(dir)?;
+        Self::open_in(DataDirectory::open(dir)?)
+    }
+
+    /// The same in a directory that is held already: holding is quick, and migrating may not be.
+    pub fn open_in(directory: DataDirectory) -> Result<Self, OpenError> {
         let file = directory.database();
         let connection = schema::open_for_writing(&file)?;
         let epoch = schema::epoch(&connection)?;

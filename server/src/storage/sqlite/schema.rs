@@ -106,6 +106,10 @@ impl SchemaError {
             }
             Self::Copy { .. } => Some("nothing was changed; check the volume, then start again".into()),
             Self::SqliteTooOld { .. } => Some("build with the bundled SQLite, which is the default".into()),
+            Self::Open { cause, .. } if cause.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) => Some(
+                "keep a copy of the whole data directory as it is, then restore a backup; the copy may help to rescue more"
+                    .into(),
+            ),
             Self::Open { .. } => None,
         }
     }
