@@ -143,6 +143,24 @@ fn a_wrong_secret_is_refused_before_it_spoils_the_account() {
     is_refused(join(&desktop, &link_of(&guessed)), &desktop);
 }
 
+/// Nothing can prove a secret there: the next change would be sealed with it, and lock the first computer out.
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn a_wrong_secret_without_a_checksum_can_not_take_over_an_empty_account() {
+    let server = server();
+    let (laptop, desktop) = (TaskHome::untouched(), TaskHome::untouched());
+    set_up(&laptop, &server).good();
+    let lines = laptop.wizard(PROGRAMS, ["share", "--text"], "").good().stdout;
+    let (before, secret) = lines.split_once("sync.encryption_secret=").expect("a secret");
+    let turned: String = secret.trim().chars().rev().collect();
+    is_refused(join(&desktop, &format!("{before}sync.encryption_secret={turned}\n")), &desktop);
+
+    laptop.task(["add", "buy milk"]).good();
+    laptop.sync().good();
+    join(&desktop, &lines).good();
+    assert_eq!(to_do(&desktop.tasks()), ["buy milk"]);
+}
+
 #[test]
 #[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
 fn joining_while_the_server_is_down_is_refused_and_changes_nothing() {

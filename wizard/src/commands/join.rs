@@ -56,6 +56,12 @@ pub enum JoinError {
         /// The server.
         server: ServerUrl,
     },
+    /// Nothing to prove the secret against, and no checksum either.
+    #[error("nothing at `{server}` can prove the encryption secret yet, and these credentials have no checksum")]
+    Unproved {
+        /// The server.
+        server: ServerUrl,
+    },
     /// The proof failed.
     #[error("the credentials are not right for this account")]
     NotProved(#[source] UnsealError),
@@ -94,6 +100,10 @@ impl Explain for JoinError {
             Self::Disabled { .. } => "ask whoever runs the server".into(),
             Self::NoData { .. } => "run `task sync` on the first computer, then the same command again here\n\
                                     if you are sure that the account is only empty, add `--allow-empty`"
+                .into(),
+            Self::Unproved { .. } => "paste the setup link instead (`taskferry share`), which carries a checksum\n\
+                                      if you are sure of every character, add `--unproved`: a wrong secret would lock\n\
+                                      the other computers out; nothing was changed here"
                 .into(),
             Self::NotProved(UnsealError::WrongSecret) => {
                 "run `taskferry share` on the first computer and paste its link; nothing was changed here".into()
@@ -209,6 +219,7 @@ impl Account<'_> {
                 return Err(JoinError::Disabled { server: server() }.into());
             }
             Known::Account(info) if info.is_empty() => {
+                self.refuse_unproved(args)?;
                 run.terminal.say("the account is there, but empty: nothing was sent to it yet");
                 return Ok(Holds::Nothing);
             }
@@ -218,6 +229,7 @@ impl Account<'_> {
             run.terminal.say("the secret fits: it unseals the account's tasks");
             return Ok(Holds::ProvedData);
         }
+        self.refuse_unproved(args)?;
         self.accept_nothing(run, args)?;
         Ok(Holds::Nothing)
     }
@@ -240,6 +252,15 @@ impl Account<'_> {
         };
         prove(sealed, id, &self.credentials.secret).map_err(JoinError::NotProved)?;
         Ok(true)
+    }
+
+    /// With a mistyped secret the first change sent from here would be the account's beginning, which no other computer
+    /// can open: they would be locked out of their own account. A link's checksum rules that out.
+    fn refuse_unproved(&self, args: &cli::Join) -> Result<(), JoinError> {
+        if self.checked || args.unproved {
+            return Ok(());
+        }
+        Err(JoinError::Unproved { server: self.server.url().clone() })
     }
 
     /// An empty account and one that does not exist look alike here, so somebody has to know.

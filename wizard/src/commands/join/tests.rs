@@ -13,6 +13,18 @@ fn second_computer(credentials: &Credentials) -> FakeComputer {
     FakeComputer::new().with_input(&credentials.to_text())
 }
 
+/// Credentials as settings, which carry no checksum.
+fn lines_of(credentials: &Credentials) -> String {
+    let (server, id) = (&credentials.server, credentials.client_id.expose());
+    let secret = credentials.secret.expose();
+    format!("sync.server.url={server}\nsync.server.client_id={id}\nsync.encryption_secret={secret}\n")
+}
+
+fn json_of(credentials: &Credentials) -> String {
+    let (server, id) = (&credentials.server, credentials.client_id.expose());
+    format!(r#"{{"url":"{server}","client_id":"{id}","secret":"{}"}}"#, credentials.secret.expose())
+}
+
 /// The run was refused with this error, and the computer is as it was.
 #[track_caller]
 fn refused(run: &Transcript, computer: &FakeComputer, error: &str) {
@@ -97,10 +109,7 @@ fn an_unknown_account_is_refused_with_what_a_link_rules_out() {
     refused(&run, &desktop, "`[SERVER]` does not know this account");
     assert!(run.talk.contains("hint: the link has no typing error"), "{}", run.talk);
 
-    let id = credentials.client_id.expose();
-    let lines =
-        format!("sync.server.url={}\nsync.server.client_id={id}\nsync.encryption_secret=sesame\n", server.url());
-    let mut desktop = FakeComputer::new().with_input(&lines);
+    let mut desktop = FakeComputer::new().with_input(&lines_of(&credentials));
     let run = desktop.run(JOIN, &server);
     refused(&run, &desktop, "does not know this account");
     assert!(run.talk.contains("hint: either the account's ID has a typing error, or"), "{}", run.talk);
@@ -145,6 +154,36 @@ fn a_known_but_empty_account_is_named_so_and_joined() {
 
     joined; the account has no tasks yet
     ");
+}
+
+#[test]
+fn an_empty_account_is_joined_with_a_checksum_or_at_ones_own_risk_but_not_with_bare_lines() {
+    for server in [FakeServer::taskferry(), FakeServer::other()] {
+        let credentials = server.credentials(1, "sesame");
+        server.empty_account(&credentials);
+        let join = format!("{JOIN} --allow-empty");
+        for text in [lines_of(&credentials), json_of(&credentials)] {
+            let mut desktop = FakeComputer::new().with_input(&text);
+            let run = desktop.run(&join, &server);
+            refused(&run, &desktop, "nothing at `[SERVER]` can prove the encryption secret yet");
+            assert!(
+                run.talk.contains("paste the setup link instead (`taskferry share`), which carries a checksum"),
+                "{}",
+                run.talk
+            );
+            assert_eq!(desktop.run(&format!("{join} --unproved"), &server).exit, Exit::Fine);
+        }
+        assert_eq!(second_computer(&credentials).run(&join, &server).exit, Exit::Fine);
+    }
+}
+
+#[test]
+fn bare_lines_join_an_account_with_data_since_that_proves_them() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    let run = FakeComputer::new().with_input(&lines_of(&credentials)).run(JOIN, &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
 }
 
 #[test]
