@@ -22,7 +22,7 @@ use crate::server::probe::Kind;
 use crate::server::sealed::FirstVersion;
 
 /// Bytes read from standard input; as generous as the prompt.
-const INPUT_BYTES_MAX: u64 = 64 * 1024;
+const INPUT_BYTES_MAX: u16 = u16::MAX;
 
 /// Why this computer does not join. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -180,8 +180,9 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
 
 fn ask(run: &mut Run<'_>, args: &cli::Join) -> Result<Decoded, Failure> {
     if args.from_stdin {
-        let mut text = Zeroizing::new(String::new());
-        run.input.take(INPUT_BYTES_MAX).read_to_string(&mut text).map_err(JoinError::Input)?;
+        // With room for all of it: a text that grows leaves its former self in memory.
+        let mut text = Zeroizing::new(String::with_capacity(usize::from(INPUT_BYTES_MAX) + 1));
+        run.input.take(INPUT_BYTES_MAX.into()).read_to_string(&mut text).map_err(JoinError::Input)?;
         return Ok(decode(&text)?);
     }
     run.must_be_able_to_ask(
