@@ -5,11 +5,12 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::context::Context;
@@ -22,6 +23,8 @@ pub struct Taskwarrior<'a> {
     program: PathBuf,
     version: Version,
     context: &'a Context,
+    /// Read in the place of the user's taskrc, if that can't be read as it is.
+    stand_in: Option<NamedTempFile>,
 }
 
 /// As `task --version` prints it.
@@ -149,7 +152,7 @@ impl<'a> Taskwarrior<'a> {
             None => on_path(context, OsStr::new("task")),
         };
         let program = program.ok_or_else(|| TaskwarriorError::Missing { advice: how_to_install(context) })?;
-        let unknown = Self { program, version: Version::OLDEST, context };
+        let unknown = Self { program, version: Version::OLDEST, context, stand_in: None };
         let output = unknown.run(&["--version"])?;
         let version = output.status.success().then(|| Version::parse(&String::from_utf8_lossy(&output.stdout)));
         let Some(version) = version.flatten() else {
@@ -159,6 +162,21 @@ impl<'a> Taskwarrior<'a> {
             return Err(TaskwarriorError::TooOld { found: version, advice: how_to_install(context) });
         }
         Ok(Self { version, ..unknown })
+    }
+
+    /// The same program, with `taskrc` in the place of the user's: without one, or with an include that is missing,
+    /// Taskwarrior refuses to start, and could not say what else there is.
+    pub fn with_taskrc(&self, taskrc: &[u8]) -> io::Result<Self> {
+        let mut file = NamedTempFile::with_prefix("taskferry-")?;
+        file.write_all(taskrc)?;
+        Ok(Self { program: self.program.clone(), stand_in: Some(file), ..*self })
+    }
+
+    /// Whether there is anything to count: Taskwarrior would make its folder just to say that it is empty. Where it looks
+    /// without a setting: `$TASKDATA`, else `~/.task`.
+    pub fn has_default_data(&self) -> bool {
+        let folder = self.context.var("TASKDATA").map_or_else(|| self.context.home().join(".task"), PathBuf::from);
+        folder.exists()
     }
 
     /// Its version.
@@ -212,10 +230,12 @@ impl<'a> Taskwarrior<'a> {
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Output, TaskwarriorError> {
+        let taskrc = self.stand_in.as_ref().map(|file| ("TASKRC", file.path()));
         Command::new(&self.program)
             .args(arguments)
             .env_clear()
             .envs(self.context.env())
+            .envs(taskrc)
             .current_dir(self.context.cwd())
             .stdin(Stdio::null())
             .output()

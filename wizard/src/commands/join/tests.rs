@@ -290,3 +290,45 @@ fn credentials_that_no_taskrc_can_hold_are_refused_before_the_server_hears_of_th
     }
     assert_eq!(server.asked(), Vec::<String>::new());
 }
+
+#[test]
+fn own_tasks_count_without_a_taskrc_too() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    let mut desktop = second_computer(&credentials).with_tasks(3).with(".task/arrives", "4");
+    let run = desktop.run(JOIN, &server);
+    assert_eq!(run.exit, Exit::Fine);
+    assert!(run.talk.contains("and sends 3 tasks of this computer"), "{}", run.talk);
+    assert!(run.talk.contains("joined; 4 tasks arrived\nthis computer now has 7 tasks"), "{}", run.talk);
+}
+
+#[test]
+fn without_a_taskrc_and_tasks_a_refusal_leaves_no_folder_behind() {
+    let server = FakeServer::taskferry();
+    let mut desktop = second_computer(&server.credentials(1, "sesame"));
+    std::fs::remove_dir_all(desktop.path(".task")).unwrap();
+    let run = desktop.run(JOIN, &server);
+    refused(&run, &desktop, "does not know this account");
+    assert!(!desktop.path(".task").exists());
+}
+
+/// Every `task` fails there until the file is made, and the wizard is what makes it.
+#[test]
+fn a_computer_with_the_same_dotfiles_gets_the_private_file_that_they_include() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    let taskrc = "color=off\n# >>> taskferry: sync settings; `taskferry share` shows them >>>\n\
+                  include ~/.config/taskferry/sync.taskrc\n# <<< taskferry <<<\n";
+    let mut desktop = second_computer(&credentials).with(".taskrc", taskrc).with_tasks(2);
+    let run = desktop.run(JOIN, &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    assert!(run.talk.contains("\n  create `~/.config/taskferry/sync.taskrc`\n"), "{}", run.talk);
+    assert!(!run.talk.contains("change `") && run.talk.contains("sends 2 tasks"), "{}", run.talk);
+    assert_eq!(desktop.read(".taskrc").as_deref(), Some(taskrc));
+    assert!(desktop.read(".config/taskferry/sync.taskrc").unwrap().contains("\nsync.encryption_secret=sesame\n"));
+
+    let again = desktop.run(JOIN, &server);
+    assert_eq!(again.exit, Exit::Fine, "{}", again.talk);
+}

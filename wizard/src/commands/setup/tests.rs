@@ -232,7 +232,7 @@ fn a_taskrc_of_dotfiles_only_includes_the_settings() {
       run `task sync`
 
     note: the settings get a private file, since your taskrc is a link, and dotfiles get published
-    where the same taskrc is used without that file, every `task` fails: run `touch ~/.config/taskferry/sync.taskrc` there first
+    where the same taskrc is used without that file, every `task` fails; there, run `taskferry join`, or `touch ~/.config/taskferry/sync.taskrc`
 
     the former file is kept as `~/.local/state/taskferry/backups/taskrc.0001`
     running `task sync` …
