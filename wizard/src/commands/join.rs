@@ -15,7 +15,8 @@ use crate::flow::apply::apply;
 use crate::flow::computer::Computer;
 use crate::flow::first_sync::{Synced, first_sync};
 use crate::flow::plan::Plan;
-use crate::flow::{Run, Stopped, tasks};
+use crate::flow::recheck::recheck;
+use crate::flow::{Run, Stopped, reach, tasks};
 use crate::server::Server;
 use crate::server::account::Known;
 use crate::server::probe::Kind;
@@ -133,23 +134,22 @@ enum Holds {
 
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
-    let Decoded { credentials, checked } = ask(run, args)?;
-
+    // Before anybody is asked for a link: it may be of no use here.
     let computer = Computer::look(run)?;
+    let Decoded { credentials, checked } = ask(run, args)?;
     computer.introduce(run);
     if let Some(present) = &computer.account {
         if *present != credentials {
             return Err(JoinError::HasOtherAccount { server: present.server.clone() }.into());
         }
-        run.terminal.say("this computer has joined already; nothing was changed");
+        recheck(run, &computer, present, true)?;
+        run.terminal.say("this computer has joined already, and syncs; no setting was changed");
         return Ok(());
     }
     // Also checks that the credentials can be written at all, before the server hears of them.
     let change = computer.taskrc.plan(&credentials, computer.taskwarrior.version().url_key())?;
 
-    let server = Server::new(credentials.server.clone(), run.global.insecure_http)?;
-    let kind = server.probe()?;
-    run.terminal.say(&format!("found {} at `{}`", kind.name(), server.url()));
+    let (server, kind) = reach(run, credentials.server.clone())?;
     let account = Account { server: &server, credentials: &credentials, checked };
     let holds = account.look(run, args, &kind, computer.tasks)?;
 

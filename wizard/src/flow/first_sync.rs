@@ -7,7 +7,7 @@ use crate::taskwarrior::{TaskwarriorError, Which};
 
 /// The first sync failed.
 #[derive(Debug, thiserror::Error)]
-#[error("the settings are in place, but the first sync failed")]
+#[error("the settings are in place, but the sync failed")]
 pub struct FirstSyncFailed(#[source] TaskwarriorError);
 
 impl Explain for FirstSyncFailed {

@@ -246,12 +246,12 @@ fn joining_twice_equals_joining_once_and_another_account_is_refused() {
     let taskrc = desktop.read(".taskrc");
     let run = desktop.run(JOIN, &server);
     assert_eq!(run.exit, Exit::Fine);
-    assert!(run.talk.ends_with("this computer has joined already; nothing was changed\n"), "{}", run.talk);
+    assert!(run.talk.ends_with("joined already, and syncs; no setting was changed\n"), "{}", run.talk);
     desktop = desktop.with_input(&other.to_text());
     let run = desktop.run(JOIN, &server);
     assert_eq!(run.exit, Exit::Failed);
     assert!(run.talk.contains("already syncs with another account, at `[SERVER]`"), "{}", run.talk);
-    assert_eq!((desktop.read(".taskrc"), desktop.syncs()), (taskrc, 1));
+    assert_eq!((desktop.read(".taskrc"), desktop.syncs()), (taskrc, 2));
 }
 
 #[test]
