@@ -13,6 +13,7 @@
 //! | [`credentials`] | making, reading and proving credentials |
 //! | [`taskrc`] | finding and changing Taskwarrior's configuration |
 //! | [`taskwarrior`] | running Taskwarrior |
+//! | [`interrupts`] | Ctrl-C while another program runs |
 //! | [`server`] | asking a sync server |
 //!
 //! # One run of `taskferry setup`
@@ -36,6 +37,7 @@ pub mod context;
 pub mod credentials;
 pub mod error;
 pub mod flow;
+pub mod interrupts;
 pub mod prompt;
 pub mod server;
 pub mod taskrc;

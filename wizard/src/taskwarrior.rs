@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::error::Explain;
+use crate::interrupts::Interrupts;
 use crate::taskrc::keys;
 use crate::terminal::printable;
 
@@ -108,6 +109,9 @@ pub enum TaskwarriorError {
         #[source]
         why: io::Error,
     },
+    /// Ctrl-C while it ran.
+    #[error("stopped")]
+    Interrupted,
     /// It ran and failed.
     #[error("`task {command}` failed")]
     Failed {
@@ -137,7 +141,7 @@ impl Explain for TaskwarriorError {
             Self::Failed { why: Complaint(said), .. } if said.contains("locked") => {
                 Some("another `task` is running: wait for it, then run the same command again".into())
             }
-            Self::Failed { .. } => None,
+            Self::Failed { .. } | Self::Interrupted => None,
         }
     }
 }
@@ -212,35 +216,52 @@ impl<'a> Taskwarrior<'a> {
         })
     }
 
-    /// `task sync`. What it prints on success is not shown: the callers say it better.
-    pub fn sync(&self) -> Result<(), TaskwarriorError> {
-        self.succeed("sync", &["rc.hooks=off", "rc.confirmation=off", "sync"]).map(drop)
+    /// `task sync`. What it prints on success is not shown: the callers say it better. It may take long, so Ctrl-C ends
+    /// it, and not this program, which has something to say then.
+    pub fn sync(&self, interrupts: Interrupts) -> Result<(), TaskwarriorError> {
+        let not_runnable = |why| TaskwarriorError::NotRunnable { program: self.program.clone(), why };
+        let mut command = self.command(&["rc.hooks=off", "rc.confirmation=off", "sync"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(not_runnable)?;
+        let (output, interrupted) = interrupts.wait(child);
+        if interrupted {
+            return Err(TaskwarriorError::Interrupted);
+        }
+        succeeded("sync", output.map_err(not_runnable)?).map(drop)
     }
 
     fn succeed(&self, command: &'static str, arguments: &[&str]) -> Result<Output, TaskwarriorError> {
-        let output = self.run(arguments)?;
-        if output.status.success() {
-            return Ok(output);
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        // Announcements of overrides come first; the complaint is the last line.
-        let said = said.lines().map(printable).rfind(|line| !line.is_empty());
-        let why = Complaint(said.unwrap_or_else(|| output.status.to_string()));
-        Err(TaskwarriorError::Failed { command, why })
+        succeeded(command, self.run(arguments)?)
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Output, TaskwarriorError> {
+        let output = self.command(arguments).output();
+        output.map_err(|why| TaskwarriorError::NotRunnable { program: self.program.clone(), why })
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let taskrc = self.stand_in.as_ref().map(|file| ("TASKRC", file.path()));
-        Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .args(arguments)
             .env_clear()
             .envs(self.context.env())
             .envs(taskrc)
             .current_dir(self.context.cwd())
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|why| TaskwarriorError::NotRunnable { program: self.program.clone(), why })
+            .stdin(Stdio::null());
+        command
     }
+}
+
+/// The output of a program that ended well, or its complaint.
+fn succeeded(command: &'static str, output: Output) -> Result<Output, TaskwarriorError> {
+    if output.status.success() {
+        return Ok(output);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    // Announcements of overrides come first; the complaint is the last line.
+    let said = said.lines().map(printable).rfind(|line| !line.is_empty());
+    let why = Complaint(said.unwrap_or_else(|| output.status.to_string()));
+    Err(TaskwarriorError::Failed { command, why })
 }
 
 fn on_path(context: &Context, name: &OsStr) -> Option<PathBuf> {

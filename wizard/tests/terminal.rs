@@ -4,13 +4,16 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, tcgetattr};
+use taskferry_protocol::wire::ROOT_TEXT;
 use tempfile::TempDir;
 
 /// For the next sign of life, also on a busy machine.
@@ -23,12 +26,15 @@ struct Session {
     terminal: OwnedFd,
     before: Termios,
     program: Child,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Session {
     fn start(words: &str) -> Self {
-        let home = TempDir::new().unwrap();
+        Self::start_in(TempDir::new().unwrap(), words)
+    }
+
+    fn start_in(home: TempDir, words: &str) -> Self {
         let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&keyboard).unwrap();
         unlockpt(&keyboard).unwrap();
@@ -49,7 +55,7 @@ impl Session {
             .stderr(end())
             .spawn()
             .unwrap();
-        Self { keyboard: keyboard.into(), screen: String::new(), terminal, before, program, _home: home }
+        Self { keyboard: keyboard.into(), screen: String::new(), terminal, before, program, home }
     }
 
     /// Waits until `text` stands on the screen, in what came since the last call.
@@ -72,6 +78,13 @@ impl Session {
         self
     }
 
+    /// Ctrl-C while nothing is asked. The signal itself, since no test can be a terminal's session leader.
+    fn interrupts(&mut self) -> &mut Self {
+        let pid = Pid::from_raw(self.program.id().try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::INT).unwrap();
+        self
+    }
+
     /// How it ended; the terminal is as before.
     fn exits_with(&mut self, code: i32) {
         assert_eq!(self.program.wait().unwrap().code(), Some(code));
@@ -91,6 +104,49 @@ fn ctrl_c_at_a_question_says_that_nothing_was_changed() {
         .exits_with(130);
     let mut person = Session::start("join");
     person.sees("paste the setup link").types("http\u{3}").sees("stopped; nothing was changed").exits_with(130);
+}
+
+/// The address of a server that knows the protocol's greeting, and nothing else.
+fn server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).unwrap();
+            let (status, body) = if request[..length].starts_with(b"GET / ") { (200, ROOT_TEXT) } else { (404, "") };
+            let length = body.len();
+            let answer = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_word_that_is_no_yes_is_not_taken_for_one() {
+    let mut person = Session::start(&format!("setup --server {}", server()));
+    person.sees("go on? [Y/n]").types("stop\r").sees("please answer `y` or `n`");
+    person.sees("go on? [Y/n]").types("no\r").sees("stopped; nothing was changed").exits_with(1);
+    assert!(!person.home.path().join(".taskrc").exists());
+}
+
+#[test]
+fn ctrl_c_at_the_plan_changes_nothing() {
+    let mut person = Session::start(&format!("setup --server {}", server()));
+    person.sees("go on? [Y/n]").types("y\u{3}").sees("stopped; nothing was changed").exits_with(130);
+    assert!(!person.home.path().join(".taskrc").exists());
+}
+
+#[test]
+fn ctrl_c_during_the_first_sync_says_what_is_in_place_and_how_to_finish() {
+    let home = TempDir::new().unwrap();
+    std::fs::create_dir(home.path().join(".task")).unwrap();
+    std::fs::write(home.path().join(".task/slow"), "").unwrap();
+    let mut person = Session::start_in(home, &format!("setup --yes --server {}", server()));
+    person.sees("running `task sync`").interrupts().sees("the settings are in place: run `task sync` to finish");
+    person.exits_with(130);
+    assert!(person.home.path().join(".taskrc").exists());
 }
 
 #[test]
