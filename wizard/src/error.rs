@@ -20,7 +20,7 @@ pub enum Exit {
 ///
 /// `Display` says what failed and never repeats its source; the edge prints the whole chain.
 pub trait Explain: std::error::Error {
-    /// What mends it, in one or a few lines; commands stand in backticks.
+    /// What mends it, with commands in backticks. Each line is a hint of its own, never the rest of the one before.
     fn hint(&self) -> Option<String> {
         None
     }

@@ -103,8 +103,8 @@ impl Explain for JoinError {
                                     if you are sure that the account is only empty, add `--allow-empty`"
                 .into(),
             Self::Unproved { .. } => "paste the setup link instead (`taskferry share`), which carries a checksum\n\
-                                      if you are sure of every character, add `--unproved`: a wrong secret would lock\n\
-                                      the other computers out; nothing was changed here"
+                                      if you are sure of every character, add `--unproved`: a wrong secret would \
+                                      lock the other computers out; nothing was changed here"
                 .into(),
             Self::NotProved(UnsealError::WrongSecret) => {
                 "run `taskferry share` on the first computer and paste its link; nothing was changed here".into()
@@ -113,10 +113,10 @@ impl Explain for JoinError {
                 "ask whoever runs the server: the account's data is damaged".into()
             }
             Self::OwnTasks { .. } => "its early history is not kept any more, and Taskwarrior would need it to merge\n\
-                                      run `task export > tasks.json`, move the folder `~/.task` away, join, then run\n\
+                                      run `task export > tasks.json`, move the folder `~/.task` away, join, then run \
                                       `task import tasks.json`"
                 .into(),
-            Self::Incomplete { .. } => "change a task on the first computer and run `task sync` there,\n\
+            Self::Incomplete { .. } => "change a task on the first computer and run `task sync` there, \
                                         then the same command again here"
                 .into(),
         })
@@ -238,18 +238,18 @@ impl Account<'_> {
     /// Whether there was anything to prove the secret against.
     fn prove(&self, own_tasks: u64) -> Result<bool, Failure> {
         let id = &self.credentials.client_id;
-        let snapshot = self.server.snapshot(id)?;
-        let first = if snapshot.is_none() || own_tasks > 0 { Some(self.server.first_version(id)?) } else { None };
-        let sealed = match (snapshot, first) {
-            // With tasks of its own, Taskwarrior skips the snapshot and asks for the history from its beginning.
-            (Some(_), Some(FirstVersion::Gone | FirstVersion::None)) => {
-                return Err(JoinError::OwnTasks { count: own_tasks }.into());
-            }
-            (Some(sealed), _) | (None, Some(FirstVersion::Found(sealed))) => sealed,
-            (None, Some(FirstVersion::Gone)) => {
-                return Err(JoinError::Incomplete { server: self.server.url().clone() }.into());
-            }
-            (None, _) => return Ok(false),
+        // The first version before the snapshot, which holds everything and may take minutes to fetch. With tasks of its
+        // own Taskwarrior skips the snapshot, and asks for the history from its beginning.
+        let sealed = match self.server.first_version(id)? {
+            FirstVersion::Found(sealed) => sealed,
+            beginning => match (self.server.snapshot(id)?, beginning) {
+                (Some(_), _) if own_tasks > 0 => return Err(JoinError::OwnTasks { count: own_tasks }.into()),
+                (Some(sealed), _) => sealed,
+                (None, FirstVersion::Gone) => {
+                    return Err(JoinError::Incomplete { server: self.server.url().clone() }.into());
+                }
+                (None, _) => return Ok(false),
+            },
         };
         prove(sealed, id, &self.credentials.secret).map_err(JoinError::NotProved)?;
         Ok(true)

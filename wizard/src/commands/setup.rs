@@ -13,9 +13,9 @@ use crate::flow::first_sync::{Synced, first_sync};
 use crate::flow::plan::Plan;
 use crate::flow::recheck::recheck;
 use crate::flow::{Run, Stopped, likely_meant, reach, server_url, tasks};
-use crate::server::Server;
 use crate::server::account::Registered;
 use crate::server::probe::Kind;
+use crate::server::{Server, ServerError};
 
 /// This computer has an account on another server.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,17 @@ impl Explain for NothingSent {
              run `task add hello`, then `task sync`: the first change takes everything along"
                 .into(),
         )
+    }
+}
+
+/// The sync was a success, but whether the tasks arrived could not be looked up.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings are in place and `task sync` reports success, but the server could not be asked what it holds")]
+pub struct NotConfirmed(#[source] ServerError);
+
+impl Explain for NotConfirmed {
+    fn hint(&self) -> Option<String> {
+        Some("run the same command again, once the cause is gone".into())
     }
 }
 
@@ -97,7 +108,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
 
 /// Taskwarrior reports success, too, when it holds all tasks for sent already and sends nothing.
 fn refuse_false_success(server: &Server, credentials: &Credentials, synced: Synced) -> Result<(), Failure> {
-    if synced.all > 0 && !server.has_data(&credentials.client_id)? {
+    if synced.all > 0 && !server.has_data(&credentials.client_id).map_err(NotConfirmed)? {
         return Err(NothingSent { count: synced.all }.into());
     }
     Ok(())

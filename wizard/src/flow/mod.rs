@@ -154,6 +154,8 @@ pub fn server_url(text: &str) -> Result<ServerUrl, Stopped> {
 /// Is there a sync server? Says so, and which.
 pub fn reach(run: &mut Run<'_>, url: ServerUrl) -> Result<(Server, Kind), Failure> {
     let server = Server::new(url, run.global.insecure_http)?;
+    // An answer may take its time, and silence looks like a hang.
+    run.terminal.say(&format!("asking `{}` …", server.url()));
     let kind = server.probe()?;
     run.terminal.say(&format!("found {} at `{}`", kind.name(), server.url()));
     Ok((server, kind))

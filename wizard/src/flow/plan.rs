@@ -51,7 +51,8 @@ impl Plan {
             run.terminal.say(&format!("  {first_sync}"));
         }
         if let Some(note) = &self.note {
-            run.terminal.say(&format!("\nnote: {note}"));
+            run.terminal.say("");
+            run.terminal.say_note(note);
         }
         run.terminal.say("");
     }

@@ -47,6 +47,7 @@ fn a_person_pastes_the_link_and_sees_how_many_tasks_arrived() {
     assert_eq!(run.exit, Exit::Fine);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
     the secret fits: it unseals the account's tasks
 
@@ -81,6 +82,7 @@ fn own_tasks_are_named_and_enter_alone_means_no() {
     assert_eq!(run.exit, Exit::Failed);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
     the secret fits: it unseals the account's tasks
 
@@ -129,6 +131,16 @@ fn a_wrong_secret_is_refused_by_snapshot_and_by_version() {
 }
 
 #[test]
+fn the_secret_is_proved_with_the_first_version_alone_where_there_is_one() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    assert_eq!(second_computer(&credentials).run(JOIN, &server).exit, Exit::Fine);
+    let asked = server.asked();
+    assert!(!asked.iter().any(|request| request.ends_with("/snapshot")), "{asked:?}");
+}
+
+#[test]
 fn a_known_but_empty_account_is_named_so_and_joined() {
     let server = FakeServer::taskferry();
     let credentials = server.credentials(1, "sesame");
@@ -137,6 +149,7 @@ fn a_known_but_empty_account_is_named_so_and_joined() {
     assert_eq!(run.exit, Exit::Fine);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
     the account is there, but empty: nothing was sent to it yet
 

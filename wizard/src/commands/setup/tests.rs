@@ -18,6 +18,7 @@ fn a_person_sees_the_plan_accepts_it_and_is_told_what_is_next() {
     assert_eq!(run.data, "");
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
 
     this is going to happen:
@@ -57,6 +58,7 @@ fn the_server_is_asked_for_until_it_is_an_address() {
     hint: did you mean `https://tasks.example.org`?
 
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
 
     this is going to happen:
@@ -101,6 +103,7 @@ fn running_it_twice_equals_running_it_once() {
     assert_eq!(run.exit, Exit::Fine);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
     running `task sync` …
     sync with `[SERVER]` is set up already, and works; no setting was changed
@@ -222,7 +225,7 @@ fn another_server_than_the_present_one_is_refused_with_the_reason() {
     error: this computer already syncs with `[OTHER]`
 
     hint: a new account would stay empty: Taskwarrior does not send again what it has sent before
-    to bring other computers to the present account, run `taskferry share`
+    hint: to bring other computers to the present account, run `taskferry share`
     ");
     assert_eq!(server.accounts(), 0);
 }
@@ -279,7 +282,7 @@ fn an_old_or_missing_taskwarrior_comes_with_what_to_install() {
     error: Taskwarrior 2.6.2 is too old to sync with this kind of server: it takes 3.0.0 or newer
 
     hint: run `brew install task`
-    other ways, also for systems that only have version 2: https://taskwarrior.org/download/
+    hint: other ways, also for systems that only have version 2: https://taskwarrior.org/download/
     ");
     std::fs::remove_file(laptop.path("bin/task")).unwrap();
     let run = laptop.run(SETUP, &server);
@@ -295,6 +298,7 @@ fn a_taskrc_of_dotfiles_only_includes_the_settings() {
     assert_eq!(run.exit, Exit::Fine);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
 
     this is going to happen:
@@ -314,7 +318,7 @@ fn a_taskrc_of_dotfiles_only_includes_the_settings() {
       run `task sync`
 
     note: the settings get a private file, since your taskrc is a link, and dotfiles get published
-    where the same taskrc is used without that file, every `task` fails; there, run `taskferry join`, or `touch ~/.config/taskferry/sync.taskrc`
+    note: where the same taskrc is used without that file, every `task` fails; there, run `taskferry join`, or `touch ~/.config/taskferry/sync.taskrc`
 
     the former file is kept as `~/.local/state/taskferry/backups/taskrc.0001`
     running `task sync` …
@@ -376,6 +380,7 @@ fn another_kind_of_server_works_with_a_word_about_empty_accounts() {
     assert_eq!(run.exit, Exit::Fine);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found a TaskChampion sync server at `[SERVER]`
 
     this is going to happen:
@@ -442,11 +447,12 @@ fn a_server_that_is_down_is_named_with_the_reason() {
     assert_eq!(run.exit, Exit::Failed);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `http://127.0.0.1:1` …
     error: could not reach the sync server at `http://127.0.0.1:1`
       Caused by: Connection refused (os error 111)
 
     hint: check the address, and that the server is running; then run the same command again
-    nothing was changed on this computer
+    hint: nothing was changed on this computer
     ");
     assert_eq!(laptop.read(".taskrc"), None);
 }
