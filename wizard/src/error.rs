@@ -12,7 +12,7 @@ pub enum Exit {
     Failed = 1,
     /// The command line was wrong, or an answer is missing and nobody can be asked.
     Usage = 2,
-    /// The person pressed Ctrl-C at a question; 128 + SIGINT, as shells count.
+    /// The person pressed Ctrl-C; 128 + SIGINT, as shells count.
     Interrupted = 130,
 }
 

@@ -1,7 +1,7 @@
 //! Ctrl-C while another program runs: that one ends, and this one lives to say what is in place already.
 //!
-//! Only there. At a question the terminal sends Ctrl-C as a byte ([`crate::prompt`]), and everywhere else nothing has
-//! changed yet, so that the program may just end.
+//! Only there. At a question the terminal sends Ctrl-C as a byte ([`crate::prompt`]), and while a server is asked
+//! [`crate::server`] looks out for it.
 
 use std::io;
 use std::process::{Child, Output};

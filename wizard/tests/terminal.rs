@@ -139,6 +139,13 @@ fn ctrl_c_at_the_plan_changes_nothing() {
 }
 
 #[test]
+fn ctrl_c_while_a_server_does_not_answer_says_that_nothing_was_changed() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut person = Session::start(&format!("setup --server http://{}", silent.local_addr().unwrap()));
+    person.sees("asking `").interrupts().sees("stopped; nothing was changed").exits_with(130);
+}
+
+#[test]
 fn ctrl_c_during_the_first_sync_says_what_is_in_place_and_how_to_finish() {
     let home = TempDir::new().unwrap();
     std::fs::create_dir(home.path().join(".task")).unwrap();

@@ -161,7 +161,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
             (0, Holds::Nothing) => "run `task sync`".into(),
             (0, Holds::ProvedData) => "run `task sync`: fetches the account's tasks".into(),
             (count, _) => format!(
-                "run `task sync`: fetches the account's tasks, and sends {} of this computer\n  \
+                "run `task sync`: fetches the account's tasks, and sends {} of this computer \
                  to `{}`, where everybody who has the link can read them",
                 tasks(count),
                 server.url()

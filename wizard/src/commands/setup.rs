@@ -6,7 +6,7 @@ use taskferry_protocol::server_url::BadServerUrl;
 use crate::cli;
 use crate::credentials::Credentials;
 use crate::credentials::generate::generate;
-use crate::error::{Explain, Failure};
+use crate::error::{Exit, Explain, Failure};
 use crate::flow::apply::apply;
 use crate::flow::computer::Computer;
 use crate::flow::first_sync::{Synced, first_sync};
@@ -62,6 +62,10 @@ pub struct NotConfirmed(#[source] ServerError);
 impl Explain for NotConfirmed {
     fn hint(&self) -> Option<String> {
         Some("run the same command again, once the cause is gone".into())
+    }
+
+    fn exit(&self) -> Exit {
+        self.0.exit()
     }
 }
 

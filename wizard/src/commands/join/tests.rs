@@ -94,8 +94,7 @@ fn own_tasks_are_named_and_enter_alone_means_no() {
         + sync.server.client_id=(hidden)
         + sync.encryption_secret=(hidden)
         + # <<< taskferry <<<
-      run `task sync`: fetches the account's tasks, and sends 3 tasks of this computer
-      to `[SERVER]`, where everybody who has the link can read them
+      run `task sync`: fetches the account's tasks, and sends 3 tasks of this computer to `[SERVER]`, where everybody who has the link can read them
 
     stopped; nothing was changed
     ");
