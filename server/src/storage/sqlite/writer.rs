@@ -2,8 +2,12 @@
 //! them after one fsync (group commit).
 //!
 //! Refused and accepted changes share a transaction, since a refusal writes nothing. If SQLite itself fails in the middle, the
-//! batch is rolled back and its changes are tried again, each in a savepoint of its own, so that only the guilty one fails. If
+//! batch is rolled back and tried again; the change at which it fails then is taken out, and the others go on without it. If
 //! the commit fails, nobody is told "stored".
+//!
+//! Not with savepoints: after some errors (a full disk, a failed read or write) SQLite rolls back the whole transaction by
+//! itself, savepoints and all. The next savepoint would then silently begin a transaction of its own, and its release commit a
+//! change whose sender is told that it failed.
 //!
 //! After the commit and before the answers the new heads are published. The thread does not care whether a caller still
 //! waits: a device that hung up after sending its version has sent it.
@@ -61,6 +65,13 @@ enum Job {
 enum Done {
     Change(Result<Applied, CommitError>),
     Piece(i64),
+}
+
+/// A batch that was not written.
+struct Failed {
+    /// The job at which SQLite failed; `None` if it was at the beginning or the commit, which is nobody's fault.
+    at: Option<usize>,
+    error: rusqlite::Error,
 }
 
 #[derive(Debug)]
@@ -224,66 +235,58 @@ impl Worker {
     }
 
     /// Writes a batch and answers everybody in it.
-    fn write(&mut self, batch: Vec<Job>) {
-        match self.try_together(&batch, false) {
-            Ok(done) => self.answer(batch, done),
-            Err(error) => {
-                tracing::warn!(%error, changes = batch.len(), "a batch failed; writing its changes one by one");
-                match self.try_together(&batch, true) {
-                    Ok(done) => self.answer(batch, done),
-                    Err(error) => fail(batch, &error),
+    fn write(&mut self, mut batch: Vec<Job>) {
+        let mut again = false;
+        loop {
+            match self.try_together(&batch) {
+                Ok(done) => return self.answer(batch, done),
+                // First all of them once more: disks hiccup, and a refusal in the middle of a push is dear.
+                Err(Failed { error, .. }) if !again => {
+                    tracing::warn!(%error, changes = batch.len(), "a batch failed; writing it again");
+                    again = true;
                 }
+                // Each round has one change less, and only the last one costs an fsync.
+                Err(Failed { at: Some(guilty), error }) => fail(vec![batch.remove(guilty)], &error),
+                Err(Failed { at: None, error }) => return fail(batch, &error),
             }
         }
     }
 
-    /// All jobs in one transaction, each in a savepoint of its own if `apart`. An error means that nothing was written.
-    fn try_together(&mut self, batch: &[Job], apart: bool) -> rusqlite::Result<Vec<rusqlite::Result<Done>>> {
-        let mut txn = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut done = Vec::with_capacity(batch.len());
-        for job in batch {
-            if apart {
-                let savepoint = txn.savepoint()?;
-                let one = carry_out(&savepoint, job);
-                // Dropped without a commit, a savepoint rolls back.
-                if one.is_ok() {
-                    savepoint.commit()?;
-                }
-                done.push(one);
-            } else {
-                done.push(Ok(carry_out(&txn, job)?));
-            }
-        }
-        txn.commit()?;
+    /// All jobs in one transaction. An error means that nothing was written.
+    fn try_together(&mut self, batch: &[Job]) -> Result<Vec<Done>, Failed> {
+        let failed = |at| move |error| Failed { at, error };
+        let txn = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed(None))?;
+        let done = batch
+            .iter()
+            .enumerate()
+            .map(|(n, job)| carry_out(&txn, job).map_err(failed(Some(n))))
+            .collect::<Result<Vec<_>, _>>()?;
+        txn.commit().map_err(failed(None))?;
         Ok(done)
     }
 
     /// The commit is durable: publish what the accounts look like now, then tell everybody.
-    fn answer(&self, batch: Vec<Job>, done: Vec<rusqlite::Result<Done>>) {
+    fn answer(&self, batch: Vec<Job>, done: Vec<Done>) {
         let changed = batch.iter().zip(&done).filter_map(head_of);
         self.heads.publish(changed);
         for (job, done) in batch.into_iter().zip(done) {
             match (job, done) {
-                (Job::Change { change, answer }, Ok(Done::Change(Ok(applied)))) => {
+                (Job::Change { change, answer }, Done::Change(Ok(applied))) => {
                     linked(change);
                     if let Some(blob) = applied.unlinked {
                         self.blobs.unlink(blob);
                     }
                     let _ = answer.send(Ok(Committed { created: applied.created }));
                 }
-                (Job::Change { answer, .. }, Ok(Done::Change(Err(refused)))) => drop(answer.send(Err(refused))),
-                (Job::Change { answer, .. }, Err(error)) => {
-                    let _ = answer.send(Err(StorageError::new(DOING, error).into()));
-                }
-                (Job::Piece { answer, .. }, Ok(Done::Piece(blob))) => {
+                (Job::Change { answer, .. }, Done::Change(Err(refused))) => drop(answer.send(Err(refused))),
+                (Job::Piece { answer, .. }, Done::Piece(blob)) => {
                     // The request that sent the first piece is gone, and with it whoever would have unlinked the blob.
                     if answer.send(Ok(blob)).is_err() {
                         self.blobs.unlink(blob);
                     }
                 }
-                (Job::Piece { answer, .. }, Err(error)) => drop(answer.send(Err(StorageError::new(STAGING, error)))),
                 // `carry_out` pairs them.
-                (Job::Change { .. }, Ok(Done::Piece(_))) | (Job::Piece { .. }, Ok(Done::Change(_))) => {}
+                (Job::Change { .. }, Done::Piece(_)) | (Job::Piece { .. }, Done::Change(_)) => {}
             }
         }
     }
@@ -317,9 +320,9 @@ fn carry_out(db: &Connection, job: &Job) -> rusqlite::Result<Done> {
     }
 }
 
-fn head_of((job, done): (&Job, &rusqlite::Result<Done>)) -> Option<(ClientId, Account)> {
+fn head_of((job, done): (&Job, &Done)) -> Option<(ClientId, Account)> {
     match (job, done) {
-        (Job::Change { change, .. }, Ok(Done::Change(Ok(applied)))) => Some((change.client, applied.account.clone())),
+        (Job::Change { change, .. }, Done::Change(Ok(applied))) => Some((change.client, applied.account.clone())),
         _ => None,
     }
 }
@@ -333,7 +336,7 @@ fn linked(mut change: Change) {
     }
 }
 
-/// Nothing of the batch was written.
+/// Nothing of these was written.
 fn fail(batch: Vec<Job>, error: &rusqlite::Error) {
     for job in batch {
         match job {
@@ -404,6 +407,31 @@ mod tests {
         assert!(account::find(&worker.db, client(2)).unwrap().is_none(), "not even its account was created");
         assert!(worker.heads.get(client(2)).is_none());
         assert_eq!(worker.heads.get(client(1)).unwrap().latest, version(1));
+    }
+
+    #[test]
+    fn a_change_that_takes_the_whole_transaction_down_fails_alone_too() {
+        let (_dir, mut worker) = worker();
+        // As SQLite does by itself when the disk is full or can't be read. With savepoints the last change was stored here, its
+        // sender told that it was not, and the account remembered as it was before.
+        worker
+            .db
+            .execute_batch(
+                "CREATE TRIGGER bad BEFORE INSERT ON version WHEN NEW.bytes = 666 BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
+            )
+            .unwrap();
+        let (batch, mut answers) = jobs(vec![
+            add(client(1), VersionId::NIL, version(1), "a"),
+            add(client(2), VersionId::NIL, version(2), vec![0; 666]),
+            add(client(3), VersionId::NIL, version(3), "c"),
+        ]);
+        worker.write(batch);
+        let stored: Vec<_> = answers.iter_mut().map(|answer| answer.try_recv().unwrap().is_ok()).collect();
+        assert_eq!(stored, [true, false, true]);
+        for (who, stored) in (1..).zip(stored) {
+            assert_eq!(account::find(&worker.db, client(who)).unwrap().is_some(), stored);
+            assert_eq!(worker.heads.get(client(who)).is_some(), stored);
+        }
     }
 
     #[test]
