@@ -26,8 +26,9 @@
 //! - **Not modelled**: a disk that says "synced" and lies; bits that flip; memory-mapped files, which SQLite is told that we
 //!   don't have; several processes.
 //!
-//! The same history of calls gives the same counts and the same losses, with one exception that is SQLite's: the salts in a
-//! write-ahead log are random, so torn images differ in those bytes from run to run.
+//! The same calls give the same counts and the same losses. SQLite's calls differ a little from run to run: the salts in a
+//! write-ahead log are random, and the bundled build has one page cache for the whole process (`ENABLE_MEMORY_MANAGEMENT`), so
+//! that tests side by side have a say in each other's reads, and in what is written before a commit.
 
 mod disk;
 mod locks;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use uuid::Uuid;
 
+use super::file::DatabaseFile;
+
 /// `account.state`: in use. The other state is 1, disabled.
 pub const ACTIVE: i64 = 0;
 
@@ -84,13 +86,14 @@ impl SchemaError {
 }
 
 /// The writer's connection. Migrates.
-pub fn open_for_writing(file: &Path) -> Result<Connection, SchemaError> {
+pub fn open_for_writing(file: impl Into<DatabaseFile>) -> Result<Connection, SchemaError> {
+    let source = file.into();
+    let file = source.path();
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(SchemaError::SqliteTooOld { found: rusqlite::version() });
     }
     let open = |cause| SchemaError::Open { path: file.to_owned(), cause };
-    let mut db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .map_err(open)?;
+    let mut db = source.connect(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(open)?;
     // Before any setting: what is not ours, or not ours to understand, is left as it is to the last byte.
     if recognise(&db, file)? == Found::Empty {
         settings_of_a_new_file(&db).map_err(open)?;
@@ -101,10 +104,10 @@ pub fn open_for_writing(file: &Path) -> Result<Connection, SchemaError> {
 }
 
 /// A reader's connection, to a file that [`open_for_writing`] has prepared.
-pub fn open_for_reading(file: &Path) -> Result<Connection, SchemaError> {
-    let open = |cause| SchemaError::Open { path: file.to_owned(), cause };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(file, flags).map_err(open)?;
+pub fn open_for_reading(file: impl Into<DatabaseFile>) -> Result<Connection, SchemaError> {
+    let source = file.into();
+    let open = |cause| SchemaError::Open { path: source.path().to_owned(), cause };
+    let db = source.connect(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(open)?;
     common_settings(&db).map_err(open)?;
     Ok(db)
 }
