@@ -1,5 +1,8 @@
 //! How many bytes of bodies may be in memory at once, all requests together: what keeps a 256 MB machine alive while many
-//! devices send or fetch large bodies. Beyond it a request waits its turn before its body is read.
+//! devices send or fetch large bodies. Beyond it a request waits its turn.
+//!
+//! A request takes its part at most once at a time and never while it holds another, so requests can't wait for each other in
+//! a circle. What a request in the middle of a push needs has a share of its own, which requests that begin can't use up.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,12 +13,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::storage::Patience;
 use crate::storage::body::CHUNK_BYTES;
 
+/// Up to this size a body needs no part of the budget, in bytes: every connection has buffers of this size anyway.
+pub const FREE_BYTES: usize = 8 * 1024;
 /// How long a request that begins something waits for its turn. More would freeze the `task` commands of the person who
 /// waits, since Taskwarrior holds its database locked during a sync.
 const WAIT_AT_START: Duration = Duration::from_secs(1);
 /// How long a request in the middle of a push waits: a little less than Taskwarrior's patience of 60 seconds.
 const WAIT_UNDER_WAY: Duration = Duration::from_secs(50);
-/// Of the machine's memory, the part that bodies may take in each direction.
+/// Of the machine's memory, the part that bodies may take in each direction. Real use is up to twice that: a piece that is
+/// sent lies in its connection's buffer as well.
 const SHARE: u64 = 16;
 /// The least that is useful: a few large bodies side by side.
 const BYTES_MIN: u64 = 4 * 1024 * 1024;
@@ -38,14 +44,20 @@ pub struct Reservation {
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct Budget {
-    units: Arc<Semaphore>,
+    /// For everybody.
+    common: Arc<Semaphore>,
+    /// For requests in the middle of a push: a quarter.
+    under_way: Arc<Semaphore>,
 }
 
 impl Budget {
     /// For bodies of `bytes` in all.
     pub fn new(bytes: u64) -> Self {
-        let units = usize::try_from(bytes.max(CHUNK_BYTES as u64) / UNIT).unwrap_or(usize::MAX);
-        Self { units: Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))) }
+        let units = |bytes: u64| {
+            let units = usize::try_from(bytes.max(CHUNK_BYTES as u64) / UNIT).unwrap_or(usize::MAX);
+            Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS)))
+        };
+        Self { common: units(bytes / 4 * 3), under_way: units(bytes / 4) }
     }
 
     /// For one direction of traffic, by this process's memory limit.
@@ -54,19 +66,23 @@ impl Budget {
         Self::new((memory / SHARE).clamp(BYTES_MIN, BYTES_MAX))
     }
 
-    /// Reserves what a body of `bytes` will take at a time: all of it if it is small, else one piece. Waits for its turn.
-    pub async fn reserve(&self, bytes: Option<u64>, patience: Patience) -> Result<Reservation, OutOfBudget> {
-        let bytes = bytes.unwrap_or(u64::MAX).min(CHUNK_BYTES as u64);
+    /// Reserves room for `bytes`, at most one piece of a body. Waits for its turn.
+    pub async fn reserve(&self, bytes: u64, patience: Patience) -> Result<Reservation, OutOfBudget> {
+        let bytes = bytes.min(CHUNK_BYTES as u64);
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
         // The usual case has room, and needs no timer.
-        if let Ok(permit) = Arc::clone(&self.units).try_acquire_many_owned(units) {
+        if let Ok(permit) = Arc::clone(&self.common).try_acquire_many_owned(units) {
             return Ok(Reservation { _permit: permit });
         }
-        let wait = match patience {
-            Patience::Refuse => WAIT_AT_START,
-            Patience::Wait => WAIT_UNDER_WAY,
+        let acquired = match patience {
+            Patience::Refuse => {
+                tokio::time::timeout(WAIT_AT_START, Arc::clone(&self.common).acquire_many_owned(units)).await
+            }
+            Patience::Wait => {
+                tokio::time::timeout(WAIT_UNDER_WAY, Arc::clone(&self.under_way).acquire_many_owned(units)).await
+            }
         };
-        match tokio::time::timeout(wait, Arc::clone(&self.units).acquire_many_owned(units)).await {
+        match acquired {
             Ok(Ok(permit)) => Ok(Reservation { _permit: permit }),
             Ok(Err(_)) | Err(_) => Err(OutOfBudget),
         }
@@ -124,17 +140,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn beyond_the_budget_a_request_waits_and_is_then_refused() {
-        let budget = Budget::new(2 * CHUNK_BYTES as u64);
-        let one = budget.reserve(None, Patience::Refuse).await.unwrap();
-        let _two = budget.reserve(Some(u64::MAX), Patience::Refuse).await.unwrap();
-        assert!(budget.reserve(Some(1), Patience::Refuse).await.is_err());
-        let waiting = tokio::spawn({
+    async fn what_begins_is_refused_and_what_is_under_way_has_room_of_its_own() {
+        let chunk = CHUNK_BYTES as u64;
+        let budget = Budget::new(4 * chunk);
+        let mut begun = Vec::new();
+        while let Ok(reservation) = budget.reserve(chunk, Patience::Refuse).await {
+            begun.push(reservation);
+        }
+        assert_eq!(begun.len(), 3);
+        let first = budget.reserve(chunk, Patience::Wait).await.unwrap();
+        let second = tokio::spawn({
             let budget = budget.clone();
-            async move { budget.reserve(Some(1), Patience::Wait).await.is_ok() }
+            async move { budget.reserve(chunk, Patience::Wait).await.is_ok() }
         });
-        tokio::task::yield_now().await;
-        drop(one);
-        assert!(waiting.await.unwrap());
+        drop(first);
+        assert!(second.await.unwrap(), "it waited for its turn");
     }
 }

@@ -61,6 +61,9 @@ pub struct ServeArgs {
     /// Largest snapshot kept; a larger one is accepted and dropped [default: 100MiB]
     #[arg(long, value_name = "BYTES")]
     pub max_snapshot_bytes: Option<String>,
+    /// Who may create an account; this version knows `open` only [default: open]
+    #[arg(long, value_name = "WHO")]
+    pub registration: Option<String>,
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,

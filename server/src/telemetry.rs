@@ -13,7 +13,11 @@ use crate::config::Log;
 /// Starts logging for the whole process. Later calls change nothing.
 pub fn start(log: &Log) {
     // Libraries are heard from warn on: at debug, the HTTP library shows headers, and one of them is a credential.
-    let filter = Targets::new().with_target("taskferry_server", log.level).with_default(LevelFilter::WARN);
+    // Its parser calls every malformed request of a stranger an error, which would let strangers fill the log.
+    let filter = Targets::new()
+        .with_target("taskferry_server", log.level)
+        .with_target("actix_http", LevelFilter::OFF)
+        .with_default(LevelFilter::WARN);
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     let layer = if log.json {
         layer.json().flatten_event(true).boxed()

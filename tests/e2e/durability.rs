@@ -98,7 +98,7 @@ impl Writer {
         match rest {
             [] => {}
             [cut_off] => {
-                assert!((cut_off.parent, &cut_off.body) == (self.latest(), &self.next_body()), "a version nobody sent")
+                assert!((cut_off.parent, &cut_off.body) == (self.latest(), &self.next_body()), "a version nobody sent");
             }
             _ => panic!("{} versions more than were sent", rest.len()),
         }

@@ -122,6 +122,14 @@ impl ServerSetup {
         server
     }
 
+    /// Starts it and waits for nothing.
+    #[track_caller]
+    pub fn begin_to_start(self) -> TestServer {
+        let mut server = TestServer { setup: self, running: None };
+        server.spawn();
+        server
+    }
+
     /// Runs it as a server that is expected to give up at once.
     #[track_caller]
     pub fn run_to_its_end(&self) -> Outcome {
@@ -195,13 +203,24 @@ impl TestServer {
     /// Starts it, again or for the first time, and waits until it serves.
     #[track_caller]
     pub fn start(&mut self) {
+        self.spawn();
+        self.wait_until_it_serves();
+    }
+
+    #[track_caller]
+    fn spawn(&mut self) {
         assert!(self.running.is_none(), "the server runs already");
         let mut command = self.setup.command();
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("a server");
         let log = Log::follow(child.stderr.take().expect("its standard error"));
-        let address = self.setup.port.address();
-        let running = self.running.insert(Running { child, address, log });
+        self.running = Some(Running { child, address: self.setup.port.address(), log });
+    }
+
+    /// Waits until it says where it listens.
+    #[track_caller]
+    pub fn wait_until_it_serves(&mut self) {
+        let running = self.running.as_mut().expect("a server that was started");
         match running.log.wait_for("where it listens", listening_address) {
             Some(address) => running.address = address,
             None => panic!("the server ended before it listened: {:?}", running.child.wait()),

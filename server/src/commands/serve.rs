@@ -46,19 +46,27 @@ pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
     let config = Config::load(args, env)?;
     telemetry::start(&config.log);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Runtime)?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         // Before anything is opened: a signal during start-up must not kill the process half-way.
         let mut signals = Signals::new().map_err(ServeError::Runtime)?;
-        let application = Application::build(&config)?;
+        let (stop, at_once) = signals.split();
+        let mut stop = std::pin::pin!(stop);
+        let application = tokio::select! {
+            started = Application::start(&config) => started?,
+            // An upgrade that is under way rolls back.
+            () = &mut stop => return Ok(()),
+        };
         terminal::say(&banner(&config, application.addresses()));
         for note in &config.notes {
             tracing::warn!("{note}");
         }
-        let (stop, at_once) = signals.split();
         application.run_until(stop, at_once).await?;
         tracing::info!("stopped");
         Ok(())
-    })
+    });
+    // Not to wait for an upgrade that a signal interrupted.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// What a person needs to know now: where it listens, where the data lies, who may come in, and what to type next.

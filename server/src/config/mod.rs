@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use taskferry_protocol::ServerUrl;
-use taskferry_protocol::describe::Limits;
+use taskferry_protocol::describe::{Limits, Registration};
 
 use self::sources::{Given, Setting, Sources};
 use crate::cli::ServeArgs;
@@ -88,10 +88,10 @@ pub enum ConfigError {
         nearest: Option<String>,
     },
     /// A variable of the reference server that asks for something this version can't do.
-    #[error("`{variable}` is set, but this version lets everybody create an account")]
+    #[error("{origin} asks for closed registration, but this version lets everybody create an account")]
     Registration {
-        /// The variable.
-        variable: &'static str,
+        /// The flag, variable or file and key.
+        origin: String,
     },
     /// No home directory to put the data into.
     #[error("there is no home directory to keep the data in")]
@@ -106,12 +106,12 @@ impl ConfigError {
             Self::UnknownKey { nearest: None, .. } => {
                 Some("the keys are the flags of `taskferry-server serve --help`, with `_` for `-`".into())
             }
-            // Starting open where the operator asked for closed would be the one wrong answer.
             Self::Registration { .. } => {
                 Some("unset it to start with open registration, or keep the server on a private network".into())
             }
             Self::NoHome => Some("name one with `--data-dir DIR`".into()),
-            Self::Value { .. } | Self::File { .. } => None,
+            Self::Value { .. } => Some("`taskferry-server serve --help` shows what each setting takes".into()),
+            Self::File { .. } => Some("mend the file, or name another one with `--config FILE`".into()),
         }
     }
 }
@@ -127,6 +127,8 @@ const MAX_SNAPSHOT_BYTES: Setting = Setting { name: "max-snapshot-bytes", refere
 const LOG_LEVEL: Setting = Setting { name: "log-level", reference: &[] };
 const LOG_FORMAT: Setting = Setting { name: "log-format", reference: &[] };
 
+const REGISTRATION: Setting = Setting { name: "registration", reference: &[] };
+
 /// All of them, for the configuration file.
 const SETTINGS: &[&Setting] = &[
     &LISTEN,
@@ -139,6 +141,7 @@ const SETTINGS: &[&Setting] = &[
     &MAX_SNAPSHOT_BYTES,
     &LOG_LEVEL,
     &LOG_FORMAT,
+    &REGISTRATION,
 ];
 
 const DEFAULT_PORT: u16 = 8080;
@@ -148,7 +151,7 @@ impl Config {
     /// Checks what was typed, what the environment says, and what the configuration file says.
     pub fn load(args: &ServeArgs, env: &sources::Env) -> Result<Self, ConfigError> {
         let sources = Sources::new(env, args.config.as_deref(), SETTINGS)?;
-        refuse_closed_registration(env)?;
+        refuse_closed_registration(&sources, args.registration.as_ref())?;
         let one = |setting, flag: &Option<String>| sources.find(setting, flag.as_slice());
 
         let limits = Limits {
@@ -172,23 +175,33 @@ impl Config {
                 default.versions,
             )?,
         };
+        let public_url = one(&PUBLIC_URL, &args.public_url).map(|given| given.parse(values::url)).transpose()?;
+        let base_path = or_default(one(&BASE_PATH, &args.base_path), values::base_path, String::new())?;
+        let mut notes = notes(env, &sources);
+        notes.extend(path_note(public_url.as_ref(), &base_path));
         Ok(Self {
             listen: listen(&sources, &args.listen)?,
             data_dir: match one(&DATA_DIR, &args.data_dir) {
                 Some(given) => given.parse(values::path)?,
                 None => sources::default_data_dir(env).ok_or(ConfigError::NoHome)?,
             },
-            public_url: one(&PUBLIC_URL, &args.public_url).map(|given| given.parse(values::url)).transpose()?,
-            base_path: or_default(one(&BASE_PATH, &args.base_path), values::base_path, String::new())?,
+            public_url,
+            base_path,
             snapshots,
             limits,
             log: Log {
                 level: or_default(one(&LOG_LEVEL, &args.log_level), values::log_level, tracing::Level::INFO)?,
                 json: or_default(one(&LOG_FORMAT, &args.log_format), values::log_format, false)?,
             },
-            notes: notes(env),
+            notes,
         })
     }
+}
+
+/// A public address that does not end in the base path is right only behind a proxy that changes paths.
+fn path_note(public_url: Option<&ServerUrl>, base_path: &str) -> Option<String> {
+    let url = public_url.filter(|url| !url.as_str().ends_with(base_path))?;
+    Some(format!("`{url}` does not end in `{base_path}`: a proxy has to add that path to what it passes on"))
 }
 
 fn or_default<T>(
@@ -215,18 +228,27 @@ fn listen(sources: &Sources<'_>, flags: &[String]) -> Result<Listen, ConfigError
     Ok(Listen { addresses, ipv4_fallback: false })
 }
 
-fn refuse_closed_registration(env: &sources::Env) -> Result<(), ConfigError> {
+/// Starting open where the operator asked for closed would be the one wrong answer.
+fn refuse_closed_registration(sources: &Sources<'_>, flag: Option<&String>) -> Result<(), ConfigError> {
+    if let Some(given) = sources.find(&REGISTRATION, flag.map(std::slice::from_ref).unwrap_or_default())
+        && given.parse(values::registration)? != Registration::Open
+    {
+        return Err(ConfigError::Registration { origin: given.origin().to_owned() });
+    }
+    // The reference server's way to say the same.
     for variable in ["CLIENT_ID", "CREATE_CLIENTS"] {
-        let value = env.get(variable).map(|value| value.trim().to_ascii_lowercase()).unwrap_or_default();
-        if !matches!(value.as_str(), "" | "true" | "1" | "yes" | "on") {
-            return Err(ConfigError::Registration { variable });
+        let asks_for_open = |value: &str| matches!(value, "true" | "1" | "yes" | "on");
+        if let Some(given) = sources.variable(variable)
+            && !given.parse(|text| Ok(asks_for_open(&text.to_ascii_lowercase())))?
+        {
+            return Err(ConfigError::Registration { origin: given.origin().to_owned() });
         }
     }
     Ok(())
 }
 
-fn notes(env: &sources::Env) -> Vec<String> {
-    let mut notes = Vec::new();
+fn notes(env: &sources::Env, sources: &Sources<'_>) -> Vec<String> {
+    let mut notes = sources.unknown_variables();
     if env.get("DATABASE_URL").is_some() {
         notes.push("`DATABASE_URL` is set and not used: this server keeps its data in the directory above".to_owned());
     }
@@ -318,10 +340,34 @@ mod tests {
 
     #[test]
     fn asking_for_closed_registration_is_not_answered_with_an_open_server() {
-        for pair in [("CREATE_CLIENTS", "false"), ("CLIENT_ID", "c5b2a1de-4d3f-4b8e-9a6c-0123456789ab")] {
+        for pair in [
+            ("CREATE_CLIENTS", "false"),
+            ("CLIENT_ID", "c5b2a1de-4d3f-4b8e-9a6c-0123456789ab"),
+            ("TASKFERRY_REGISTRATION", "closed"),
+            ("TASKFERRY_REGISTRATION", "invite"),
+        ] {
             assert!(matches!(load(&ServeArgs::default(), &[pair]), Err(ConfigError::Registration { .. })));
         }
-        load(&ServeArgs::default(), &[("CREATE_CLIENTS", "true")]).unwrap();
+        let typo = load(&ServeArgs::default(), &[("TASKFERRY_REGISTRATION", "close")]).unwrap_err().to_string();
+        assert_eq!(typo, "`TASKFERRY_REGISTRATION`: `close` is not open, invite or closed");
+        load(&ServeArgs::default(), &[("CREATE_CLIENTS", "true"), ("TASKFERRY_REGISTRATION", "open")]).unwrap();
+    }
+
+    #[test]
+    fn a_public_address_without_the_base_path_is_mentioned() {
+        let args = |url: &str| ServeArgs {
+            public_url: Some(url.into()),
+            base_path: Some("/sync".into()),
+            ..ServeArgs::default()
+        };
+        assert!(load(&args("https://a.example/sync/"), &[]).unwrap().notes.is_empty());
+        assert_eq!(load(&args("https://a.example"), &[]).unwrap().notes.len(), 1);
+    }
+
+    #[test]
+    fn a_mistyped_variable_is_mentioned() {
+        let config = load(&ServeArgs::default(), &[("TASKFERRY_DATADIR", "/x")]).unwrap();
+        assert_eq!(config.notes, ["`TASKFERRY_DATADIR` is set and not used; did you mean `TASKFERRY_DATA_DIR`?"]);
     }
 
     #[test]

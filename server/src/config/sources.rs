@@ -11,10 +11,10 @@ use super::ConfigError;
 pub struct Env(BTreeMap<String, String>);
 
 impl Env {
-    /// The process's. What is not Unicode is left out: no setting could use it.
+    /// The process's. What is not Unicode comes with replacement characters, which no setting accepts in silence.
     pub fn of_process() -> Self {
-        let text = |os: std::ffi::OsString| os.into_string().ok();
-        Self(std::env::vars_os().filter_map(|(key, value)| Some((text(key)?, text(value)?))).collect())
+        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+        Self(std::env::vars_os().map(|(key, value)| (text(key), text(value))).collect())
     }
 
     /// A made-up one.
@@ -91,6 +91,11 @@ impl Given {
         self.from_file
     }
 
+    /// Where it came from, in words.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// Its value. `parse` returns what it expected where the text is wrong.
     pub fn parse<T>(&self, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, ConfigError> {
         let text = self.texts.last().map_or("", String::as_str).trim();
@@ -115,12 +120,13 @@ impl Given {
 #[derive(Debug)]
 pub struct Sources<'a> {
     env: &'a Env,
+    known: &'a [&'static Setting],
     file: Option<(PathBuf, toml::Table)>,
 }
 
 impl<'a> Sources<'a> {
     /// Reads the configuration file: `named` (which must exist), else the first default place that has one.
-    pub fn new(env: &'a Env, named: Option<&Path>, known: &[&'static Setting]) -> Result<Self, ConfigError> {
+    pub fn new(env: &'a Env, named: Option<&Path>, known: &'a [&'static Setting]) -> Result<Self, ConfigError> {
         let named = named.map(Path::to_owned).or_else(|| env.get("TASKFERRY_CONFIG").map(PathBuf::from));
         let places = match &named {
             Some(path) => vec![path.clone()],
@@ -138,9 +144,26 @@ impl<'a> Sources<'a> {
                 .parse()
                 .map_err(|error: toml::de::Error| ConfigError::File { path: path.clone(), cause: error.into() })?;
             check_keys(&path, &table, known)?;
-            return Ok(Self { env, file: Some((path, table)) });
+            return Ok(Self { env, known, file: Some((path, table)) });
         }
-        Ok(Self { env, file: None })
+        Ok(Self { env, known, file: None })
+    }
+
+    /// Variables that look like ours and are not: most likely typing errors. Not refused, since other programs of this project
+    /// have variables of their own.
+    pub fn unknown_variables(&self) -> Vec<String> {
+        let ours: Vec<String> = self.known.iter().map(|setting| setting.variable()).collect();
+        let unknown = self
+            .env
+            .0
+            .keys()
+            .filter(|name| name.starts_with("TASKFERRY_") && *name != "TASKFERRY_CONFIG" && !ours.contains(name));
+        unknown
+            .filter_map(|name| {
+                let nearest = nearest(name, ours.iter().cloned())?;
+                Some(format!("`{name}` is set and not used; did you mean `{nearest}`?"))
+            })
+            .collect()
     }
 
     /// What counts for `setting`.
@@ -184,14 +207,18 @@ fn default_files(env: &Env) -> Vec<PathBuf> {
 fn check_keys(path: &Path, table: &toml::Table, known: &[&'static Setting]) -> Result<(), ConfigError> {
     for key in table.keys() {
         if !known.iter().any(|setting| setting.key() == *key) {
-            let nearest = known
-                .iter()
-                .map(|setting| (strsim::damerau_levenshtein(&setting.key(), key), setting.key()))
-                .min()
-                .filter(|(distance, _)| *distance <= 2)
-                .map(|(_, key)| key);
+            let nearest = nearest(key, known.iter().map(|setting| setting.key()));
             return Err(ConfigError::UnknownKey { path: path.to_owned(), key: key.clone(), nearest });
         }
     }
     Ok(())
+}
+
+/// The one that was probably meant.
+fn nearest(text: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    known
+        .map(|name| (strsim::damerau_levenshtein(&name, text), name))
+        .min()
+        .filter(|(distance, _)| *distance <= 2)
+        .map(|(_, name)| name)
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use taskferry_protocol::ServerUrl;
+use taskferry_protocol::describe::Registration;
 
 /// An unsigned integer of the type that is asked for.
 pub(super) fn whole_number<T: FromStr + Bounded>(text: &str) -> Result<T, String> {
@@ -64,7 +65,8 @@ pub(super) fn addresses(text: &str) -> Result<Vec<SocketAddr>, String> {
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() { Err("a path".to_owned()) } else { Ok(PathBuf::from(text)) }
+    // What was not Unicode carries replacement characters by now.
+    if text.contains('\u{FFFD}') { Err("a path in Unicode".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
 pub(super) fn url(text: &str) -> Result<ServerUrl, String> {
@@ -83,6 +85,15 @@ pub(super) fn base_path(text: &str) -> Result<String, String> {
 
 pub(super) fn log_level(text: &str) -> Result<tracing::Level, String> {
     text.parse().map_err(|_| "error, warn, info, debug or trace".to_owned())
+}
+
+pub(super) fn registration(text: &str) -> Result<Registration, String> {
+    match text {
+        "open" => Ok(Registration::Open),
+        "invite" => Ok(Registration::Invite),
+        "closed" => Ok(Registration::Closed),
+        _ => Err("open, invite or closed".to_owned()),
+    }
 }
 
 /// Whether it is JSON.

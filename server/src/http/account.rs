@@ -12,10 +12,10 @@ use super::problem::Refusal;
 ///
 /// - 200: the account. 404: there is none.
 pub(super) async fn handle(state: web::Data<State>, Client(client): Client) -> Result<HttpResponse, Refusal> {
-    let account = state.sync.account(client).await?;
+    let account = state.sync()?.account(client).await?;
     let info = AccountInfo {
         state: if account.disabled { AccountState::Disabled } else { AccountState::Active },
-        latest_version_id: account.latest,
+        latest_version_id: account.latest(),
         versions: account.versions,
         version_bytes: account.version_bytes,
         created_at: account.created_at,
@@ -27,7 +27,7 @@ pub(super) async fn handle(state: web::Data<State>, Client(client): Client) -> R
             versions_since: snapshot.versions_since,
         }),
         quota_bytes: None,
-        epoch: state.info.epoch.clone(),
+        epoch: state.opened()?.info.epoch.clone(),
     };
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(info))
 }

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 
 use super::State;
-use super::body::{Snapshot, Upload};
+use super::body::{Received, Snapshot, Upload};
 use super::client_id::Client;
 use super::problem::Refusal;
 use super::version_id::Version;
@@ -11,7 +11,7 @@ use super::version_id::Version;
 /// Offers a snapshot of the account at `version`.
 ///
 /// - 200: kept, or dropped: because the version is not one of the last five, because the stored snapshot is newer, or
-///   because the body is over the limit. A device takes anything else for a failed sync, after its version was accepted.
+///   because the body is over the limit or there is no room for it now. A device takes anything else for a failed sync, after its version was accepted.
 /// - 404: there is no such account.
 pub(super) async fn handle(
     state: web::Data<State>,
@@ -19,12 +19,15 @@ pub(super) async fn handle(
     Version(version): Version,
     upload: Upload<Snapshot>,
 ) -> Result<HttpResponse, Refusal> {
-    let received = upload.receive(&state, client).await?;
-    if let Some(body) = received.body {
-        state.sync.add_snapshot(client, version, body).await?;
-    } else {
-        state.sync.account(client).await?;
-        tracing::warn!(limit_bytes = state.limits.snapshot_bytes, "a snapshot over the limit was dropped");
+    let sync = state.sync()?;
+    let admission = sync.admit_snapshot(client, version).await?;
+    match upload.receive(&state, admission).await? {
+        Received::Body(body, _reservation) => sync.add_snapshot(client, version, body).await?,
+        Received::NotWanted => {}
+        Received::TooLarge => {
+            tracing::warn!(limit_bytes = state.limits.snapshot_bytes, "a snapshot over the limit was dropped");
+        }
+        Received::NoRoom => tracing::warn!("a snapshot was dropped, since too many large bodies are under way"),
     }
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).finish())
 }

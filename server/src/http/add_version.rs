@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use taskferry_protocol::wire;
 
 use super::State;
-use super::body::{Segment, Upload};
+use super::body::{Received, Segment, Upload};
 use super::client_id::Client;
 use super::problem::Refusal;
 use super::version_id::Version;
@@ -25,9 +25,16 @@ pub(super) async fn handle(
     Version(parent): Version,
     upload: Upload<Segment>,
 ) -> Result<HttpResponse, Refusal> {
-    let received = upload.receive(&state, client).await?;
-    let body = received.body.ok_or(Refusal::BodyTooLarge { limit: state.limits.version_bytes })?;
-    match state.sync.add_version(client, parent, body, received.patience).await? {
+    let sync = state.sync()?;
+    let admission = sync.admit_version(client, parent).await?;
+    let outcome = match upload.receive(&state, admission).await? {
+        // The reservation lives until the version is stored.
+        Received::Body(body, _reservation) => sync.add_version(client, parent, body, admission.patience).await?,
+        Received::NotWanted => Added::Conflict(sync.account(client).await?.latest()),
+        Received::TooLarge => return Err(Refusal::BodyTooLarge { limit: state.limits.version_bytes }),
+        Received::NoRoom => return Err(Refusal::Busy),
+    };
+    match outcome {
         Added::Stored { version, urgency } => {
             let mut response = HttpResponse::Ok();
             response

@@ -1,32 +1,43 @@
 //! Bodies in and out.
 //!
-//! In: content type, encoding and declared length are checked before a byte is read ([`Upload`], an extractor); then the
-//! request waits for its part of the memory budget; then the body is read, in one pass: whole if it is small, else piece by
-//! piece into storage. Out: whole if it is small, else piece by piece, each read when the one before it was sent.
+//! In: content type, encoding and declared length are checked before a byte is read ([`Upload`], an extractor); then the body
+//! is read in one pass, whole if it is small, else piece by piece into storage. What is more than a connection's own buffers
+//! waits for a part of the memory budget. A body that stalls, or trickles, is cut off.
+//!
+//! Out: whole if it is small, else piece by piece, each read when the one before it was sent.
 
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody as _, SizedStream};
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::{FromRequest, HttpRequest};
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use taskferry_protocol::describe::Limits;
-use taskferry_protocol::{ClientId, wire};
+use taskferry_protocol::wire;
 
 use super::State;
 use super::problem::Refusal;
-use crate::budget::Reservation;
-use crate::storage::Patience;
+use crate::budget::{FREE_BYTES, Reservation};
 use crate::storage::body::{CHUNK_BYTES, Incoming, Outgoing, Staging};
+use crate::storage::{Patience, StorageError};
+use crate::sync::{Admission, SyncError};
 
 /// How much of a body that is too large is read and thrown away, in bytes, so that a device that is still sending gets to
 /// read the refusal instead of a broken connection.
 const DRAIN_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// The same for snapshots, whose answer is "fine" only when they were read to their end.
 const SNAPSHOT_DRAIN_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// The longest silence within a body.
+const STALL_MAX: Duration = Duration::from_secs(15);
+/// How long a body may take beyond what its size explains, and the speed that explains it: slower than any connection that is
+/// of use, and fast enough that nobody can keep the server's memory for long.
+const TRICKLE_GRACE: Duration = Duration::from_secs(30);
+const BYTES_PER_SECOND_MIN: u64 = 1024;
 
 /// What kind of body a request carries.
 pub(super) trait Kind: 'static {
@@ -91,68 +102,100 @@ fn check_headers(headers: &HeaderMap, content_type: &'static str) -> Result<Opti
     Ok(headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()))
 }
 
-/// A body that arrived.
-pub(super) struct Received {
-    /// `None` if it is over the limit.
-    pub(super) body: Option<Incoming>,
-    /// How patient the request is, since it was found out on the way.
-    pub(super) patience: Patience,
-    /// Holds on to the memory until the request is done.
-    _reservation: Reservation,
+/// A body that was read to its end.
+pub(super) enum Received {
+    /// To be stored. The reservation holds on to its memory until the request is done.
+    Body(Incoming, Option<Reservation>),
+    /// Over the limit.
+    TooLarge,
+    /// Large, and known to be of no use; see [`Admission::keep_large`].
+    NotWanted,
+    /// There was no room for it in time.
+    NoRoom,
 }
 
 impl<K: Kind> Upload<K> {
-    /// Waits for its turn, then reads the body.
-    pub(super) async fn receive(self, state: &State, client: ClientId) -> Result<Received, Refusal> {
-        let patience = state.sync.patience(client).await?;
-        let reservation = state.uploads.reserve(self.declared, patience).await.map_err(|_| Refusal::Busy)?;
-        let body = self.read(state).await?;
-        Ok(Received { body, patience, _reservation: reservation })
-    }
-
-    async fn read(mut self, state: &State) -> Result<Option<Incoming>, Refusal> {
+    /// Reads the body. `admission` was decided from its account.
+    pub(super) async fn receive(self, state: &State, admission: Admission) -> Result<Received, Refusal> {
+        // What is under way may go on; what begins now would be cut off in its middle.
+        if state.is_draining() && admission.patience == Patience::Refuse {
+            return Err(Refusal::Stopping);
+        }
         let limit = K::limit(&state.limits);
         let drain = limit.saturating_add(K::DRAIN_BYTES_MAX);
         if self.declared.is_some_and(|bytes| bytes > drain) {
-            return Ok(None);
+            return Ok(Received::TooLarge);
         }
-        let mut body = Pieces::new(state);
-        let mut seen: u64 = 0;
-        while let Some(received) = self.payload.next().await {
-            let received = received.map_err(|_| Refusal::BodyCutShort)?;
+        let large = self.declared.is_none_or(|bytes| bytes > CHUNK_BYTES as u64);
+        let _arriving = if large { Some(state.sync()?.arriving()) } else { None };
+        let mut payload = self.payload;
+        let mut body = Body::new(state, admission, self.declared);
+        let (started, mut seen) = (Instant::now(), 0_u64);
+        while let Some(received) = next_part(&mut payload, started, seen).await? {
             seen += received.len() as u64;
             if seen > drain {
-                return Ok(None);
+                return Ok(Received::TooLarge);
             }
             if seen > limit {
-                // What was staged is dropped and swept; the rest is read and thrown away.
-                body = Pieces::new(state);
-            } else {
-                body.take(received).await?;
+                body.discard(Received::TooLarge);
             }
+            body.take(received).await?;
         }
-        match seen {
-            0 => Err(Refusal::BodyEmpty),
-            seen if seen > limit => Ok(None),
-            _ => body.finish().await.map(Some),
-        }
+        if seen == 0 { Err(Refusal::BodyEmpty) } else { body.finish().await }
     }
 }
 
-/// Cuts what arrives into pieces, and stages them once there is more than one.
-struct Pieces<'a> {
-    state: &'a State,
-    staging: Option<Box<dyn Staging>>,
-    piece: BytesMut,
+/// Waits for the next bytes of a body, but not for ever.
+async fn next_part(payload: &mut Payload, started: Instant, seen: u64) -> Result<Option<Bytes>, Refusal> {
+    let allowed = TRICKLE_GRACE + Duration::from_secs(seen / BYTES_PER_SECOND_MIN);
+    let left = allowed.saturating_sub(started.elapsed()).min(STALL_MAX);
+    match tokio::time::timeout(left, payload.next()).await {
+        Ok(part) => part.transpose().map_err(|_| Refusal::BodyCutShort),
+        Err(_) => Err(Refusal::BodyTooSlow),
+    }
 }
 
-impl<'a> Pieces<'a> {
-    fn new(state: &'a State) -> Self {
-        Self { state, staging: None, piece: BytesMut::new() }
+/// Collects what arrives, cuts it into pieces, and stages them once there is more than one.
+struct Body<'a> {
+    state: &'a State,
+    admission: Admission,
+    declared: Option<u64>,
+    piece: BytesMut,
+    reservation: Option<Reservation>,
+    staging: Option<Box<dyn Staging>>,
+    /// Set once the rest is only read and thrown away: what the outcome is.
+    discarded: Option<Received>,
+}
+
+impl<'a> Body<'a> {
+    fn new(state: &'a State, admission: Admission, declared: Option<u64>) -> Self {
+        let (piece, reservation, staging, discarded) = (BytesMut::new(), None, None, None);
+        Self { state, admission, declared, piece, reservation, staging, discarded }
+    }
+
+    /// Gives up what was collected; what was staged is swept.
+    fn discard(&mut self, outcome: Received) {
+        (self.piece, self.reservation, self.staging) = (BytesMut::new(), None, None);
+        self.discarded.get_or_insert(outcome);
     }
 
     async fn take(&mut self, mut received: Bytes) -> Result<(), Refusal> {
+        if self.discarded.is_some() {
+            return Ok(());
+        }
+        if self.reservation.is_none() && self.piece.len() + received.len() > FREE_BYTES {
+            let bytes = self.declared.unwrap_or(u64::MAX);
+            let Ok(reservation) = self.state.uploads.reserve(bytes, self.admission.patience).await else {
+                self.discard(Received::NoRoom);
+                return Ok(());
+            };
+            self.reservation = Some(reservation);
+        }
         while self.piece.len() + received.len() > CHUNK_BYTES {
+            if !self.admission.keep_large {
+                self.discard(Received::NotWanted);
+                return Ok(());
+            }
             let rest = received.split_to(CHUNK_BYTES - self.piece.len());
             self.piece.extend_from_slice(&rest);
             let full = self.piece.split().freeze();
@@ -165,33 +208,52 @@ impl<'a> Pieces<'a> {
     async fn stage(&mut self, piece: Bytes) -> Result<(), Refusal> {
         let staging = match &mut self.staging {
             Some(staging) => staging,
-            None => self.staging.insert(self.state.sync.stage().await?),
+            None => self.staging.insert(self.state.sync()?.stage().await?),
         };
-        staging.push(piece).await.map_err(|error| Refusal::from(crate::sync::SyncError::from(error)))
+        staging.push(piece).await.map_err(|error| SyncError::from(error).into())
     }
 
-    async fn finish(mut self) -> Result<Incoming, Refusal> {
+    async fn finish(mut self) -> Result<Received, Refusal> {
+        if let Some(outcome) = self.discarded {
+            return Ok(outcome);
+        }
         let last = self.piece.split().freeze();
         if self.staging.is_none() {
-            return Ok(last.into());
+            return Ok(Received::Body(last.into(), self.reservation));
         }
         self.stage(last).await?;
-        Ok(self.staging.map_or_else(|| Incoming::Whole(Bytes::new()), Staging::finish))
+        let body = self.staging.map_or_else(|| Incoming::Whole(Bytes::new()), Staging::finish);
+        Ok(Received::Body(body, self.reservation))
     }
 }
 
-/// A stored body as an answer's, with its length declared.
+/// A stored body as an answer's, with its length declared. What is being sent has a part of the memory budget.
 pub(super) async fn send(state: &State, body: Outgoing) -> Result<BoxBody, Refusal> {
-    match body {
-        Outgoing::Whole(body) => Ok(body.boxed()),
-        Outgoing::Pieces { bytes, pieces } => {
-            let reservation = state.downloads.reserve(Some(bytes), Patience::Wait).await.map_err(|_| Refusal::Busy)?;
-            let pieces = pieces.map(move |piece| {
-                let _held = &reservation;
-                // The status line is out by now; what is left is to break the connection off and to say why in the log.
-                piece.inspect_err(|error| tracing::error!(%error, "a body could not be read to its end"))
-            });
-            Ok(SizedStream::new(bytes, pieces).boxed())
+    let bytes = body.bytes();
+    let pieces = match body {
+        Outgoing::Whole(body) if body.len() <= FREE_BYTES => return Ok(body.boxed()),
+        Outgoing::Whole(body) => stream::once(std::future::ready(Ok(body))).boxed(),
+        Outgoing::Pieces { pieces, .. } => pieces,
+    };
+    let budget = state.downloads.clone();
+    let first = budget.reserve(bytes, Patience::Wait).await.map_err(|_| Refusal::Busy)?;
+    let sent = stream::unfold((pieces, Some(first), None), move |(mut pieces, first, before)| {
+        let budget = budget.clone();
+        async move {
+            // The connection asks for more when it has taken over the piece before.
+            drop::<Option<Reservation>>(before);
+            let reservation = match first {
+                Some(first) => Ok(first),
+                None => budget.reserve(bytes, Patience::Wait).await,
+            };
+            let piece = match &reservation {
+                Ok(_) => pieces.next().await?,
+                Err(error) => Err(StorageError::new("waiting for room to send a body", *error)),
+            };
+            // The status line is out by now; what is left is to break the connection off and to say why in the log.
+            let piece = piece.inspect_err(|error| tracing::error!(%error, "a body could not be sent to its end"));
+            Some((piece, (pieces, None, reservation.ok())))
         }
-    }
+    });
+    Ok(SizedStream::new(bytes, sent).boxed())
 }

@@ -20,7 +20,7 @@ pub(super) async fn handle(
     Client(client): Client,
     Version(parent): Version,
 ) -> Result<HttpResponse, Refusal> {
-    match state.sync.get_child_version(client, parent).await {
+    match state.sync()?.get_child_version(client, parent).await {
         Ok(Child::Found { version, body }) => Ok(HttpResponse::Ok()
             .content_type(wire::HISTORY_SEGMENT)
             .insert_header((wire::X_VERSION_ID, version.to_string()))

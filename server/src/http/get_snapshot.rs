@@ -14,7 +14,7 @@ use crate::sync::SyncError;
 /// - 200: its body, and in `X-Version-Id` the version at which it was made.
 /// - 404, without a body: there is none, or there is no such account.
 pub(super) async fn handle(state: web::Data<State>, Client(client): Client) -> Result<HttpResponse, Refusal> {
-    match state.sync.get_snapshot(client).await {
+    match state.sync()?.get_snapshot(client).await {
         Ok(Some((version, body))) => Ok(HttpResponse::Ok()
             .content_type(wire::SNAPSHOT_BODY)
             .insert_header((wire::X_VERSION_ID, version.to_string()))

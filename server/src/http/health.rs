@@ -1,24 +1,34 @@
 //! `GET /livez`, `/readyz` and `/health`: for platforms and monitors. Also without the base path.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::State;
 
-/// 200 while the process answers at all. Never looks at the database: a platform restarts what is not alive, and a restart
-/// does not mend a disk.
+/// How long the database may take to answer before it counts as unreadable. Platforms give up after a few seconds.
+const CHECK_WITHIN: Duration = Duration::from_secs(2);
+
+/// 200 while the process answers at all, also while a large database is being upgraded. Never looks at the database: a
+/// platform restarts what is not alive, and a restart does not mend a disk.
 pub(super) async fn live() -> HttpResponse {
     HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(json!({ "status": "alive" }))
 }
 
-/// 200 if requests can be served, else 503 with the reasons: the server is stopping, or the database can't be read.
+/// 200 if requests can be served, else 503 with the reasons: the server is starting or stopping, or the database can't be
+/// read.
 pub(super) async fn ready(state: web::Data<State>) -> HttpResponse {
     let mut reasons = Vec::new();
     if state.is_draining() {
         reasons.push("the server is stopping");
     }
-    if state.sync.storage().check().await.is_err() {
-        reasons.push("the database can't be read");
+    match state.sync() {
+        Err(_) => reasons.push("the server is starting"),
+        Ok(sync) => match tokio::time::timeout(CHECK_WITHIN, sync.storage().check()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => reasons.push("the database can't be read"),
+        },
     }
     let (mut response, status) = if reasons.is_empty() {
         (HttpResponse::Ok(), "ready")

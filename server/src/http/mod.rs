@@ -22,8 +22,8 @@ mod root;
 mod version_id;
 mod well_known;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
@@ -35,12 +35,13 @@ use crate::budget::Budget;
 use crate::sync::SyncService;
 
 pub(crate) use self::log::log_requests;
+use self::problem::Refusal;
 
 /// What every handler can reach.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) sync: SyncService,
-    pub(crate) info: ServerInfo,
+    /// Empty until the data is open: an upgrade of a large database takes its time.
+    pub(crate) opened: OnceLock<Opened>,
     pub(crate) limits: Limits,
     /// Memory for bodies on their way in, and on their way out: apart, so that neither can starve the other.
     pub(crate) uploads: Budget,
@@ -49,7 +50,22 @@ pub(crate) struct State {
     pub(crate) draining: AtomicBool,
 }
 
+/// What there is to serve.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) sync: SyncService,
+    pub(crate) info: ServerInfo,
+}
+
 impl State {
+    fn opened(&self) -> Result<&Opened, Refusal> {
+        self.opened.get().ok_or(Refusal::Starting)
+    }
+
+    fn sync(&self) -> Result<&SyncService, Refusal> {
+        self.opened().map(|opened| &opened.sync)
+    }
+
     fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }

@@ -33,6 +33,8 @@ pub(crate) enum Refusal {
     BodyEmpty,
     #[error("the body did not arrive whole")]
     BodyCutShort,
+    #[error("the body came too slowly")]
+    BodyTooSlow,
     #[error("the body is larger than {limit} bytes")]
     BodyTooLarge { limit: u64 },
     #[error("the body is not the JSON that belongs here")]
@@ -47,6 +49,10 @@ pub(crate) enum Refusal {
     NoRoute,
     #[error("this is a sync request, but not under the path that this server serves")]
     WrongBasePath,
+    #[error("the server is starting")]
+    Starting,
+    #[error("the server is stopping")]
+    Stopping,
     #[error("the server is busy")]
     Busy,
     #[error("internal error")]
@@ -76,6 +82,7 @@ impl Refusal {
             Self::ContentEncoding => (S::UNSUPPORTED_MEDIA_TYPE, "content_encoding", "send the body as it is"),
             Self::BodyEmpty => (S::BAD_REQUEST, "body_empty", "a version and a snapshot have at least one byte"),
             Self::BodyCutShort => (S::BAD_REQUEST, "body_cut_short", "check the connection and try again"),
+            Self::BodyTooSlow => (S::REQUEST_TIMEOUT, "body_too_slow", "check the connection and try again"),
             Self::BodyTooLarge { .. } => (
                 S::PAYLOAD_TOO_LARGE,
                 "body_too_large",
@@ -103,6 +110,8 @@ impl Refusal {
                 "wrong_base_path",
                 "check the path in `sync.server.url`; `GET /` of the right address answers \"TaskChampion sync server\"",
             ),
+            Self::Starting => (S::SERVICE_UNAVAILABLE, "starting", "try again in a moment"),
+            Self::Stopping => (S::SERVICE_UNAVAILABLE, "stopping", "try again in a moment"),
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "try again in a moment"),
             Self::Internal(_) => {
                 (S::INTERNAL_SERVER_ERROR, "internal_error", "nothing was changed; the server's log says more")
@@ -133,7 +142,7 @@ impl ResponseError for Refusal {
         }
         let (status, code, hint) = self.entry();
         let mut response = HttpResponse::build(status);
-        if matches!(self, Self::Busy) {
+        if matches!(self, Self::Busy | Self::Starting | Self::Stopping) {
             response.insert_header((RETRY_AFTER, "2"));
         }
         render(&mut response, status, code, self.to_string(), hint)
@@ -180,4 +189,47 @@ fn chain(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::StorageError;
+
+    #[test]
+    fn every_code_stands_in_the_published_table_once_and_with_its_status() {
+        let published = include_str!("../../../docs/PROTOCOL.md");
+        let (_, published) = published.split_once("## Refusals").unwrap();
+        let (published, _) = published.split_once("## Setup link").unwrap();
+        let all = [
+            Refusal::ClientIdMissing,
+            Refusal::ClientIdRepeated,
+            Refusal::ClientIdMalformed,
+            Refusal::VersionIdMalformed,
+            Refusal::ContentType { expected: "" },
+            Refusal::ContentEncoding,
+            Refusal::BodyEmpty,
+            Refusal::BodyCutShort,
+            Refusal::BodyTooSlow,
+            Refusal::BodyTooLarge { limit: 0 },
+            Refusal::BodyNotJson,
+            Refusal::UnknownAccount,
+            Refusal::Disabled,
+            Refusal::Gone,
+            Refusal::NoRoute,
+            Refusal::WrongBasePath,
+            Refusal::Starting,
+            Refusal::Stopping,
+            Refusal::Busy,
+            Refusal::Internal(SyncError::Storage(StorageError::closed("testing"))),
+        ];
+        for refusal in all {
+            let (status, code, _) = refusal.entry();
+            let rows: Vec<&str> = published.lines().filter(|row| row.contains(&format!("`{code}`"))).collect();
+            assert!(
+                matches!(&rows[..], [row] if row.contains(&format!("| {} |", status.as_u16()))),
+                "{code}: {rows:?}"
+            );
+        }
+    }
 }

@@ -8,6 +8,7 @@ use taskferry_protocol::describe::RegisterRequest;
 use super::State;
 use super::client_id::Client;
 use super::problem::Refusal;
+use crate::app::SMALL_BODY_BYTES;
 
 /// Creates the account, so that a second device can find it before the first task exists: Taskwarrior sends nothing while
 /// there are no tasks.
@@ -20,14 +21,14 @@ pub(super) async fn handle(
     Client(client): Client,
     body: Result<Bytes, actix_web::Error>,
 ) -> Result<HttpResponse, Refusal> {
-    let body = body.map_err(|_| Refusal::BodyNotJson)?;
+    let body = body.map_err(|_| Refusal::BodyTooLarge { limit: SMALL_BODY_BYTES as u64 })?;
     if !body.is_empty() {
         // By way of a map: a struct by itself would also be read from an array.
         let object: serde_json::Map<String, serde_json::Value> =
             serde_json::from_slice(&body).map_err(|_| Refusal::BodyNotJson)?;
         RegisterRequest::deserialize(serde_json::Value::Object(object)).map_err(|_| Refusal::BodyNotJson)?;
     }
-    let created = state.sync.register(client).await?;
+    let created = state.sync()?.register(client).await?;
     let mut response = if created { HttpResponse::Created() } else { HttpResponse::Ok() };
     Ok(response.insert_header(("cache-control", "no-store")).json(serde_json::json!({ "created": created })))
 }

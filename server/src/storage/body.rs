@@ -42,10 +42,12 @@ impl<T: Into<Bytes>> From<T> for Incoming {
 pub struct Staged {
     /// The backend's own number for it.
     pub(super) id: i64,
+    /// How many pieces it has.
+    pub(super) pieces: u32,
     /// Its size.
     pub(super) bytes: u64,
-    /// What to do with the number if no change links it.
-    pub(super) sweep: Option<Box<dyn FnOnce(i64) + Send + Sync>>,
+    /// What to do if no change links it.
+    pub(super) sweep: Option<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 impl Staged {
@@ -58,7 +60,7 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         if let Some(sweep) = self.sweep.take() {
-            sweep(self.id);
+            sweep();
         }
     }
 }

@@ -15,8 +15,6 @@ struct Kept {
     account: Account,
     /// parent -> child
     children: HashMap<VersionId, (VersionId, Bytes)>,
-    /// child -> parent
-    parents: HashMap<VersionId, VersionId>,
     snapshot: Bytes,
 }
 
@@ -60,10 +58,6 @@ impl Storage for MemoryStorage {
         }))
     }
 
-    async fn parent(&self, client: ClientId, version: VersionId) -> Result<Option<VersionId>, StorageError> {
-        Ok(self.read(client, |kept| kept.parents.get(&version).copied()))
-    }
-
     async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Outgoing>, StorageError> {
         Ok(self.read(client, |kept| {
             let stored = kept.account.snapshot.filter(|meta| meta.version == version);
@@ -86,17 +80,8 @@ impl Storage for MemoryStorage {
             return Err(CommitError::UnknownVersion);
         }
         let kept = accounts.entry(client).or_insert_with(|| Kept {
-            account: Account {
-                disabled: false,
-                latest: VersionId::NIL,
-                versions: 0,
-                version_bytes: 0,
-                created_at: now,
-                last_version_at: None,
-                snapshot: None,
-            },
+            account: Account::new(now),
             children: HashMap::new(),
-            parents: HashMap::new(),
             snapshot: Bytes::new(),
         });
         if kept.account.disabled {
@@ -105,23 +90,16 @@ impl Storage for MemoryStorage {
         match action {
             Action::Register => {}
             Action::AddVersion { version, parent, body } => {
+                let latest = kept.account.latest();
+                if !latest.is_nil() && latest != parent {
+                    return Err(CommitError::Conflict(latest));
+                }
                 let body = self.take(body);
-                let account = &mut kept.account;
-                if !account.latest.is_nil() && account.latest != parent {
-                    return Err(CommitError::Conflict(account.latest));
-                }
-                account.latest = version;
-                account.versions += 1;
-                account.version_bytes += body.len() as u64;
-                account.last_version_at = Some(now);
-                if let Some(snapshot) = &mut account.snapshot {
-                    snapshot.versions_since += 1;
-                }
-                kept.parents.insert(version, parent);
+                kept.account.add_version(parent, version, body.len() as u64, now);
                 kept.children.insert(parent, (version, body));
             }
             Action::PutSnapshot { version, body } => {
-                if !kept.parents.contains_key(&version) {
+                if !kept.account.tip.contains(version, kept.account.versions) {
                     return Err(CommitError::UnknownVersion);
                 }
                 let body = self.take(body);
@@ -163,7 +141,7 @@ impl Staging for MemoryStaging {
         let bytes = self.body.len() as u64;
         bodies.push(self.body.into());
         let id = i64::try_from(bodies.len() - 1).unwrap_or(i64::MAX);
-        Incoming::Staged(Staged { id, bytes, sweep: None })
+        Incoming::Staged(Staged { id, pieces: 1, bytes, sweep: None })
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod body;
 pub mod memory;
 pub mod sqlite;
+pub mod tip;
 
 #[cfg(test)]
 mod conformance;
@@ -15,6 +16,7 @@ mod conformance;
 use taskferry_protocol::{ClientId, VersionId};
 
 use self::body::{Incoming, Outgoing, Staging};
+use self::tip::Tip;
 
 /// Seconds since 1970-01-01 UTC.
 pub type UnixSeconds = i64;
@@ -24,8 +26,8 @@ pub type UnixSeconds = i64;
 pub struct Account {
     /// Whether the operator switched it off.
     pub disabled: bool,
-    /// The newest version; nil while there is none.
-    pub latest: VersionId,
+    /// The newest end of its chain.
+    pub tip: Tip,
     /// Versions stored now.
     pub versions: u64,
     /// Bytes in those versions.
@@ -36,6 +38,37 @@ pub struct Account {
     pub last_version_at: Option<UnixSeconds>,
     /// Its snapshot, without the body.
     pub snapshot: Option<SnapshotMeta>,
+}
+
+impl Account {
+    /// A new one.
+    pub const fn new(now: UnixSeconds) -> Self {
+        Self {
+            disabled: false,
+            tip: Tip::EMPTY,
+            versions: 0,
+            version_bytes: 0,
+            created_at: now,
+            last_version_at: None,
+            snapshot: None,
+        }
+    }
+
+    /// The newest version; nil while there is none.
+    pub const fn latest(&self) -> VersionId {
+        self.tip.latest()
+    }
+
+    /// What adding a version changes. For backends, whose rows change in the same way.
+    fn add_version(&mut self, parent: VersionId, version: VersionId, bytes: u64, now: UnixSeconds) {
+        self.tip.add(parent, version);
+        self.versions += 1;
+        self.version_bytes += bytes;
+        self.last_version_at = Some(now);
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.versions_since += 1;
+        }
+    }
 }
 
 /// What is known of a snapshot without reading it.
@@ -101,7 +134,7 @@ pub enum Action {
     },
     /// Replace the snapshot.
     PutSnapshot {
-        /// The version at which it was made; must be one of the account's.
+        /// The version at which it was made; must be one of the account's last [`Tip::VERSIONS`].
         version: VersionId,
         /// Its body; not empty.
         body: Incoming,
@@ -127,8 +160,8 @@ pub enum CommitError {
     /// The operator switched the account off.
     #[error("the account is disabled")]
     Disabled,
-    /// A snapshot for a version that the account does not have.
-    #[error("no such version")]
+    /// A snapshot for a version that is not one of the account's last ones.
+    #[error("not one of the account's last versions")]
     UnknownVersion,
     /// Too much is waiting to be written; nothing was tried.
     #[error("too many changes are waiting to be written")]
@@ -177,9 +210,6 @@ pub trait Storage: Send + Sync + 'static {
 
     /// The version that follows `parent`.
     async fn child(&self, client: ClientId, parent: VersionId) -> Result<Option<StoredVersion>, StorageError>;
-
-    /// The version that `version` follows; `None` if the account has no such version.
-    async fn parent(&self, client: ClientId, version: VersionId) -> Result<Option<VersionId>, StorageError>;
 
     /// The body of the snapshot made at `version`; `None` if the stored one is of another version.
     async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Outgoing>, StorageError>;

@@ -9,16 +9,21 @@
 //! |---|---|
 //! | [`seam`] | fits our storage to the core's traits, for one request |
 //! | [`locks`] | lets one writer at a time into each account |
+//! | [`pushes`] | knows who is in the middle of a large push, for a stop |
 
 mod locks;
+mod pushes;
 mod seam;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use taskchampion_sync_server_core as core;
 use taskferry_protocol::{ClientId, SnapshotUrgency, VersionId};
 
 use self::locks::AccountLocks;
+pub use self::pushes::Arriving;
+use self::pushes::Pushes;
 use self::seam::Seam;
 use crate::storage::body::{Incoming, Outgoing, Staging};
 use crate::storage::{Account, Action, Change, CommitError, Patience, Storage, StorageError, UnixSeconds};
@@ -59,6 +64,26 @@ pub enum SyncError {
     Core(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// What is known of a request before its body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission {
+    /// What to do where there is no room for it.
+    pub patience: Patience,
+    /// Whether a large body has a chance of being kept; if not, it is not worth storing for the time being.
+    pub keep_large: bool,
+}
+
+impl Admission {
+    fn of(account: &Account) -> Result<Self, SyncError> {
+        if account.disabled {
+            return Err(SyncError::Disabled);
+        }
+        let under_way = account.last_version_at.is_some_and(|last| now() - last <= PUSH_GAP_SECONDS);
+        let patience = if under_way { Patience::Wait } else { Patience::Refuse };
+        Ok(Self { patience, keep_large: true })
+    }
+}
+
 /// What became of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
@@ -89,21 +114,23 @@ pub enum Child {
     Gone,
 }
 
-/// A push goes on while its account adds versions within this many seconds of each other; then nothing may be refused: stock
+/// A push goes on while its account adds versions within this many seconds of each other, which is as long as Taskwarrior waits
+/// for one answer (a slow link behind a proxy that collects bodies needs that long); then nothing may be refused: stock
 /// Taskwarrior commits only at the push's end, and after a refusal in its middle the next try silently drops the rest.
-const PUSH_GAP_SECONDS: UnixSeconds = 10;
+const PUSH_GAP_SECONDS: UnixSeconds = 60;
 
 /// All requests of the protocol, over a storage backend.
 pub struct SyncService {
     storage: Arc<dyn Storage>,
     snapshots: SnapshotPolicy,
     locks: AccountLocks,
+    pushes: Pushes,
 }
 
 impl SyncService {
     /// Over `storage`, asking for snapshots by `snapshots`.
     pub fn new(storage: Arc<dyn Storage>, snapshots: SnapshotPolicy) -> Self {
-        Self { storage, snapshots, locks: AccountLocks::default() }
+        Self { storage, snapshots, locks: AccountLocks::default(), pushes: Pushes::default() }
     }
 
     /// The storage, for readiness and for closing.
@@ -111,11 +138,33 @@ impl SyncService {
         &self.storage
     }
 
-    /// Whether the account is in the middle of a push, and how patient its requests therefore are.
-    pub async fn patience(&self, client: ClientId) -> Result<Patience, SyncError> {
-        let last = self.storage.account(client).await?.and_then(|account| account.last_version_at);
-        let under_way = last.is_some_and(|last| now() - last <= PUSH_GAP_SECONDS);
-        Ok(if under_way { Patience::Wait } else { Patience::Refuse })
+    /// What is to be known before a version's body is read.
+    pub async fn admit_version(&self, client: ClientId, parent: VersionId) -> Result<Admission, SyncError> {
+        // Unknown accounts are welcome: the version creates its account.
+        let Some(account) = self.storage.account(client).await? else {
+            return Ok(Admission { patience: Patience::Refuse, keep_large: true });
+        };
+        let admission = Admission::of(&account)?;
+        // A conflict is certain by now. Only a small body is still looked at, since it may be a repeated request.
+        let conflicts = !account.latest().is_nil() && account.latest() != parent;
+        Ok(Admission { keep_large: !conflicts, ..admission })
+    }
+
+    /// What is to be known before a snapshot's body is read.
+    pub async fn admit_snapshot(&self, client: ClientId, version: VersionId) -> Result<Admission, SyncError> {
+        let account = self.account(client).await?;
+        let admission = Admission::of(&account)?;
+        Ok(Admission { keep_large: account.tip.contains(version, account.versions), ..admission })
+    }
+
+    /// A large body begins to arrive: a stop waits for it.
+    pub fn arriving(&self) -> Arriving {
+        self.pushes.arriving()
+    }
+
+    /// Whether any account is in the middle of a large push, which a stop should wait for.
+    pub fn push_under_way(&self) -> bool {
+        self.pushes.any_under_way(Instant::now())
     }
 
     /// Begins to take over a large body.
@@ -142,13 +191,17 @@ impl SyncService {
         let outcome = self.core(&seam).add_version(client.expose(), parent.as_uuid(), Vec::new()).await;
         let conflict = match outcome {
             Ok((core::AddVersionResult::Ok(version), urgency)) => {
+                match small {
+                    Some(_) => self.pushes.stored_small(client, Instant::now()),
+                    None => self.pushes.stored_large(client, Instant::now()),
+                }
                 return Ok(Added::Stored { version: VersionId::from_uuid(version), urgency: urgency_of(urgency) });
             }
             Ok((core::AddVersionResult::ExpectedParentVersion(latest), _)) => VersionId::from_uuid(latest),
             // Another process got in between the core's look and the commit, which looks again.
             Err(error) => match refusal(error) {
                 Refusal::Conflict(latest) => latest,
-                Refusal::Other(error) => return Err(error),
+                refusal => return Err(refusal.into()),
             },
         };
         match small {
@@ -186,7 +239,14 @@ impl SyncService {
     pub async fn add_snapshot(&self, client: ClientId, version: VersionId, body: Incoming) -> Result<(), SyncError> {
         let _alone = self.locks.lock(client).await;
         let seam = Seam::writing_known(Arc::clone(&self.storage), client, body);
-        self.core(&seam).add_snapshot(client.expose(), version.as_uuid(), Vec::new()).await.map_err(other)
+        match self.core(&seam).add_snapshot(client.expose(), version.as_uuid(), Vec::new()).await.map_err(refusal) {
+            // The core takes the parent of a chain's first version for one of its versions; storage does not.
+            Ok(()) | Err(Refusal::Ignored) => {
+                self.pushes.complete(client);
+                Ok(())
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 
     /// GetSnapshot: the version at which the stored snapshot was made, and its body.
@@ -248,29 +308,40 @@ fn urgency_of(urgency: core::SnapshotUrgency) -> Option<SnapshotUrgency> {
     }
 }
 
-/// For what can't conflict: staging and registering.
-impl From<CommitError> for SyncError {
+/// A [`CommitError`], perhaps one that travelled through the core, sorted.
+enum Refusal {
+    Conflict(VersionId),
+    /// A snapshot that is not to be kept.
+    Ignored,
+    Other(SyncError),
+}
+
+impl From<CommitError> for Refusal {
     fn from(error: CommitError) -> Self {
-        match refused(error) {
-            Refusal::Other(error) => error,
-            Refusal::Conflict(_) => Self::Core("a conflict where nothing is appended".into()),
+        match error {
+            CommitError::Conflict(latest) => Self::Conflict(latest),
+            CommitError::UnknownVersion => Self::Ignored,
+            CommitError::UnknownAccount => Self::Other(SyncError::UnknownAccount),
+            CommitError::Disabled => Self::Other(SyncError::Disabled),
+            CommitError::Busy => Self::Other(SyncError::Busy),
+            CommitError::Storage(error) => Self::Other(SyncError::Storage(error)),
         }
     }
 }
 
-/// A [`CommitError`] that travelled through the core, sorted.
-enum Refusal {
-    Conflict(VersionId),
-    Other(SyncError),
+/// Where neither a conflict nor a snapshot can be the matter.
+impl From<Refusal> for SyncError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Other(error) => error,
+            Refusal::Conflict(_) | Refusal::Ignored => Self::Core("a refusal of something else".into()),
+        }
+    }
 }
 
-fn refused(error: CommitError) -> Refusal {
-    match error {
-        CommitError::Conflict(latest) => Refusal::Conflict(latest),
-        CommitError::UnknownAccount | CommitError::UnknownVersion => Refusal::Other(SyncError::UnknownAccount),
-        CommitError::Disabled => Refusal::Other(SyncError::Disabled),
-        CommitError::Busy => Refusal::Other(SyncError::Busy),
-        CommitError::Storage(error) => Refusal::Other(SyncError::Storage(error)),
+impl From<CommitError> for SyncError {
+    fn from(error: CommitError) -> Self {
+        Refusal::from(error).into()
     }
 }
 
@@ -279,7 +350,7 @@ fn refusal(error: core::ServerError) -> Refusal {
     match error {
         core::ServerError::NoSuchClient => Refusal::Other(SyncError::UnknownAccount),
         core::ServerError::Other(error) => match error.downcast::<CommitError>() {
-            Ok(error) => refused(error),
+            Ok(error) => error.into(),
             Err(error) => match error.downcast::<StorageError>() {
                 Ok(error) => Refusal::Other(SyncError::Storage(error)),
                 Err(error) => Refusal::Other(SyncError::Core(error.into())),
@@ -289,10 +360,7 @@ fn refusal(error: core::ServerError) -> Refusal {
 }
 
 fn other(error: core::ServerError) -> SyncError {
-    match refusal(error) {
-        Refusal::Other(error) => error,
-        Refusal::Conflict(_) => SyncError::Core("a conflict where nothing is appended".into()),
-    }
+    refusal(error).into()
 }
 
 #[cfg(test)]
@@ -368,6 +436,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_snapshot_of_the_version_before_the_first_one_is_ignored() {
+        let (sync, me) = (sync(), ClientId::generate());
+        let elsewhere = VersionId::from_uuid(uuid::Uuid::from_u128(9));
+        stored(&sync, me, elsewhere, "moved").await;
+        sync.add_snapshot(me, elsewhere, "of another server's version".into()).await.unwrap();
+        assert_eq!(snapshot(&sync, me).await, None);
+    }
+
+    #[tokio::test]
     async fn a_snapshot_for_an_unknown_account_is_refused() {
         let (sync, me) = (sync(), ClientId::generate());
         let refused = sync.add_snapshot(me, VersionId::NIL, "s".into()).await;
@@ -390,12 +467,12 @@ mod tests {
     async fn two_requests_of_one_account_at_once_leave_one_winner() {
         let (sync, me) = (sync(), ClientId::generate());
         for _ in 0..50 {
-            let latest = sync.account(me).await.map_or(VersionId::NIL, |account| account.latest);
+            let latest = sync.account(me).await.map_or(VersionId::NIL, |account| account.latest());
             let (one, two) = tokio::join!(
                 sync.add_version(me, latest, "one".into(), Patience::Refuse),
                 sync.add_version(me, latest, "two".into(), Patience::Refuse)
             );
-            let winner = sync.account(me).await.unwrap().latest;
+            let winner = sync.account(me).await.unwrap().latest();
             let outcomes = [one.unwrap(), two.unwrap()];
             assert!(outcomes.contains(&Added::Conflict(winner)), "{outcomes:?}");
         }

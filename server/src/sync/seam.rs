@@ -16,6 +16,7 @@ use taskferry_protocol::{ClientId, VersionId};
 use uuid::Uuid;
 
 use crate::storage::body::{Incoming, Outgoing};
+use crate::storage::tip::Tip;
 use crate::storage::{Action, Change, CommitError, Patience, Storage};
 
 /// What the request may do.
@@ -87,13 +88,15 @@ impl Seam {
 impl core::Storage for Seam {
     async fn txn(&self, client_id: Uuid) -> anyhow::Result<Box<dyn core::StorageTxn + '_>> {
         debug_assert_eq!(client_id, self.client.expose());
-        Ok(Box::new(Txn { seam: self, planned: None }))
+        Ok(Box::new(Txn { seam: self, tip: Tip::EMPTY, planned: None }))
     }
 }
 
 /// One transaction of the core: reads go through, one write is kept for `commit`.
 struct Txn<'a> {
     seam: &'a Seam,
+    /// Of the account, since `get_client`.
+    tip: Tip,
     planned: Option<Action>,
 }
 
@@ -108,6 +111,7 @@ impl core::StorageTxn for Txn<'_> {
         if account.disabled {
             return Err(CommitError::Disabled.into());
         }
+        self.tip = account.tip;
         let snapshot = account.snapshot.map(|meta| core::Snapshot {
             version_id: meta.version.as_uuid(),
             timestamp: std::time::UNIX_EPOCH
@@ -117,7 +121,7 @@ impl core::StorageTxn for Txn<'_> {
             versions_since: meta.versions_since,
         });
         self.seam.carried().saw_snapshot = snapshot.is_some();
-        Ok(Some(core::Client { latest_version_id: account.latest.as_uuid(), snapshot }))
+        Ok(Some(core::Client { latest_version_id: account.latest().as_uuid(), snapshot }))
     }
 
     async fn new_client(&mut self, _latest_version_id: Uuid) -> anyhow::Result<()> {
@@ -149,8 +153,8 @@ impl core::StorageTxn for Txn<'_> {
     }
 
     async fn get_version(&mut self, version_id: Uuid) -> anyhow::Result<Option<core::Version>> {
-        // The core walks up to four versions back here and looks only at their parents: no body is read for that.
-        let parent = self.seam.storage.parent(self.seam.client, VersionId::from_uuid(version_id)).await?;
+        // The core walks a few versions back here and looks only at their parents, which the account knows.
+        let parent = self.tip.parent_of(VersionId::from_uuid(version_id));
         Ok(parent.map(|parent| core::Version {
             version_id,
             parent_version_id: parent.as_uuid(),

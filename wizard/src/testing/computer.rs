@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -39,8 +38,10 @@ impl FakeComputer {
         let home = tempfile::tempdir().unwrap();
         let bin = home.path().join("bin");
         std::fs::create_dir(&bin).unwrap();
-        std::fs::write(bin.join("task"), include_str!("task.sh")).unwrap();
-        std::fs::set_permissions(bin.join("task"), PermissionsExt::from_mode(0o755)).unwrap();
+        // A link, not a copy: a program that was just written can't be run while another test's thread is between fork and
+        // exec, since the child still holds it open for writing ("text file busy").
+        std::os::unix::fs::symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/src/testing/task.sh"), bin.join("task"))
+            .unwrap();
         std::fs::create_dir(home.path().join(".task")).unwrap();
         let path = format!("{}:/usr/bin:/bin", bin.display());
         let env = [("HOME".into(), home.path().into()), ("PATH".into(), path.into())].into();

@@ -1,7 +1,7 @@
 //! Carries out one change inside the writer's transaction.
 //!
-//! A refusal is found before anything is written for its change; what is written is mirrored in the [`Account`] that is
-//! handed back, for the heads.
+//! A refusal is found before anything is written for its change. The account that is handed back is what its row now says,
+//! for the heads.
 
 use rusqlite::Connection;
 use taskferry_protocol::VersionId;
@@ -22,91 +22,77 @@ pub(super) struct Applied {
 
 /// The outer error is SQLite's: the transaction can't go on.
 pub(super) fn apply(db: &Connection, change: &Change) -> rusqlite::Result<Result<Applied, CommitError>> {
-    let known = account::find(db, change.client)?;
-    if let Some(refused) = refuse(db, change, known.as_ref())? {
-        return Ok(Err(refused));
+    match &change.action {
+        Action::Register => register(db, change),
+        Action::AddVersion { version, parent, body } => add_version(db, change, *version, *parent, body),
+        Action::PutSnapshot { version, body } => put_snapshot(db, change, *version, body),
     }
-    let created = known.is_none();
-    let (id, mut account) = known.map_or_else(|| account::create(db, change.client, change.now), Ok)?;
-    let unlinked = match &change.action {
-        Action::Register => None,
-        Action::AddVersion { version, parent, body } => {
-            add_version(db, id, *version, *parent, body, change.now)?;
-            account.latest = *version;
-            account.versions += 1;
-            account.version_bytes += body.bytes();
-            account.last_version_at = Some(change.now);
-            if let Some(snapshot) = &mut account.snapshot {
-                snapshot.versions_since += 1;
-            }
-            None
-        }
-        Action::PutSnapshot { version, body } => {
-            let unlinked = put_snapshot(db, id, *version, body, change.now)?;
-            account.snapshot =
-                Some(SnapshotMeta { version: *version, stored_at: change.now, bytes: body.bytes(), versions_since: 0 });
-            unlinked
-        }
-    };
-    Ok(Ok(Applied { created, account, unlinked }))
 }
 
-fn refuse(db: &Connection, change: &Change, known: Option<&(i64, Account)>) -> rusqlite::Result<Option<CommitError>> {
-    Ok(match (known, &change.action) {
-        (None, _) if !change.admit => Some(CommitError::UnknownAccount),
-        (None, Action::PutSnapshot { .. }) => Some(CommitError::UnknownVersion),
-        (Some((_, account)), _) if account.disabled => Some(CommitError::Disabled),
-        (Some((_, account)), Action::AddVersion { parent, .. })
-            if !account.latest.is_nil() && account.latest != *parent =>
-        {
-            Some(CommitError::Conflict(account.latest))
+fn register(db: &Connection, change: &Change) -> rusqlite::Result<Result<Applied, CommitError>> {
+    Ok(match account::find(db, change.client)? {
+        Some((_, account)) if account.disabled => Err(CommitError::Disabled),
+        Some((_, account)) => Ok(Applied { created: false, account, unlinked: None }),
+        None if !change.admit => Err(CommitError::UnknownAccount),
+        None => {
+            account::create(db, change.client, change.now)?;
+            Ok(Applied { created: true, account: Account::new(change.now), unlinked: None })
         }
-        (Some((id, _)), Action::PutSnapshot { version, .. }) if !has_version(db, *id, *version)? => {
-            Some(CommitError::UnknownVersion)
-        }
-        _ => None,
     })
-}
-
-fn has_version(db: &Connection, account: i64, version: VersionId) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM version WHERE account = ?1 AND version = ?2")?
-        .exists((account, version.as_bytes()))
-}
-
-/// The values for the columns `body` and `blob`; links a staged body.
-fn columns<'a>(db: &Connection, body: &'a Incoming) -> rusqlite::Result<(Option<&'a [u8]>, Option<i64>)> {
-    match body {
-        Incoming::Whole(body) => Ok((Some(body), None)),
-        Incoming::Staged(staged) => {
-            place::set_linked(db, staged.id, true)?;
-            Ok((None, Some(staged.id)))
-        }
-    }
 }
 
 fn add_version(
     db: &Connection,
-    account: i64,
+    change: &Change,
     version: VersionId,
     parent: VersionId,
     body: &Incoming,
-    now: UnixSeconds,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Result<Applied, CommitError>> {
+    let Change { client, now, .. } = *change;
+    let advance = || account::advance(db, client, parent, version, body.bytes(), now);
+    let (created, advanced) = match advance()? {
+        Some(advanced) => (false, Some(advanced)),
+        None => match account::find(db, client)? {
+            Some((_, account)) if account.disabled => return Ok(Err(CommitError::Disabled)),
+            Some((_, account)) => return Ok(Err(CommitError::Conflict(account.latest()))),
+            None if !change.admit => return Ok(Err(CommitError::UnknownAccount)),
+            None => {
+                account::create(db, client, now)?;
+                (true, advance()?)
+            }
+        },
+    };
+    let (id, account) = advanced.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     let (inline, blob) = columns(db, body)?;
     db.prepare_cached(
         "INSERT INTO version (account, parent, version, stored_at, bytes, body, blob) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute((account, parent.as_bytes(), version.as_bytes(), now, body.bytes(), inline, blob))?;
-    db.prepare_cached(
-        "UPDATE account SET latest = ?2, versions = versions + 1, version_bytes = version_bytes + ?3, \
-         added = added + 1, last_version_at = ?4 WHERE id = ?1",
-    )?
-    .execute((account, version.as_bytes(), body.bytes(), now))?;
-    Ok(())
+    .execute((id, parent.as_bytes(), version.as_bytes(), now, body.bytes(), inline, blob))?;
+    Ok(Ok(Applied { created, account, unlinked: None }))
+}
+
+fn put_snapshot(
+    db: &Connection,
+    change: &Change,
+    version: VersionId,
+    body: &Incoming,
+) -> rusqlite::Result<Result<Applied, CommitError>> {
+    let (id, mut account) = match account::find(db, change.client)? {
+        None if change.admit => return Ok(Err(CommitError::UnknownVersion)),
+        None => return Ok(Err(CommitError::UnknownAccount)),
+        Some((_, account)) if account.disabled => return Ok(Err(CommitError::Disabled)),
+        Some((_, account)) if !account.tip.contains(version, account.versions) => {
+            return Ok(Err(CommitError::UnknownVersion));
+        }
+        Some(known) => known,
+    };
+    let unlinked = replace_snapshot(db, id, version, body, change.now)?;
+    account.snapshot = Some(SnapshotMeta { version, stored_at: change.now, bytes: body.bytes(), versions_since: 0 });
+    Ok(Ok(Applied { created: false, account, unlinked }))
 }
 
 /// Returns the former snapshot's blob, now unlinked.
-fn put_snapshot(
+fn replace_snapshot(
     db: &Connection,
     account: i64,
     version: VersionId,
@@ -123,14 +109,28 @@ fn put_snapshot(
     };
     let (inline, blob) = columns(db, body)?;
     db.prepare_cached(
-        "INSERT INTO snapshot (account, version, stored_at, bytes, added_at, body, blob) \
-         VALUES (?1, ?2, ?3, ?4, (SELECT added FROM account WHERE id = ?1), ?5, ?6) \
-         ON CONFLICT (account) DO UPDATE SET version = excluded.version, stored_at = excluded.stored_at, \
-         bytes = excluded.bytes, added_at = excluded.added_at, body = excluded.body, blob = excluded.blob",
+        "INSERT INTO snapshot (account, body, blob) VALUES (?1, ?2, ?3) \
+         ON CONFLICT (account) DO UPDATE SET body = excluded.body, blob = excluded.blob",
     )?
-    .execute((account, version.as_bytes(), now, body.bytes(), inline, blob))?;
+    .execute((account, inline, blob))?;
+    db.prepare_cached(
+        "UPDATE account SET snapshot_version = ?2, snapshot_at = ?3, snapshot_bytes = ?4, snapshot_added = added \
+         WHERE id = ?1",
+    )?
+    .execute((account, version.as_bytes(), now, body.bytes()))?;
     if let Some(former) = former {
-        place::set_linked(db, former, false)?;
+        place::unlink(db, former)?;
     }
     Ok(former)
+}
+
+/// The values for the columns `body` and `blob`; links a staged body.
+fn columns<'a>(db: &Connection, body: &'a Incoming) -> rusqlite::Result<(Option<&'a [u8]>, Option<i64>)> {
+    match body {
+        Incoming::Whole(body) => Ok((Some(body), None)),
+        Incoming::Staged(staged) => {
+            place::link(db, staged.id, staged.pieces)?;
+            Ok((None, Some(staged.id)))
+        }
+    }
 }

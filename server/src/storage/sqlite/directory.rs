@@ -77,6 +77,8 @@ impl DataDirectory {
         let lock = Self::lock(path)?;
         // SQLite would create it by the umask, and its -wal and -shm files take over this mode.
         private_file(&path.join(DATABASE_FILE)).map_err(unusable)?;
+        // Their names must survive a power loss too.
+        sync_directory(path).map_err(unusable)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -106,13 +108,25 @@ impl DataDirectory {
     }
 }
 
+/// Makes the names in a directory durable.
+#[cfg(unix)]
+pub(super) fn sync_directory(path: &Path) -> std::io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
+#[cfg(not(unix))]
+pub(super) fn sync_directory(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
 #[cfg(unix)]
 fn create_private_dir(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     if path.is_dir() {
         return Ok(());
     }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_directory)
 }
 
 #[cfg(not(unix))]
@@ -120,7 +134,8 @@ fn create_private_dir(path: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(path)
 }
 
-fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
+/// Opens a file, created for the owner only if it is not there.
+pub(super) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
     let mut options = fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

@@ -99,21 +99,14 @@ impl Heads {
 mod tests {
     use super::*;
     use crate::storage::conformance::{client, version};
+    use crate::storage::tip::Tip;
 
     fn account(latest: u128) -> Account {
-        Account {
-            disabled: false,
-            latest: version(latest),
-            versions: 0,
-            version_bytes: 0,
-            created_at: 0,
-            last_version_at: None,
-            snapshot: None,
-        }
+        Account { tip: Tip::new(version(latest), []), ..Account::new(0) }
     }
 
     fn latest(heads: &Heads, who: u128) -> Option<u128> {
-        heads.get(client(who)).map(|account| account.latest.as_uuid().as_u128())
+        heads.get(client(who)).map(|account| account.latest().as_uuid().as_u128())
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`directory`] | the data directory: created private, locked against a second server |
 //! | [`mod@file`] | where the database file lies; for tests also in a file system that fails |
-//! | [`schema`] | opens the file with the settings that durability rests on, and migrates it |
+//! | [`schema`] | opens the file with the settings that durability rests on |
+//! | [`migrations`] | brings it to this version's schema |
 //! | [`writer`] | the one thread that writes: many changes, one transaction, one fsync |
 //! | [`change`] | what one change does inside that transaction |
 //! | [`readers`] | the few threads that read |
@@ -22,6 +23,7 @@ mod change;
 pub mod directory;
 pub mod file;
 mod heads;
+mod migrations;
 mod place;
 mod readers;
 #[cfg(test)]
@@ -88,7 +90,11 @@ pub struct SqliteStorage {
 impl SqliteStorage {
     /// Opens the data in `dir`, creating both if they are not there, and migrates it to this version's schema.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        let directory = DataDirectory::open(dir)?;
+        Self::open_in(DataDirectory::open(dir)?)
+    }
+
+    /// The same in a directory that is held already: holding is quick, and migrating may not be.
+    pub fn open_in(directory: DataDirectory) -> Result<Self, OpenError> {
         let file = DatabaseFile::from(&directory.database());
         let connection = schema::open_for_writing(file.clone())?;
         Self::start(connection, &file, Some(directory))
@@ -188,7 +194,7 @@ impl Storage for SqliteStorage {
         const SQL: &str = "SELECT v.version, v.bytes, v.body, v.blob FROM version v \
              WHERE v.account = (SELECT id FROM account WHERE client_id = ?1) AND v.parent = ?2";
         // Nothing follows the latest version: the answer to most requests.
-        if self.heads.get(client).is_some_and(|account| account.latest == parent && !parent.is_nil()) {
+        if self.heads.get(client).is_some_and(|account| account.latest() == parent && !parent.is_nil()) {
             return Ok(None);
         }
         let blobs = self.blobs.clone();
@@ -207,21 +213,9 @@ impl Storage for SqliteStorage {
         Ok(found.map(|(version, found)| StoredVersion { version, body: self.outgoing(found) }))
     }
 
-    async fn parent(&self, client: ClientId, version: VersionId) -> Result<Option<VersionId>, StorageError> {
-        const SQL: &str = "SELECT v.parent FROM version v \
-             WHERE v.account = (SELECT id FROM account WHERE client_id = ?1) AND v.version = ?2";
-        self.readers
-            .ask("reading a version's parent", move |db| {
-                db.prepare_cached(SQL)?
-                    .query_row((client.as_bytes(), version.as_bytes()), |row| Ok(version_id(row.get(0)?)))
-                    .optional()
-            })
-            .await
-    }
-
     async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Outgoing>, StorageError> {
-        const SQL: &str = "SELECT s.bytes, s.body, s.blob FROM snapshot s \
-             WHERE s.account = (SELECT id FROM account WHERE client_id = ?1) AND s.version = ?2";
+        const SQL: &str = "SELECT a.snapshot_bytes, s.body, s.blob FROM account a JOIN snapshot s ON s.account = a.id \
+             WHERE a.client_id = ?1 AND a.snapshot_version = ?2";
         let blobs = self.blobs.clone();
         let found = self
             .readers
@@ -245,6 +239,9 @@ impl Storage for SqliteStorage {
     }
 
     async fn check(&self) -> Result<(), StorageError> {
+        if !self.writer.is_alive() {
+            return Err(StorageError::closed("checking the database"));
+        }
         self.readers.ask("checking the database", |db| db.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))).await
     }
 
@@ -253,13 +250,18 @@ impl Storage for SqliteStorage {
     }
 
     async fn close(&self) -> Result<(), StorageError> {
-        self.readers.close();
-        self.writer.close().await
+        let readers = Arc::clone(&self.readers);
+        let joined = tokio::task::spawn_blocking(move || readers.close()).await;
+        self.writer.close().await?;
+        joined.map_err(|error| StorageError::new("closing the database", error))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::super::Patience;
     use super::super::conformance::{self, add, client, put_snapshot, staged, version};
     use super::*;
 
@@ -360,9 +362,35 @@ mod tests {
             storage.commit(add(client(1), VersionId::NIL, version(1), "a")).await.unwrap();
             storage.close().await.unwrap();
             // With all database threads gone, only what is in memory can answer.
-            assert_eq!(storage.account(client(1)).await.unwrap().unwrap().latest, version(1));
+            assert_eq!(storage.account(client(1)).await.unwrap().unwrap().latest(), version(1));
             assert!(storage.child(client(1), version(1)).await.unwrap().is_none());
             assert!(storage.child(client(1), VersionId::NIL).await.is_err());
+        });
+    }
+
+    #[test]
+    fn a_full_queue_refuses_what_begins_and_lets_wait_what_is_under_way() {
+        let dir = tempfile::tempdir().unwrap();
+        conformance::run(|| async {
+            let storage = Arc::new(SqliteStorage::open(dir.path()).unwrap());
+            // Another process that writes keeps the writer waiting.
+            let other = Connection::open(dir.path().join(directory::DATABASE_FILE)).unwrap();
+            other.execute_batch("BEGIN IMMEDIATE").unwrap();
+            let begins = |n| Change { patience: Patience::Refuse, ..add(client(n), VersionId::NIL, version(1), "a") };
+            let mut accepted = 0;
+            while storage.commit(begins(accepted)).now_or_never().is_none() {
+                accepted += 1;
+                assert!(accepted < 5000, "the queue has no end");
+            }
+            assert!(matches!(storage.commit(begins(accepted)).await, Err(CommitError::Busy)));
+
+            let under_way = tokio::spawn({
+                let storage = Arc::clone(&storage);
+                async move { storage.commit(add(client(9999), VersionId::NIL, version(1), "b")).await }
+            });
+            other.execute_batch("COMMIT").unwrap();
+            under_way.await.unwrap().unwrap();
+            assert_eq!(count(dir.path(), "SELECT count(*) FROM version"), u32::try_from(accepted).unwrap() + 1);
         });
     }
 }

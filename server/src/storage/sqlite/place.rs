@@ -50,22 +50,29 @@ pub(super) fn read_chunk(db: &Connection, blob: i64, seq: u32) -> rusqlite::Resu
     })
 }
 
-/// Stores one piece of a body that is still arriving; the first one creates the blob. Returns the blob.
-pub(super) fn store_chunk(db: &Connection, blob: Option<i64>, seq: u32, data: &[u8]) -> rusqlite::Result<i64> {
-    let blob = if let Some(blob) = blob {
-        blob
-    } else {
-        db.prepare_cached("INSERT INTO blob DEFAULT VALUES")?.execute([])?;
-        db.last_insert_rowid()
-    };
+/// Stores one piece of a body that is still arriving; the first one creates the blob.
+pub(super) fn store_chunk(db: &Connection, blob: i64, seq: u32, data: &[u8]) -> rusqlite::Result<()> {
+    if seq == 0 {
+        db.prepare_cached("INSERT INTO blob (id) VALUES (?1)")?.execute([blob])?;
+    }
     db.prepare_cached("INSERT INTO chunk (blob, seq, data) VALUES (?1, ?2, ?3)")?.execute((blob, seq, data))?;
-    Ok(blob)
+    Ok(())
 }
 
-/// A version or snapshot of this transaction owns the blob from now on, or (`linked` false) does not any more.
-pub(super) fn set_linked(db: &Connection, blob: i64, linked: bool) -> rusqlite::Result<()> {
-    let changed = db.prepare_cached("UPDATE blob SET linked = ?2 WHERE id = ?1")?.execute((blob, linked))?;
-    if changed == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(changed)) }
+/// A version or snapshot of this transaction owns the blob from now on, which must have all of its pieces.
+pub(super) fn link(db: &Connection, blob: i64, pieces: u32) -> rusqlite::Result<()> {
+    let linked = db
+        .prepare_cached(
+            "UPDATE blob SET linked = 1 \
+             WHERE id = ?1 AND linked = 0 AND ?2 = (SELECT count(*) FROM chunk WHERE blob = ?1)",
+        )?
+        .execute((blob, pieces))?;
+    if linked == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(linked)) }
+}
+
+/// Nothing owns the blob any more.
+pub(super) fn unlink(db: &Connection, blob: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE blob SET linked = 0 WHERE id = ?1")?.execute([blob]).map(drop)
 }
 
 /// Blobs that nothing links: left over from bodies that never arrived whole, and from a stop before they were swept.

@@ -61,6 +61,8 @@ impl Readers {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let queue = queue.ok_or_else(|| StorageError::closed(doing))?;
         queue.send_async(question).await.map_err(|_| StorageError::closed(doing))?;
+        // Not kept while waiting: a closing storage waits until nobody can ask any more.
+        drop(queue);
         answered.await.map_err(|_| StorageError::closed(doing))?.map_err(|cause| StorageError::new(doing, cause))
     }
 

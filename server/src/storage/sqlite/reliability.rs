@@ -1,6 +1,10 @@
 //! What a disk can do to the storage: fail at any operation, fill up, lose its power. One history is played on a file system
 //! that does so at every single one of its operations in turn; what was acknowledged is then compared with what is there.
 //!
+//! How many operations the history has differs by a few from run to run: large bodies have random numbers, and this build of
+//! SQLite has one page cache for the whole process, so that tests side by side have a say in what is read, and in what is
+//! written before a commit. So every test goes on until it meets no operation any more.
+//!
 //! The file system is `faultfs`, and its head says what it models. A killed process proves nothing here: the system still
 //! writes what the process did not sync. That these tests do see a missing fsync is a test of its own, the last one.
 
@@ -185,20 +189,27 @@ impl World {
         self.ask(who, wish).await;
     }
 
-    /// Hands a body over in pieces.
-    async fn stage(&self, body: &Bytes, piece: usize) -> Result<Incoming, CommitError> {
-        let mut staging = self.storage.stage().await?;
-        for piece in body.chunks(piece) {
-            staging.push(Bytes::copy_from_slice(piece)).await?;
-        }
-        Ok(staging.finish())
-    }
-
-    /// The same with a body in pieces.
+    /// The same with a body in pieces: the first in a transaction of its own, the others and the change in a second one.
     async fn ask_staged(&mut self, who: u128, wish: Wish) {
         let (Wish::Add(_, _, body) | Wish::Snapshot(_, body)) = &wish else { panic!("no body") };
-        let outcome = match self.stage(body, 10_000).await {
-            Ok(body) => self.storage.commit(Self::change(who, &wish, Some(body))).await,
+        let mut staging = self.storage.stage().await.unwrap();
+        let hold = self.fs.hold();
+        let mut pushed = Ok(());
+        for (n, piece) in body.chunks(10_000).enumerate() {
+            if pushed.is_ok() {
+                pushed = staging.push(Bytes::copy_from_slice(piece)).await;
+            }
+            // It may fail before it is written; nobody is told.
+            let _ = n == 0 && hold.reached(Duration::from_millis(50));
+        }
+        let outcome = match pushed {
+            Ok(()) => {
+                let mut commit = maybe_done(self.storage.commit(Self::change(who, &wish, Some(staging.finish()))));
+                poll(&mut commit);
+                drop(hold);
+                (&mut commit).await;
+                Pin::new(&mut commit).take_output().unwrap()
+            }
             Err(error) => Err(error),
         };
         self.note(who, wish, outcome);
@@ -220,15 +231,13 @@ impl World {
             }
             asked.push(commit);
         }
-        let mut piece = staging.push(Bytes::from(vec![7; 18_000]));
-        assert!((&mut piece).now_or_never().is_none());
+        let _ = staging.push(Bytes::from(vec![7; 18_000])).await;
         drop(hold);
         let mut outcomes = Vec::new();
         for mut commit in asked {
             (&mut commit).await;
             outcomes.push(Pin::new(&mut commit).take_output().unwrap());
         }
-        let _ = piece.await;
         for ((who, wish), outcome) in wishes.into_iter().zip(outcomes) {
             self.note(who, wish, outcome);
         }
@@ -267,17 +276,11 @@ impl World {
         self.add(3, 18_000).await;
         let wish = self.wish_to_snapshot(1, 500);
         self.ask(1, wish).await;
-        // While the last change is being written: so it is always behind this one that bodies are swept.
-        let hold = self.fs.hold();
-        let wish = self.wish_to_add(4, 2_000);
-        let mut last = maybe_done(self.storage.commit(Self::change(4, &wish, None)));
-        while !poll(&mut last) && !hold.reached(Duration::from_millis(5)) {}
         drop((download, given_up));
-        drop(hold);
-        (&mut last).await;
-        let outcome = Pin::new(&mut last).take_output().unwrap();
-        drop(last);
-        self.note(4, wish, outcome);
+        // One body is swept behind each.
+        for _ in 0..4 {
+            self.add(4, 500).await;
+        }
     }
 
     /// Closes, as a stop does. The threads must still be there to do it.
@@ -308,7 +311,7 @@ impl World {
             assert_eq!(account.is_some(), told.exists, "{context}");
             assert!(self.chain(*who).await.unwrap() == told.versions, "the chain is another one: {context}");
             let Some(account) = account else { continue };
-            assert_eq!(account.latest, told.latest(), "{context}");
+            assert_eq!(account.latest(), told.latest(), "{context}");
             assert_eq!(account.versions, told.versions.len() as u64, "{context}");
             let bytes: usize = told.versions.iter().map(|(_, body)| body.len()).sum();
             assert_eq!(account.version_bytes, bytes as u64, "{context}");
@@ -373,12 +376,14 @@ fn unsound(fs: &FaultFs) -> Vec<String> {
         "SELECT 'account ' || id || ' miscounts' FROM account a WHERE versions <> \
              (SELECT count(*) FROM version WHERE account = a.id) OR version_bytes <> \
              (SELECT coalesce(sum(bytes), 0) FROM version WHERE account = a.id)",
+        "SELECT 'a version with two parents' FROM version GROUP BY account, version HAVING count(*) > 1",
         "SELECT 'a body in use would be swept' FROM blob WHERE linked = 0 AND id IN \
              (SELECT blob FROM version UNION SELECT blob FROM snapshot)",
         "SELECT 'a body that nobody uses would never be swept' FROM blob WHERE linked = 1 AND id NOT IN \
              (SELECT blob FROM version WHERE blob IS NOT NULL UNION SELECT blob FROM snapshot WHERE blob IS NOT NULL)",
         "SELECT 'body ' || v.blob || ' has ' || sum(length(c.data)) || ' bytes' FROM \
-             (SELECT blob, bytes FROM version UNION SELECT blob, bytes FROM snapshot) v JOIN chunk c ON c.blob = v.blob \
+             (SELECT blob, bytes FROM version UNION \
+             SELECT s.blob, a.snapshot_bytes FROM snapshot s JOIN account a ON a.id = s.account) v JOIN chunk c ON c.blob = v.blob \
              GROUP BY v.blob, v.bytes HAVING sum(length(c.data)) <> v.bytes",
     ];
     let ask = || -> rusqlite::Result<Vec<String>> {
@@ -435,21 +440,16 @@ async fn survives(image: &FaultFs, ledger: &Ledger, last: u128, context: &str) {
 }
 
 #[test]
-fn the_history_is_the_same_every_time() {
+fn where_nothing_fails_everything_is_stored() {
     run(|| async {
-        let mut counts = Vec::new();
-        for _ in 0..3 {
-            let fs = fresh().await;
-            let mut world = World::on(&fs, None);
-            world.history().await;
-            // Nobody reads meanwhile: a reader may delay a checkpoint.
-            let (_, ledger, last) = world.close().await;
-            // Writes may differ by a few: this build of SQLite has one page cache for all connections of the process, so other
-            // tests have a say in when pages are written before the commit.
-            counts.push([Op::Sync, Op::Delete].map(|op| fs.count(Which::Only(op))));
-            World::found_on(&fs, ledger, last).check("nothing failed").await;
-        }
-        assert!(counts.windows(2).all(|pair| pair[0] == pair[1]), "{counts:?}");
+        let fs = fresh().await;
+        let mut world = World::on(&fs, None);
+        world.history().await;
+        let (_, ledger, last) = world.close().await;
+        assert!(ledger.values().all(|told| told.doubtful.is_empty() && told.doubtful_snapshots.is_empty()));
+        // The log was folded in more often than by the close: else much of what may fail was not there to fail.
+        assert!(fs.count(Which::Only(Op::Truncate)) > 2, "{}", fs.count(Which::Only(Op::Truncate)));
+        World::found_on(&fs, ledger, last).check("nothing failed").await;
     });
 }
 

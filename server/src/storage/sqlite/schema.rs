@@ -1,12 +1,12 @@
-//! Opens the database file: recognises it, sets what durability and memory use rest on, and migrates it.
+//! Opens the database file: recognises it, and sets what durability and memory use rest on.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
-use uuid::Uuid;
+use rusqlite::{Connection, OpenFlags};
 
 use super::file::DatabaseFile;
+use super::migrations;
 
 /// `account.state`: in use. The other state is 1, disabled.
 pub const ACTIVE: i64 = 0;
@@ -18,8 +18,9 @@ const APPLICATION_ID: i32 = 0x5446_7279;
 /// (<https://sqlite.org/wal.html#walresetbug>).
 const SQLITE_MIN: i32 = 3_051_003;
 
-/// Numbered from 1 without gaps; `PRAGMA user_version` says how many were applied. Never edited after a release.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_init.sql")];
+/// How long to wait for another process that holds the database, such as an administrator's command. Within this process
+/// only one connection writes.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
 
 /// Why the file can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,28 @@ pub enum SchemaError {
         #[source]
         cause: rusqlite::Error,
     },
+    /// The volume has no room for the copy that precedes an upgrade which rewrites data.
+    #[error(
+        "the upgrade of `{}` needs {} MB of free space and there are {}",
+        .path.display(), .needed.div_ceil(1_000_000), .free / 1_000_000
+    )]
+    NoRoom {
+        /// The file.
+        path: PathBuf,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes free.
+        free: u64,
+    },
+    /// That copy could not be made.
+    #[error("could not copy the database to `{}` before an upgrade", .path.display())]
+    Copy {
+        /// The copy.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Linked against an SQLite that may corrupt data.
     #[error("this build uses SQLite {found}, which can corrupt databases; 3.51.3 or later is needed")]
     SqliteTooOld {
@@ -79,7 +102,15 @@ impl SchemaError {
             Self::Migration { .. } => {
                 Some("nothing was changed; check the free space and the log, then start again".into())
             }
+            Self::NoRoom { .. } => {
+                Some("nothing was changed; make room on the volume, or go back to the former version".into())
+            }
+            Self::Copy { .. } => Some("nothing was changed; check the volume, then start again".into()),
             Self::SqliteTooOld { .. } => Some("build with the bundled SQLite, which is the default".into()),
+            Self::Open { cause, .. } if cause.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) => Some(
+                "keep a copy of the whole data directory as it is, then restore a backup; the copy may help to rescue more"
+                    .into(),
+            ),
             Self::Open { .. } => None,
         }
     }
@@ -94,12 +125,13 @@ pub fn open_for_writing(file: impl Into<DatabaseFile>) -> Result<Connection, Sch
     }
     let open = |cause| SchemaError::Open { path: file.to_owned(), cause };
     let mut db = source.connect(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(open)?;
+    db.busy_timeout(BUSY_WAIT).map_err(open)?;
     // Before any setting: what is not ours, or not ours to understand, is left as it is to the last byte.
     if recognise(&db, file)? == Found::Empty {
         settings_of_a_new_file(&db).map_err(open)?;
     }
     settings_for_writing(&db).map_err(open)?;
-    migrate(&mut db, file, MIGRATIONS)?;
+    migrations::migrate(&mut db, file)?;
     Ok(db)
 }
 
@@ -108,6 +140,7 @@ pub fn open_for_reading(file: impl Into<DatabaseFile>) -> Result<Connection, Sch
     let source = file.into();
     let open = |cause| SchemaError::Open { path: source.path().to_owned(), cause };
     let db = source.connect(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(open)?;
+    db.busy_timeout(BUSY_WAIT).map_err(open)?;
     common_settings(&db).map_err(open)?;
     Ok(db)
 }
@@ -132,8 +165,7 @@ fn recognise(db: &Connection, file: &Path) -> Result<Found, SchemaError> {
         // Killed between the first setting and the first migration: ours by its mark, and still without a table.
         Ok((APPLICATION_ID | 0, 0)) => Ok(Found::Empty),
         Ok((APPLICATION_ID, _)) => {
-            let found = applied(db, file)?;
-            let known = MIGRATIONS.len();
+            let (found, known) = (migrations::applied(db, file)?, migrations::KNOWN);
             if found > known {
                 return Err(SchemaError::Newer { path: file.to_owned(), found, known });
             }
@@ -145,12 +177,6 @@ fn recognise(db: &Connection, file: &Path) -> Result<Found, SchemaError> {
         }
         Err(cause) => Err(SchemaError::Open { path: file.to_owned(), cause }),
     }
-}
-
-/// How many migrations were applied.
-fn applied(db: &Connection, file: &Path) -> Result<usize, SchemaError> {
-    db.query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(|cause| SchemaError::Open { path: file.to_owned(), cause })
 }
 
 /// What can be chosen only before the first table, and only outside WAL mode.
@@ -172,32 +198,11 @@ fn settings_for_writing(db: &Connection) -> rusqlite::Result<()> {
 }
 
 fn common_settings(db: &Connection) -> rusqlite::Result<()> {
-    // For administration by another process beside the server; within it, only one connection writes.
-    db.busy_timeout(Duration::from_secs(5))?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "cache_size", -4096)?; // KiB; per connection, and there are few
     db.pragma_update(None, "trusted_schema", false)?;
     db.set_prepared_statement_cache_capacity(32);
     Ok(())
-}
-
-/// Applies what is missing, each step in a transaction of its own.
-fn migrate(db: &mut Connection, file: &Path, migrations: &[&str]) -> Result<(), SchemaError> {
-    let done = applied(db, file)?;
-    for (number, sql) in (1..).zip(migrations).skip(done) {
-        apply(db, number, sql).map_err(|cause| SchemaError::Migration { path: file.to_owned(), number, cause })?;
-    }
-    Ok(())
-}
-
-fn apply(db: &mut Connection, number: usize, sql: &str) -> rusqlite::Result<()> {
-    let txn = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    txn.execute_batch(sql)?;
-    if number == 1 {
-        txn.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?1)", [Uuid::new_v4().to_string()])?;
-    }
-    txn.pragma_update(None, "user_version", number)?;
-    txn.commit()
 }
 
 #[cfg(test)]
@@ -223,7 +228,7 @@ mod tests {
         assert_eq!(pragma("page_size"), 8192.into());
         assert_eq!(pragma("auto_vacuum"), 2.into(), "2 = incremental");
         assert_eq!(pragma("foreign_keys"), 1.into());
-        assert_eq!(pragma("user_version"), i64::try_from(MIGRATIONS.len()).unwrap().into());
+        assert_eq!(pragma("user_version"), i64::try_from(migrations::KNOWN).unwrap().into());
     }
 
     #[test]
@@ -255,18 +260,6 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_migration_changes_nothing() {
-        let (_dir, file) = file();
-        let mut db = open_for_writing(&file).unwrap();
-        let broken = [MIGRATIONS[0], "CREATE TABLE half (x); CREATE TABLE half (x);"];
-        assert!(matches!(migrate(&mut db, &file, &broken), Err(SchemaError::Migration { number: 2, .. })));
-        let tables: u32 =
-            db.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'half'", [], |row| row.get(0)).unwrap();
-        let version: usize = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-        assert_eq!((tables, version), (0, 1));
-    }
-
-    #[test]
     fn the_schema_itself_refuses_a_forked_chain() {
         let (_dir, file) = file();
         let db = open_for_writing(&file).unwrap();
@@ -275,7 +268,6 @@ mod tests {
             "INSERT INTO version (account, parent, version, stored_at, bytes, body) VALUES (1, ?1, ?2, 0, 1, x'00')";
         db.execute(insert, ([1_u8; 16], [2_u8; 16])).unwrap();
         assert!(db.execute(insert, ([1_u8; 16], [3_u8; 16])).is_err(), "one parent, two children");
-        assert!(db.execute(insert, ([4_u8; 16], [2_u8; 16])).is_err(), "one child, two parents");
         assert!(db.execute(insert, ([5_u8; 16], [5_u8; 16])).is_err(), "its own parent");
         assert!(db.execute(insert, ([5_u8; 16], [0_u8; 16])).is_err(), "nil is no version");
     }

@@ -12,16 +12,19 @@
 //! After the commit and before the answers the new heads are published. The thread does not care whether a caller still
 //! waits: a device that hung up after sending its version has sent it.
 //!
-//! Pieces of large bodies come the same way, and only a few at a time, so that small changes never wait behind many of them.
+//! Pieces of large bodies come the same way, a few at a time, so that small changes never wait behind many of them. Nobody
+//! waits for a single piece to be durable: the change that links the body comes behind them, and counts them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rusqlite::{Connection, TransactionBehavior};
 use taskferry_protocol::ClientId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use uuid::Uuid;
 
 use super::blobs::Blobs;
 use super::change::{self, Applied};
@@ -36,8 +39,12 @@ const BATCH: usize = 64;
 const QUEUE: usize = 1024;
 /// Pieces of large bodies that may wait, of all requests together: at most 1 MiB in one transaction.
 const PIECES: usize = 4;
-/// How often the thread looks up while nothing is to be written: for other processes, and to sweep.
+/// How often the thread looks up while nothing is to be written: for other processes.
 const LOOK_UP: Duration = Duration::from_millis(250);
+/// How often it looks up while something is to be swept.
+const SWEEP_PAUSE: Duration = Duration::from_millis(10);
+/// How long it leaves sweeping alone after a failure.
+const SWEEP_AGAIN: Duration = Duration::from_mins(1);
 /// Pieces of a swept body that are deleted in one transaction: some 4 MiB.
 const SWEEP_CHUNKS: u32 = 16;
 
@@ -52,19 +59,33 @@ enum Job {
         answer: oneshot::Sender<Outcome>,
     },
     Piece {
-        blob: Option<i64>,
+        body: Arc<StagedBody>,
         seq: u32,
         data: Bytes,
-        answer: oneshot::Sender<Result<i64, StorageError>>,
         /// Given back when the piece was written or dropped.
         _place: OwnedSemaphorePermit,
     },
 }
 
+/// What a large body's request and the writer both know of it.
+#[derive(Debug)]
+struct StagedBody {
+    blob: i64,
+    /// Nobody will link it: pieces that are still on their way are dropped. Set before it is unlinked, so that no piece is
+    /// written behind the sweeper.
+    abandoned: AtomicBool,
+    /// A piece could not be written.
+    failed: AtomicBool,
+}
+
 /// What a job came to, before it is known whether the commit succeeds.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "they live for one batch; a box each would cost every change an allocation"
+)]
 enum Done {
     Change(Result<Applied, CommitError>),
-    Piece(i64),
+    Piece,
 }
 
 /// A batch that was not written.
@@ -74,10 +95,12 @@ struct Failed {
     error: rusqlite::Error,
 }
 
+type Queue = Mutex<Option<flume::Sender<Job>>>;
+
 #[derive(Debug)]
 pub(super) struct Writer {
     /// `None` once closed.
-    queue: Arc<Mutex<Option<flume::Sender<Job>>>>,
+    queue: Arc<Queue>,
     pieces: Arc<Semaphore>,
     blobs: Blobs,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -86,7 +109,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(db: Connection, heads: Arc<Heads>, blobs: Blobs) -> std::io::Result<Self> {
         let (sender, receiver) = flume::bounded::<Job>(QUEUE);
-        let mut worker = Worker { db, heads, blobs: blobs.clone(), data_version: None };
+        let mut worker = Worker::new(db, heads, blobs.clone());
         let thread = std::thread::Builder::new().name("db-writer".into()).spawn(move || worker.run(&receiver))?;
         Ok(Self {
             queue: Arc::new(Mutex::new(Some(sender))),
@@ -115,13 +138,24 @@ impl Writer {
 
     /// Begins a large body.
     pub(super) fn stage(&self) -> Box<dyn Staging> {
+        // Random, so that an administrator's process beside this one never chooses the same; positive, as rowids usually are.
+        let (random, _) = Uuid::new_v4().as_u64_pair();
+        let blob = i64::from_ne_bytes((random >> 2 | 1).to_ne_bytes());
+        let body = StagedBody { blob, abandoned: AtomicBool::new(false), failed: AtomicBool::new(false) };
         Box::new(Stage {
             queue: Arc::clone(&self.queue),
             pieces: Arc::clone(&self.pieces),
             blobs: self.blobs.clone(),
-            staged: None,
-            seq: 0,
+            body: Arc::new(body),
+            sent: 0,
+            bytes: 0,
+            finished: false,
         })
+    }
+
+    /// Whether the thread is there to write.
+    pub(super) fn is_alive(&self) -> bool {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Writes what is waiting, checkpoints, ends the thread.
@@ -148,47 +182,60 @@ impl Drop for Writer {
     }
 }
 
-type Queue = Mutex<Option<flume::Sender<Job>>>;
-
 fn open(queue: &Queue, doing: &'static str) -> Result<flume::Sender<Job>, StorageError> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(|| StorageError::closed(doing))
 }
 
-/// A large body on its way into the database.
+/// A large body on its way into the database. Dropped before it is finished, it is swept.
 struct Stage {
     queue: Arc<Queue>,
     pieces: Arc<Semaphore>,
     blobs: Blobs,
-    /// Known after the first piece. Unlinks the blob when it is dropped before a change links it.
-    staged: Option<Staged>,
-    seq: u32,
+    body: Arc<StagedBody>,
+    sent: u32,
+    bytes: u64,
+    finished: bool,
 }
 
 #[async_trait::async_trait]
 impl Staging for Stage {
     async fn push(&mut self, piece: Bytes) -> Result<(), CommitError> {
         debug_assert!((1..=CHUNK_BYTES).contains(&piece.len()));
+        if self.body.failed.load(Ordering::Acquire) {
+            return Err(StorageError::closed(STAGING).into());
+        }
         let bytes = piece.len() as u64;
         let place = Arc::clone(&self.pieces).acquire_owned().await.map_err(|_| StorageError::closed(STAGING))?;
-        let (answer, answered) = oneshot::channel();
-        let blob = self.staged.as_ref().map(|staged| staged.id);
-        let job = Job::Piece { blob, seq: self.seq, data: piece, answer, _place: place };
+        let job = Job::Piece { body: Arc::clone(&self.body), seq: self.sent, data: piece, _place: place };
         open(&self.queue, STAGING)?.send_async(job).await.map_err(|_| StorageError::closed(STAGING))?;
-        let blob = answered.await.map_err(|_| StorageError::closed(STAGING))??;
-        let blobs = self.blobs.clone();
-        let staged = self.staged.get_or_insert_with(|| Staged {
-            id: blob,
-            bytes: 0,
-            sweep: Some(Box::new(move |blob| blobs.unlink(blob))),
-        });
-        staged.bytes += bytes;
-        self.seq += 1;
+        self.sent += 1;
+        self.bytes += bytes;
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Incoming {
-        self.staged.take().map_or_else(|| Incoming::Whole(Bytes::new()), Incoming::Staged)
+        self.finished = true;
+        let (body, blobs) = (Arc::clone(&self.body), self.blobs.clone());
+        Incoming::Staged(Staged {
+            id: body.blob,
+            pieces: self.sent,
+            bytes: self.bytes,
+            sweep: Some(Box::new(move || abandon(&body, &blobs))),
+        })
     }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if !self.finished {
+            abandon(&self.body, &self.blobs);
+        }
+    }
+}
+
+fn abandon(body: &StagedBody, blobs: &Blobs) {
+    body.abandoned.store(true, Ordering::Release);
+    blobs.unlink(body.blob);
 }
 
 /// What lives on the thread.
@@ -198,12 +245,20 @@ struct Worker {
     blobs: Blobs,
     /// SQLite's count of changes by other connections.
     data_version: Option<i64>,
+    /// When sweeping may go on.
+    sweep_from: Instant,
 }
 
 impl Worker {
+    fn new(db: Connection, heads: Arc<Heads>, blobs: Blobs) -> Self {
+        let data_version = read_data_version(&db).ok();
+        Self { db, heads, blobs, data_version, sweep_from: Instant::now() }
+    }
+
     fn run(&mut self, queue: &flume::Receiver<Job>) {
         loop {
-            match queue.recv_timeout(LOOK_UP) {
+            let something_to_sweep = self.sweep_from <= Instant::now() && self.blobs.next_doomed().is_some();
+            match queue.recv_timeout(if something_to_sweep { SWEEP_PAUSE } else { LOOK_UP }) {
                 Ok(first) => {
                     let mut batch = Vec::with_capacity(BATCH);
                     batch.push(first);
@@ -212,18 +267,19 @@ impl Worker {
                     self.write(batch);
                 }
                 Err(flume::RecvTimeoutError::Timeout) => self.notice_other_processes(),
+                // What is left to sweep is found at the next start: a stop does not wait for it.
                 Err(flume::RecvTimeoutError::Disconnected) => break,
             }
-            self.sweep_some(queue);
+            if something_to_sweep {
+                self.sweep_a_slice();
+            }
         }
         checkpoint(&self.db);
     }
 
     /// An administrator's command may change accounts beside the running server. What is remembered is then outdated.
     fn notice_other_processes(&mut self) {
-        let read =
-            |db: &Connection| db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get::<_, i64>(0));
-        match read(&self.db) {
+        match read_data_version(&self.db) {
             Ok(now) => {
                 if self.data_version.replace(now).is_some_and(|before| before != now) {
                     self.heads.forget();
@@ -279,44 +335,40 @@ impl Worker {
                     let _ = answer.send(Ok(Committed { created: applied.created }));
                 }
                 (Job::Change { answer, .. }, Done::Change(Err(refused))) => drop(answer.send(Err(refused))),
-                (Job::Piece { answer, .. }, Done::Piece(blob)) => {
-                    // The request that sent the first piece is gone, and with it whoever would have unlinked the blob.
-                    if answer.send(Ok(blob)).is_err() {
-                        self.blobs.unlink(blob);
-                    }
-                }
-                // `carry_out` pairs them.
-                (Job::Change { .. }, Done::Piece(_)) | (Job::Piece { .. }, Done::Change(_)) => {}
+                // Nobody waits for a piece. (`carry_out` pairs jobs and what they came to.)
+                (Job::Piece { .. }, _) | (Job::Change { .. }, Done::Piece) => {}
             }
         }
     }
 
-    /// Deletes a slice of what nothing links, or several while nothing else is to be done.
-    fn sweep_some(&mut self, queue: &flume::Receiver<Job>) {
-        while let Some(blob) = self.blobs.next_doomed() {
-            match self.db.transaction().and_then(|txn| {
-                let gone = place::delete_some(&txn, blob, SWEEP_CHUNKS)?;
-                txn.commit()?;
-                Ok(gone)
-            }) {
-                Ok(true) => self.blobs.swept(),
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "a body that is no longer needed could not be deleted; trying again later");
-                    break;
-                }
-            }
-            if !queue.is_empty() {
-                break;
+    /// Deletes a little of what nothing links.
+    fn sweep_a_slice(&mut self) {
+        let Some(blob) = self.blobs.next_doomed() else { return };
+        let slice = self.db.transaction().and_then(|txn| {
+            let gone = place::delete_some(&txn, blob, SWEEP_CHUNKS)?;
+            txn.commit()?;
+            Ok(gone)
+        });
+        match slice {
+            Ok(true) => self.blobs.swept(),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(%error, "a body that is no longer needed could not be deleted; trying again in a minute");
+                self.sweep_from = Instant::now() + SWEEP_AGAIN;
             }
         }
     }
 }
 
+fn read_data_version(db: &Connection) -> rusqlite::Result<i64> {
+    db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+}
+
 fn carry_out(db: &Connection, job: &Job) -> rusqlite::Result<Done> {
     match job {
         Job::Change { change, .. } => change::apply(db, change).map(Done::Change),
-        Job::Piece { blob, seq, data, .. } => place::store_chunk(db, *blob, *seq, data).map(Done::Piece),
+        Job::Piece { body, .. } if body.abandoned.load(Ordering::Acquire) => Ok(Done::Piece),
+        Job::Piece { body, seq, data, .. } => place::store_chunk(db, body.blob, *seq, data).map(|()| Done::Piece),
     }
 }
 
@@ -343,7 +395,7 @@ fn fail(batch: Vec<Job>, error: &rusqlite::Error) {
             Job::Change { answer, .. } => {
                 let _ = answer.send(Err(StorageError::new(DOING, error.to_string()).into()));
             }
-            Job::Piece { answer, .. } => drop(answer.send(Err(StorageError::new(STAGING, error.to_string())))),
+            Job::Piece { body, .. } => body.failed.store(true, Ordering::Release),
         }
     }
 }
@@ -368,7 +420,7 @@ mod tests {
         let file = dir.path().join("db");
         std::fs::File::create(&file).unwrap();
         let db = schema::open_for_writing(&file).unwrap();
-        let worker = Worker { db, heads: Arc::default(), blobs: Blobs::default(), data_version: None };
+        let worker = Worker::new(db, Arc::default(), Blobs::default());
         (dir, worker)
     }
 
@@ -406,7 +458,7 @@ mod tests {
         ));
         assert!(account::find(&worker.db, client(2)).unwrap().is_none(), "not even its account was created");
         assert!(worker.heads.get(client(2)).is_none());
-        assert_eq!(worker.heads.get(client(1)).unwrap().latest, version(1));
+        assert_eq!(worker.heads.get(client(1)).unwrap().latest(), version(1));
     }
 
     #[test]
