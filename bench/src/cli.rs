@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Play a population in compressed time and report what it takes
     Simulate(SimulateArgs),
+    /// Measure what each choice in the database's schema costs an append
+    Schema(SchemaArgs),
     /// Answer the protocol's requests without doing anything, until terminated
     Ceiling(CeilingArgs),
 }
@@ -89,6 +91,20 @@ pub(crate) struct SimulateArgs {
     pub(crate) connections: u32,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+/// `schema`.
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// How often each variant gets its turn; medians are over these
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: u32,
+    /// How many appends a turn has
+    #[arg(long, value_name = "COUNT", default_value_t = 6_400, value_parser = clap::value_parser!(u32).range(64..=10_000_000))]
+    pub(crate) appends: u32,
+    /// Where the databases lie meanwhile; a real disk [default: beside the build's output]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 /// `ceiling`.

@@ -5,6 +5,7 @@
 //! | `cli` | the command line |
 //! | `compare` | reference, ceiling and this server under the same loads, in turns, as ratios |
 //! | `simulate` | months of a population in minutes: disk, memory, bandwidth, latency |
+//! | `schema` | what each choice in the database's schema costs an append |
 //! | `ceiling` | the same HTTP stack, answering without doing anything |
 //! | `client` | devices that speak the sync protocol, cheap enough to share the cores with the server |
 //! | `load` | many devices at once, for a time, into a histogram |
@@ -21,6 +22,7 @@ mod compare;
 mod load;
 mod process;
 mod random;
+mod schema;
 mod scratch;
 mod simulate;
 mod terminal;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Compare(args) => compare::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Ceiling(args) => ceiling::run(&args),
     };
     match done {

@@ -62,6 +62,47 @@ fn tasks_that_both_computers_had_before_end_on_both() {
     assert_eq!(desktop.tasks(), laptop.tasks());
 }
 
+/// Taskwarrior itself refuses to start there, so the wizard has to look in another way.
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn own_tasks_of_a_computer_without_a_taskrc_are_announced_and_not_counted_as_arrived() {
+    let server = server();
+    let (laptop, desktop) = (TaskHome::with_an_empty_taskrc(), TaskHome::with_an_empty_taskrc());
+    laptop.task(["add", "buy milk"]).good();
+    desktop.task(["add", "call Ada"]).good();
+    desktop.task(["add", "call Grace"]).good();
+    fs::remove_file(desktop.taskrc()).expect("a taskrc");
+
+    set_up(&laptop, &server).good();
+    let said = join(&desktop, &link_from(&laptop)).good();
+    assert!(said.stderr.contains("sends 2 tasks of this computer"), "{said}");
+    assert!(said.stderr.contains("joined; 1 task arrived"), "{said}");
+}
+
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn a_second_computer_with_the_same_dotfiles_joins() {
+    let server = server();
+    let (laptop, desktop) = (TaskHome::untouched(), TaskHome::untouched());
+    for home in [&laptop, &desktop] {
+        let dotfiles = home.path().join("dotfiles");
+        fs::create_dir(&dotfiles).expect("a folder");
+        fs::write(dotfiles.join("taskrc"), "include colors\n").expect("a file");
+        fs::write(dotfiles.join("colors"), "color=off\n").expect("a file");
+        std::os::unix::fs::symlink("dotfiles/taskrc", home.taskrc()).expect("a link");
+    }
+    set_up(&laptop, &server).good();
+    fs::copy(laptop.taskrc(), desktop.taskrc()).expect("the same dotfiles");
+    join(&desktop, &link_from(&laptop)).good();
+
+    laptop.task(["add", "buy milk"]).good();
+    laptop.sync().good();
+    desktop.sync().good();
+    assert_eq!(to_do(&desktop.tasks()), ["buy milk"]);
+    let dotfiles = [&laptop, &desktop].map(|home| fs::read(home.taskrc()).expect("a taskrc"));
+    assert_eq!(dotfiles[0], dotfiles[1]);
+}
+
 #[test]
 #[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
 fn two_computers_share_tasks_through_a_server_under_a_path() {
@@ -141,6 +182,24 @@ fn a_wrong_secret_is_refused_before_it_spoils_the_account() {
 
     let guessed = SyncSettings { secret: "0".repeat(64), ..settings };
     is_refused(join(&desktop, &link_of(&guessed)), &desktop);
+}
+
+/// Nothing can prove a secret there: the next change would be sealed with it, and lock the first computer out.
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn a_wrong_secret_without_a_checksum_can_not_take_over_an_empty_account() {
+    let server = server();
+    let (laptop, desktop) = (TaskHome::untouched(), TaskHome::untouched());
+    set_up(&laptop, &server).good();
+    let lines = laptop.wizard(PROGRAMS, ["share", "--text"], "").good().stdout;
+    let (before, secret) = lines.split_once("sync.encryption_secret=").expect("a secret");
+    let turned: String = secret.trim().chars().rev().collect();
+    is_refused(join(&desktop, &format!("{before}sync.encryption_secret={turned}\n")), &desktop);
+
+    laptop.task(["add", "buy milk"]).good();
+    laptop.sync().good();
+    join(&desktop, &lines).good();
+    assert_eq!(to_do(&desktop.tasks()), ["buy milk"]);
 }
 
 #[test]

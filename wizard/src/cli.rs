@@ -81,6 +81,7 @@ pub struct Setup {
 
 /// `taskferry join`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Join {
     /// Read the setup link, or the lines for taskrc, from standard input
     #[arg(long)]
@@ -91,6 +92,9 @@ pub struct Join {
     /// Join even where nobody can tell whether the account exists: on a server other than Taskferry, without any data
     #[arg(long)]
     pub allow_empty: bool,
+    /// Join an empty account with a secret that nothing can prove: a mistyped one locks the other computers out
+    #[arg(long)]
+    pub unproved: bool,
 }
 
 /// `taskferry share`

@@ -101,6 +101,11 @@ impl Context {
         self.xdg("XDG_CONFIG_HOME", ".config")
     }
 
+    /// Our folder for settings: `taskferry` in [`Self::config_home`].
+    pub fn our_config_dir(&self) -> PathBuf {
+        self.config_home().join("taskferry")
+    }
+
     /// Our folder for what must outlive a run but is no setting, such as backups: `$XDG_STATE_HOME/taskferry`, else
     /// `~/.local/state/taskferry`.
     pub fn state_dir(&self) -> PathBuf {

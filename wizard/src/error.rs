@@ -12,7 +12,7 @@ pub enum Exit {
     Failed = 1,
     /// The command line was wrong, or an answer is missing and nobody can be asked.
     Usage = 2,
-    /// The person pressed Ctrl-C at a question; 128 + SIGINT, as shells count.
+    /// The person pressed Ctrl-C; 128 + SIGINT, as shells count.
     Interrupted = 130,
 }
 
@@ -20,7 +20,7 @@ pub enum Exit {
 ///
 /// `Display` says what failed and never repeats its source; the edge prints the whole chain.
 pub trait Explain: std::error::Error {
-    /// What mends it, in one or a few lines; commands stand in backticks.
+    /// What mends it, with commands in backticks. Each line is a hint of its own, never the rest of the one before.
     fn hint(&self) -> Option<String> {
         None
     }

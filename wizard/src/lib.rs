@@ -13,6 +13,7 @@
 //! | [`credentials`] | making, reading and proving credentials |
 //! | [`taskrc`] | finding and changing Taskwarrior's configuration |
 //! | [`taskwarrior`] | running Taskwarrior |
+//! | [`interrupts`] | Ctrl-C while another program runs |
 //! | [`server`] | asking a sync server |
 //!
 //! # One run of `taskferry setup`
@@ -36,6 +37,7 @@ pub mod context;
 pub mod credentials;
 pub mod error;
 pub mod flow;
+pub mod interrupts;
 pub mod prompt;
 pub mod server;
 pub mod taskrc;
@@ -59,7 +61,7 @@ use crate::terminal::{Screen, Terminal};
 
 /// The program, on the real world. The only way in that does not take a [`Context`].
 pub fn main() -> ExitCode {
-    let (mut input, mut data, mut talk) = (io::stdin(), io::stdout(), io::stderr());
+    let (mut input, mut data, mut talk) = (Unbuffered, io::stdout(), io::stderr());
     let columns = io::stderr().is_terminal().then(|| usize::from(console::Term::stderr().size().1));
     let context = match Context::of_this_process() {
         Ok(context) => context,
@@ -72,6 +74,15 @@ pub fn main() -> ExitCode {
     let streams = Streams { input: &mut input, data: &mut data, talk: &mut talk, columns };
     let prompter = |screen: Screen| Box::new(prompt::terminal::Terminal::new(screen.colored)) as Box<dyn Prompter>;
     ExitCode::from(run(std::env::args_os(), &context, streams, prompter) as u8)
+}
+
+/// Standard input without a buffer, which would keep what was read: secrets are.
+struct Unbuffered;
+
+impl Read for Unbuffered {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(io::stdin(), bytes)?)
+    }
 }
 
 /// The three standard streams.

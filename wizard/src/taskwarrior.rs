@@ -5,15 +5,17 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::error::Explain;
+use crate::interrupts::Interrupts;
 use crate::taskrc::keys;
 use crate::terminal::printable;
 
@@ -22,6 +24,8 @@ pub struct Taskwarrior<'a> {
     program: PathBuf,
     version: Version,
     context: &'a Context,
+    /// Read in the place of the user's taskrc, if that can't be read as it is.
+    stand_in: Option<NamedTempFile>,
 }
 
 /// As `task --version` prints it.
@@ -105,6 +109,9 @@ pub enum TaskwarriorError {
         #[source]
         why: io::Error,
     },
+    /// Ctrl-C while it ran.
+    #[error("stopped")]
+    Interrupted,
     /// It ran and failed.
     #[error("`task {command}` failed")]
     Failed {
@@ -134,7 +141,7 @@ impl Explain for TaskwarriorError {
             Self::Failed { why: Complaint(said), .. } if said.contains("locked") => {
                 Some("another `task` is running: wait for it, then run the same command again".into())
             }
-            Self::Failed { .. } => None,
+            Self::Failed { .. } | Self::Interrupted => None,
         }
     }
 }
@@ -149,7 +156,7 @@ impl<'a> Taskwarrior<'a> {
             None => on_path(context, OsStr::new("task")),
         };
         let program = program.ok_or_else(|| TaskwarriorError::Missing { advice: how_to_install(context) })?;
-        let unknown = Self { program, version: Version::OLDEST, context };
+        let unknown = Self { program, version: Version::OLDEST, context, stand_in: None };
         let output = unknown.run(&["--version"])?;
         let version = output.status.success().then(|| Version::parse(&String::from_utf8_lossy(&output.stdout)));
         let Some(version) = version.flatten() else {
@@ -159,6 +166,21 @@ impl<'a> Taskwarrior<'a> {
             return Err(TaskwarriorError::TooOld { found: version, advice: how_to_install(context) });
         }
         Ok(Self { version, ..unknown })
+    }
+
+    /// The same program, with `taskrc` in the place of the user's: without one, or with an include that is missing,
+    /// Taskwarrior refuses to start, and could not say what else there is.
+    pub fn with_taskrc(&self, taskrc: &[u8]) -> io::Result<Self> {
+        let mut file = NamedTempFile::with_prefix("taskferry-")?;
+        file.write_all(taskrc)?;
+        Ok(Self { program: self.program.clone(), stand_in: Some(file), ..*self })
+    }
+
+    /// Whether there is anything to count: Taskwarrior would make its folder just to say that it is empty. Where it looks
+    /// without a setting: `$TASKDATA`, else `~/.task`.
+    pub fn has_default_data(&self) -> bool {
+        let folder = self.context.var("TASKDATA").map_or_else(|| self.context.home().join(".task"), PathBuf::from);
+        folder.exists()
     }
 
     /// Its version.
@@ -194,33 +216,52 @@ impl<'a> Taskwarrior<'a> {
         })
     }
 
-    /// `task sync`. What it prints on success is not shown: the callers say it better.
-    pub fn sync(&self) -> Result<(), TaskwarriorError> {
-        self.succeed("sync", &["rc.hooks=off", "rc.confirmation=off", "sync"]).map(drop)
+    /// `task sync`. What it prints on success is not shown: the callers say it better. It may take long, so Ctrl-C ends
+    /// it, and not this program, which has something to say then.
+    pub fn sync(&self, interrupts: Interrupts) -> Result<(), TaskwarriorError> {
+        let not_runnable = |why| TaskwarriorError::NotRunnable { program: self.program.clone(), why };
+        let mut command = self.command(&["rc.hooks=off", "rc.confirmation=off", "sync"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(not_runnable)?;
+        let (output, interrupted) = interrupts.wait(child);
+        if interrupted {
+            return Err(TaskwarriorError::Interrupted);
+        }
+        succeeded("sync", output.map_err(not_runnable)?).map(drop)
     }
 
     fn succeed(&self, command: &'static str, arguments: &[&str]) -> Result<Output, TaskwarriorError> {
-        let output = self.run(arguments)?;
-        if output.status.success() {
-            return Ok(output);
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        // Announcements of overrides come first; the complaint is the last line.
-        let said = said.lines().map(printable).rfind(|line| !line.is_empty());
-        let why = Complaint(said.unwrap_or_else(|| output.status.to_string()));
-        Err(TaskwarriorError::Failed { command, why })
+        succeeded(command, self.run(arguments)?)
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Output, TaskwarriorError> {
-        Command::new(&self.program)
+        let output = self.command(arguments).output();
+        output.map_err(|why| TaskwarriorError::NotRunnable { program: self.program.clone(), why })
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let taskrc = self.stand_in.as_ref().map(|file| ("TASKRC", file.path()));
+        let mut command = Command::new(&self.program);
+        command
             .args(arguments)
             .env_clear()
             .envs(self.context.env())
+            .envs(taskrc)
             .current_dir(self.context.cwd())
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|why| TaskwarriorError::NotRunnable { program: self.program.clone(), why })
+            .stdin(Stdio::null());
+        command
     }
+}
+
+/// The output of a program that ended well, or its complaint.
+fn succeeded(command: &'static str, output: Output) -> Result<Output, TaskwarriorError> {
+    if output.status.success() {
+        return Ok(output);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    // Announcements of overrides come first; the complaint is the last line.
+    let said = said.lines().map(printable).rfind(|line| !line.is_empty());
+    let why = Complaint(said.unwrap_or_else(|| output.status.to_string()));
+    Err(TaskwarriorError::Failed { command, why })
 }
 
 fn on_path(context: &Context, name: &OsStr) -> Option<PathBuf> {

@@ -75,9 +75,26 @@ impl<'a> Terminal<'a> {
             cause = why.source();
         }
         if let Some(hint) = error.hint() {
+            self.say("");
             let label = self.style().cyan().bold().apply_to("hint:").to_string();
-            self.say(&format!("\n{label} {hint}"));
+            for one in hint.lines() {
+                self.say_labelled("hint:", &label, one);
+            }
         }
+    }
+
+    /// Something to know beside what happens; each line is a note of its own.
+    pub fn say_note(&mut self, note: &str) {
+        for one in note.lines() {
+            self.say_labelled("note:", "note:", one);
+        }
+    }
+
+    /// What doesn't fit into the line goes on below its beginning, not below the label.
+    fn say_labelled(&mut self, label: &str, styled: &str, text: &str) {
+        let indent = " ".repeat(label.len() + 1);
+        let laid_out = self.laid_out(&format!("{indent}{text}"));
+        let _ = writeln!(self.talk, "{styled} {}", laid_out.trim_start());
     }
 
     fn laid_out(&self, text: &str) -> String {
@@ -185,6 +202,28 @@ mod tests {
         assert_eq!(wrap("  one two three\n\nfour", 10), "  one two\n  three\n\nfour");
         assert_eq!(wrap("now run `task sync` again", 12), "now run\n`task sync`\nagain");
         assert_eq!(wrap("a-word-that-is-too-long x", 5), "a-word-that-is-too-long\nx");
+    }
+
+    #[test]
+    fn a_hint_goes_on_below_its_beginning_and_the_next_has_a_label_of_its_own() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("no boat")]
+        struct Hints;
+        impl Explain for Hints {
+            fn hint(&self) -> Option<String> {
+                Some("run `row`, and then `row` again\nor swim".into())
+            }
+        }
+        let (mut data, mut talk) = (Vec::new(), Vec::new());
+        let screen = Screen { colored: false, columns: Some(24) };
+        Terminal::new(&mut data, &mut talk, screen).say_failure(&Failure::from(Hints));
+        insta::assert_snapshot!(String::from_utf8(talk).unwrap(), @r"
+        error: no boat
+
+        hint: run `row`, and
+              then `row` again
+        hint: or swim
+        ");
     }
 
     #[test]

@@ -15,14 +15,15 @@ use crate::flow::apply::apply;
 use crate::flow::computer::Computer;
 use crate::flow::first_sync::{Synced, first_sync};
 use crate::flow::plan::Plan;
-use crate::flow::{Run, Stopped, tasks};
+use crate::flow::recheck::recheck;
+use crate::flow::{Run, Stopped, reach, tasks};
 use crate::server::Server;
 use crate::server::account::Known;
 use crate::server::probe::Kind;
 use crate::server::sealed::FirstVersion;
 
 /// Bytes read from standard input; as generous as the prompt.
-const INPUT_BYTES_MAX: u64 = 64 * 1024;
+const INPUT_BYTES_MAX: u16 = u16::MAX;
 
 /// Why this computer does not join. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,12 @@ pub enum JoinError {
     /// Empty or unknown, on a server that can't tell which.
     #[error("`{server}` has no data for this account: either nothing was sent yet, or the account's ID is wrong")]
     NoData {
+        /// The server.
+        server: ServerUrl,
+    },
+    /// Nothing to prove the secret against, and no checksum either.
+    #[error("nothing at `{server}` can prove the encryption secret yet, and these credentials have no checksum")]
+    Unproved {
         /// The server.
         server: ServerUrl,
     },
@@ -95,6 +102,10 @@ impl Explain for JoinError {
             Self::NoData { .. } => "run `task sync` on the first computer, then the same command again here\n\
                                     if you are sure that the account is only empty, add `--allow-empty`"
                 .into(),
+            Self::Unproved { .. } => "paste the setup link instead (`taskferry share`), which carries a checksum\n\
+                                      if you are sure of every character, add `--unproved`: a wrong secret would \
+                                      lock the other computers out; nothing was changed here"
+                .into(),
             Self::NotProved(UnsealError::WrongSecret) => {
                 "run `taskferry share` on the first computer and paste its link; nothing was changed here".into()
             }
@@ -102,10 +113,10 @@ impl Explain for JoinError {
                 "ask whoever runs the server: the account's data is damaged".into()
             }
             Self::OwnTasks { .. } => "its early history is not kept any more, and Taskwarrior would need it to merge\n\
-                                      run `task export > tasks.json`, move the folder `~/.task` away, join, then run\n\
+                                      run `task export > tasks.json`, move the folder `~/.task` away, join, then run \
                                       `task import tasks.json`"
                 .into(),
-            Self::Incomplete { .. } => "change a task on the first computer and run `task sync` there,\n\
+            Self::Incomplete { .. } => "change a task on the first computer and run `task sync` there, \
                                         then the same command again here"
                 .into(),
         })
@@ -123,23 +134,22 @@ enum Holds {
 
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
-    let Decoded { credentials, checked } = ask(run, args)?;
-
+    // Before anybody is asked for a link: it may be of no use here.
     let computer = Computer::look(run)?;
+    let Decoded { credentials, checked } = ask(run, args)?;
     computer.introduce(run);
     if let Some(present) = &computer.account {
         if *present != credentials {
             return Err(JoinError::HasOtherAccount { server: present.server.clone() }.into());
         }
-        run.terminal.say("this computer has joined already; nothing was changed");
+        recheck(run, &computer, present, true)?;
+        run.terminal.say("this computer has joined already, and syncs; no setting was changed");
         return Ok(());
     }
     // Also checks that the credentials can be written at all, before the server hears of them.
     let change = computer.taskrc.plan(&credentials, computer.taskwarrior.version().url_key())?;
 
-    let server = Server::new(credentials.server.clone(), run.global.insecure_http)?;
-    let kind = server.probe()?;
-    run.terminal.say(&format!("found {} at `{}`", kind.name(), server.url()));
+    let (server, kind) = reach(run, credentials.server.clone())?;
     let account = Account { server: &server, credentials: &credentials, checked };
     let holds = account.look(run, args, &kind, computer.tasks)?;
 
@@ -151,7 +161,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
             (0, Holds::Nothing) => "run `task sync`".into(),
             (0, Holds::ProvedData) => "run `task sync`: fetches the account's tasks".into(),
             (count, _) => format!(
-                "run `task sync`: fetches the account's tasks, and sends {} of this computer\n  \
+                "run `task sync`: fetches the account's tasks, and sends {} of this computer \
                  to `{}`, where everybody who has the link can read them",
                 tasks(count),
                 server.url()
@@ -170,8 +180,9 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
 
 fn ask(run: &mut Run<'_>, args: &cli::Join) -> Result<Decoded, Failure> {
     if args.from_stdin {
-        let mut text = Zeroizing::new(String::new());
-        run.input.take(INPUT_BYTES_MAX).read_to_string(&mut text).map_err(JoinError::Input)?;
+        // With room for all of it: a text that grows leaves its former self in memory.
+        let mut text = Zeroizing::new(String::with_capacity(usize::from(INPUT_BYTES_MAX) + 1));
+        run.input.take(INPUT_BYTES_MAX.into()).read_to_string(&mut text).map_err(JoinError::Input)?;
         return Ok(decode(&text)?);
     }
     run.must_be_able_to_ask(
@@ -209,6 +220,7 @@ impl Account<'_> {
                 return Err(JoinError::Disabled { server: server() }.into());
             }
             Known::Account(info) if info.is_empty() => {
+                self.refuse_unproved(args)?;
                 run.terminal.say("the account is there, but empty: nothing was sent to it yet");
                 return Ok(Holds::Nothing);
             }
@@ -218,6 +230,7 @@ impl Account<'_> {
             run.terminal.say("the secret fits: it unseals the account's tasks");
             return Ok(Holds::ProvedData);
         }
+        self.refuse_unproved(args)?;
         self.accept_nothing(run, args)?;
         Ok(Holds::Nothing)
     }
@@ -225,21 +238,30 @@ impl Account<'_> {
     /// Whether there was anything to prove the secret against.
     fn prove(&self, own_tasks: u64) -> Result<bool, Failure> {
         let id = &self.credentials.client_id;
-        let snapshot = self.server.snapshot(id)?;
-        let first = if snapshot.is_none() || own_tasks > 0 { Some(self.server.first_version(id)?) } else { None };
-        let sealed = match (snapshot, first) {
-            // With tasks of its own, Taskwarrior skips the snapshot and asks for the history from its beginning.
-            (Some(_), Some(FirstVersion::Gone | FirstVersion::None)) => {
-                return Err(JoinError::OwnTasks { count: own_tasks }.into());
-            }
-            (Some(sealed), _) | (None, Some(FirstVersion::Found(sealed))) => sealed,
-            (None, Some(FirstVersion::Gone)) => {
-                return Err(JoinError::Incomplete { server: self.server.url().clone() }.into());
-            }
-            (None, _) => return Ok(false),
+        // The first version before the snapshot, which holds everything and may take minutes to fetch. With tasks of its
+        // own Taskwarrior skips the snapshot, and asks for the history from its beginning.
+        let sealed = match self.server.first_version(id)? {
+            FirstVersion::Found(sealed) => sealed,
+            beginning => match (self.server.snapshot(id)?, beginning) {
+                (Some(_), _) if own_tasks > 0 => return Err(JoinError::OwnTasks { count: own_tasks }.into()),
+                (Some(sealed), _) => sealed,
+                (None, FirstVersion::Gone) => {
+                    return Err(JoinError::Incomplete { server: self.server.url().clone() }.into());
+                }
+                (None, _) => return Ok(false),
+            },
         };
         prove(sealed, id, &self.credentials.secret).map_err(JoinError::NotProved)?;
         Ok(true)
+    }
+
+    /// With a mistyped secret the first change sent from here would be the account's beginning, which no other computer
+    /// can open: they would be locked out of their own account. A link's checksum rules that out.
+    fn refuse_unproved(&self, args: &cli::Join) -> Result<(), JoinError> {
+        if self.checked || args.unproved {
+            return Ok(());
+        }
+        Err(JoinError::Unproved { server: self.server.url().clone() })
     }
 
     /// An empty account and one that does not exist look alike here, so somebody has to know.

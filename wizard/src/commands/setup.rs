@@ -1,19 +1,21 @@
 //! `taskferry setup`: the first computer. Makes an account and configures Taskwarrior for it.
 
 use taskferry_protocol::ServerUrl;
+use taskferry_protocol::server_url::BadServerUrl;
 
 use crate::cli;
 use crate::credentials::Credentials;
 use crate::credentials::generate::generate;
-use crate::error::{Explain, Failure};
+use crate::error::{Exit, Explain, Failure};
 use crate::flow::apply::apply;
 use crate::flow::computer::Computer;
 use crate::flow::first_sync::{Synced, first_sync};
 use crate::flow::plan::Plan;
-use crate::flow::{Run, server_url, tasks};
-use crate::server::Server;
+use crate::flow::recheck::recheck;
+use crate::flow::{Run, Stopped, likely_meant, reach, server_url, tasks};
 use crate::server::account::Registered;
 use crate::server::probe::Kind;
+use crate::server::{Server, ServerError};
 
 /// This computer has an account on another server.
 #[derive(Debug, thiserror::Error)]
@@ -52,19 +54,36 @@ impl Explain for NothingSent {
     }
 }
 
-/// Runs the command.
-pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
-    let address = ask(run, args)?;
+/// The sync was a success, but whether the tasks arrived could not be looked up.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings are in place and `task sync` reports success, but the server could not be asked what it holds")]
+pub struct NotConfirmed(#[source] ServerError);
 
-    let computer = Computer::look(run)?;
-    computer.introduce(run);
-    if let Some(present) = &computer.account {
-        return already_set_up(run, present, &address);
+impl Explain for NotConfirmed {
+    fn hint(&self) -> Option<String> {
+        Some("run the same command again, once the cause is gone".into())
     }
 
-    let server = Server::new(address, run.global.insecure_http)?;
-    let kind = server.probe()?;
-    run.terminal.say(&format!("found {} at `{}`", kind.name(), server.url()));
+    fn exit(&self) -> Exit {
+        self.0.exit()
+    }
+}
+
+/// Runs the command.
+pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
+    // What is on the command line is looked at before anything else, and this computer before anybody is asked.
+    let given = args.server.as_deref().map(server_url).transpose()?;
+    let computer = Computer::look(run)?;
+    if let Some(present) = &computer.account {
+        computer.introduce(run);
+        return already_set_up(run, args, &computer, present, given.as_ref());
+    }
+    let address = match given {
+        Some(address) => address,
+        None => ask(run)?,
+    };
+    computer.introduce(run);
+    let (server, kind) = reach(run, address)?;
 
     let credentials = generate(server.url().clone())?;
     let plan = plan(args, &computer, &kind, &credentials)?;
@@ -93,28 +112,49 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
 
 /// Taskwarrior reports success, too, when it holds all tasks for sent already and sends nothing.
 fn refuse_false_success(server: &Server, credentials: &Credentials, synced: Synced) -> Result<(), Failure> {
-    if synced.all > 0 && !server.has_data(&credentials.client_id)? {
+    if synced.all > 0 && !server.has_data(&credentials.client_id).map_err(NotConfirmed)? {
         return Err(NothingSent { count: synced.all }.into());
     }
     Ok(())
 }
 
-fn ask(run: &mut Run<'_>, args: &cli::Setup) -> Result<ServerUrl, Failure> {
-    if let Some(given) = &args.server {
-        return Ok(server_url(given)?);
-    }
+fn ask(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
     run.must_be_able_to_ask("setup needs the address of a sync server", "add `--server https://…`")?;
+    let mut meant: Option<ServerUrl> = None;
     run.ask_until_ok(|prompter| {
-        let answer = prompter.line("address of the sync server (https://…)")?;
-        Ok(server_url(&answer)?)
+        let question = match &meant {
+            Some(meant) => format!("address of the sync server [{meant}]"),
+            None => "address of the sync server (https://…)".into(),
+        };
+        let answer = prompter.line(&question)?;
+        if let (Some(meant), true) = (meant.take(), answer.is_empty()) {
+            return Ok(meant);
+        }
+        let read = server_url(&answer);
+        if let Err(Stopped::BadServer(BadServerUrl::NoScheme { given })) = &read {
+            meant = likely_meant(given);
+        }
+        Ok(read?)
     })
 }
 
-fn already_set_up(run: &mut Run<'_>, present: &Credentials, wanted: &ServerUrl) -> Result<(), Failure> {
-    if present.server != *wanted {
-        return Err(SyncsElsewhere { present: present.server.clone() }.into());
+fn already_set_up(
+    run: &mut Run<'_>,
+    args: &cli::Setup,
+    computer: &Computer<'_>,
+    present: &Credentials,
+    wanted: Option<&ServerUrl>,
+) -> Result<(), Failure> {
+    let server = &present.server;
+    if wanted.is_some_and(|wanted| wanted != server) {
+        return Err(SyncsElsewhere { present: server.clone() }.into());
     }
-    run.terminal.say(&format!("sync with `{wanted}` is set up already; nothing was changed"));
+    let sync = !args.no_sync && !args.dry_run;
+    let how = match recheck(run, computer, present, sync)? {
+        Some(_) => "is set up already, and works",
+        None => "is set up already",
+    };
+    run.terminal.say(&format!("sync with `{server}` {how}; no setting was changed"));
     run.terminal.say("next: run `taskferry share` here, and `taskferry join` on your other computer");
     Ok(())
 }

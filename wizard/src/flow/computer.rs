@@ -69,17 +69,30 @@ impl Explain for SyncSettingsError {
     }
 }
 
+/// A temporary file could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("could not make a temporary file")]
+pub struct NoStandIn(#[source] std::io::Error);
+
+impl Explain for NoStandIn {
+    fn hint(&self) -> Option<String> {
+        Some("make room in `/tmp`, or name another folder in the environment variable `TMPDIR`".into())
+    }
+}
+
 impl<'a> Computer<'a> {
     /// Looks at this computer.
     pub fn look(run: &Run<'a>) -> Result<Self, Failure> {
         let taskwarrior = Taskwarrior::find(run.context, run.global.task.as_deref())?;
         let taskrc = Taskrc::find(run.context)?;
-        // Without a taskrc Taskwarrior refuses to start, so there is nothing that it could be configured to, either.
-        if !taskrc.exists() {
-            return Ok(Self { taskwarrior, taskrc, account: None, tasks: 0 });
-        }
-        let account = account(&taskwarrior)?;
-        let tasks = taskwarrior.count(Which::All)?;
+        let stand_in = taskrc.stand_in(run.context);
+        let readable = stand_in.map(|bytes| taskwarrior.with_taskrc(&bytes)).transpose().map_err(NoStandIn)?;
+        let looking = readable.as_ref().unwrap_or(&taskwarrior);
+        let account = account(looking)?;
+        // Tasks may be there without a taskrc, too: left behind by an older one, or brought along in a backup.
+        let counts = taskrc.exists() || taskwarrior.has_default_data();
+        let tasks = if counts { looking.count(Which::All)? } else { 0 };
+        drop(readable);
         Ok(Self { taskwarrior, taskrc, account, tasks })
     }
 

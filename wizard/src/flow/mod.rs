@@ -7,6 +7,7 @@
 //! | plan, show, confirm | [`plan`] |
 //! | apply, verify | [`apply`] |
 //! | first sync | [`first_sync`] |
+//! | the same again | [`recheck`] |
 //!
 //! What differs between the two is in [`crate::commands`].
 
@@ -14,6 +15,7 @@ pub mod apply;
 pub mod computer;
 pub mod first_sync;
 pub mod plan;
+pub mod recheck;
 
 use std::io::Read;
 
@@ -22,8 +24,11 @@ use taskferry_protocol::server_url::BadServerUrl;
 
 use crate::cli::Global;
 use crate::context::Context;
+use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
 use crate::prompt::Prompter;
+use crate::server::Server;
+use crate::server::probe::Kind;
 use crate::terminal::Terminal;
 
 /// How often a question is repeated after an answer that can't be right.
@@ -60,17 +65,34 @@ pub enum Stopped {
     /// A server address that is none.
     #[error("the server's address can't be used")]
     BadServer(#[source] BadServerUrl),
+    /// No answer at all.
+    #[error("the address of a sync server is needed here")]
+    NoServer,
+    /// A setup link in the place of an address. It holds the secret, so it is not shown again.
+    #[error("this is a setup link, not the address of a server")]
+    SetupLink,
 }
+
+/// What an address without a scheme is likely to mean. Servers at home rarely have a certificate.
+pub fn likely_meant(given: &str) -> Option<ServerUrl> {
+    let parse = |scheme: &str| format!("{scheme}://{given}").parse::<ServerUrl>().ok();
+    parse("http").filter(ServerUrl::is_private).or_else(|| parse("https"))
+}
+
+const ADDRESS_EXAMPLE: &str = "it looks like `https://tasks.example.org`";
 
 impl Explain for Stopped {
     fn hint(&self) -> Option<String> {
         match self {
             Self::MissingAnswer { instead, .. } => Some((*instead).into()),
             Self::Declined => None,
-            Self::BadServer(BadServerUrl::NoScheme { given }) => {
-                Some(format!("did you mean `https://{}`?", crate::terminal::printable(given)))
-            }
-            Self::BadServer(_) => Some("it looks like `https://tasks.example.org`".into()),
+            Self::BadServer(why) => Some(match why {
+                BadServerUrl::NoScheme { given } => likely_meant(given).map(|meant| format!("did you mean `{meant}`?")),
+                _ => None,
+            })
+            .map(|hint| hint.unwrap_or_else(|| ADDRESS_EXAMPLE.into())),
+            Self::NoServer => Some(ADDRESS_EXAMPLE.into()),
+            Self::SetupLink => Some("run `taskferry join`, and paste the link when it asks for it".into()),
         }
     }
 
@@ -80,7 +102,7 @@ impl Explain for Stopped {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::MissingAnswer { .. } | Self::BadServer(_) => Exit::Usage,
+            Self::MissingAnswer { .. } | Self::BadServer(_) | Self::NoServer | Self::SetupLink => Exit::Usage,
             Self::Declined => Exit::Failed,
         }
     }
@@ -120,7 +142,23 @@ impl Run<'_> {
 
 /// Reads a server's address.
 pub fn server_url(text: &str) -> Result<ServerUrl, Stopped> {
+    if text.trim().is_empty() {
+        return Err(Stopped::NoServer);
+    }
+    if Credentials::looks_like_one(text) {
+        return Err(Stopped::SetupLink);
+    }
     text.parse().map_err(Stopped::BadServer)
+}
+
+/// Is there a sync server? Says so, and which.
+pub fn reach(run: &mut Run<'_>, url: ServerUrl) -> Result<(Server, Kind), Failure> {
+    let server = Server::new(url, run.global.insecure_http)?;
+    // An answer may take its time, and silence looks like a hang.
+    run.terminal.say(&format!("asking `{}` …", server.url()));
+    let kind = server.probe()?;
+    run.terminal.say(&format!("found {} at `{}`", kind.name(), server.url()));
+    Ok((server, kind))
 }
 
 /// `1 task`, `2 tasks`.

@@ -27,7 +27,7 @@ impl Plan {
         };
         Some(format!(
             "the settings get a private file, since {since}\n\
-             where the same taskrc is used without that file, every `task` fails: run `touch {shown}` there first"
+             where the same taskrc is used without that file, every `task` fails; there, run `taskferry join`, or `touch {shown}`"
         ))
     }
 
@@ -51,7 +51,8 @@ impl Plan {
             run.terminal.say(&format!("  {first_sync}"));
         }
         if let Some(note) = &self.note {
-            run.terminal.say(&format!("\nnote: {note}"));
+            run.terminal.say("");
+            run.terminal.say_note(note);
         }
         run.terminal.say("");
     }

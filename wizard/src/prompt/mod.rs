@@ -5,6 +5,7 @@ pub mod paste;
 #[cfg(test)]
 pub(crate) mod scripted;
 pub mod terminal;
+mod tty;
 
 use std::io;
 
@@ -50,9 +51,6 @@ impl Explain for PromptError {
 
 impl From<io::Error> for PromptError {
     fn from(why: io::Error) -> Self {
-        match why.kind() {
-            io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => Self::Interrupted,
-            _ => Self::Io(why),
-        }
+        Self::Io(why)
     }
 }

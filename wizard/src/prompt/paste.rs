@@ -4,79 +4,69 @@
 //! commands and stay in its history. Here the terminal marks where a paste ends (bracketed paste), and what is left
 //! over is thrown away.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
-use rustix::termios::{
-    LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcsetattr,
-};
 use zeroize::Zeroizing;
+
+use super::PromptError;
+use super::tty::{Asking, CTRL_C, typed};
 
 /// Bytes of a paste; a setup link has some 130, a whole taskrc a few thousand.
 const BYTES_MAX: usize = 64 * 1024;
 
-const MARK_PASTES: &[u8] = b"\x1b[?2004h";
-const STOP_MARKING: &[u8] = b"\x1b[?2004l";
-
 /// Asks on standard error and reads from the terminal at standard input.
-pub fn read(question: &str, enough: &dyn Fn(&str) -> bool) -> io::Result<Zeroizing<String>> {
-    let _quiet = Quiet::begin()?;
+pub fn read(question: &str, enough: &dyn Fn(&str) -> bool) -> Result<Zeroizing<String>, PromptError> {
+    let _asking = Asking::hidden()?;
     let mut screen = io::stderr();
     let mut input = Input::default();
     let mut piece = Zeroizing::new([0_u8; 1024]);
+    let mut was_told = false;
+    // On a line of its own: the line below is drawn anew with each piece, and must never be longer than the screen.
+    write!(screen, "{question}:\r\n")?;
     loop {
-        // A hidden answer still has to show that it arrived.
-        let count = input.text().chars().count();
-        let so_far = if count == 0 { String::new() } else { format!("({count} characters)") };
-        write!(screen, "\r\x1b[K{question}: {so_far}")?;
         screen.flush()?;
-        let length = io::stdin().read(&mut *piece)?;
-        if length == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        let bytes = typed(&mut *piece)?;
+        let mut state = State::Open;
+        for byte in bytes {
+            state = input.feed(*byte, enough);
+            if matches!(state, State::Done | State::Cancelled) {
+                break;
+            }
         }
-        for byte in &piece[..length] {
-            match input.feed(*byte, enough) {
-                State::Open => {}
-                State::Done => {
-                    writeln!(screen)?;
-                    return Ok(Zeroizing::new(input.text().into_owned()));
-                }
-                State::Cancelled => {
-                    writeln!(screen)?;
-                    return Err(io::ErrorKind::Interrupted.into());
-                }
+        // A hidden answer still has to show that it arrived.
+        write!(screen, "\r\x1b[K{}", so_far(input.characters()))?;
+        match state {
+            State::Open => {}
+            State::Unfinished if was_told => {}
+            State::Unfinished => {
+                was_told = true;
+                write!(screen, "\r\n{UNFINISHED}\r\n")?;
+            }
+            State::Done => {
+                writeln!(screen)?;
+                return Ok(input.text());
+            }
+            State::Cancelled => {
+                writeln!(screen)?;
+                return Err(PromptError::Interrupted);
             }
         }
     }
 }
 
-/// The terminal without echo and line editing, for as long as this lives. Signals by key are off too: Ctrl-C comes as a
-/// byte, so that the terminal is always put right again.
-struct Quiet(Termios);
+const UNFINISHED: &str = "not complete yet: paste the rest, or press Enter again to see what is missing";
 
-impl Quiet {
-    fn begin() -> io::Result<Self> {
-        let before = tcgetattr(io::stdin())?;
-        let mut quiet = before.clone();
-        quiet.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
-        quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
-        quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
-        tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
-        io::stderr().write_all(MARK_PASTES)?;
-        Ok(Self(before))
-    }
-}
-
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        let _ = io::stderr().write_all(STOP_MARKING);
-        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
-        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
+fn so_far(characters: usize) -> String {
+    match characters {
+        0 => String::new(),
+        1 => "  (1 character)".into(),
+        more => format!("  ({more} characters)"),
     }
 }
 
 /// What was read so far; knows keys and the marks of a paste, but no terminal.
-#[derive(Default)]
 struct Input {
+    /// Never grows: what it held before would stay in memory.
     bytes: Zeroizing<Vec<u8>>,
     /// An escape sequence that is under way, from its ESC on.
     sequence: Vec<u8>,
@@ -86,13 +76,26 @@ struct Input {
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     Open,
+    /// Enter was pressed, and something is missing.
+    Unfinished,
     Done,
     Cancelled,
 }
 
+impl Default for Input {
+    fn default() -> Self {
+        Self { bytes: Zeroizing::new(Vec::with_capacity(BYTES_MAX)), sequence: Vec::new(), in_paste: false }
+    }
+}
+
 impl Input {
-    fn text(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.bytes)
+    fn text(&self) -> Zeroizing<String> {
+        Zeroizing::new(String::from_utf8_lossy(&self.bytes).into_owned())
+    }
+
+    fn characters(&self) -> usize {
+        let begins_one = |byte: &&u8| !byte.is_ascii_control() && **byte & 0xc0 != 0x80;
+        self.bytes.iter().filter(begins_one).count()
     }
 
     fn feed(&mut self, byte: u8, enough: &dyn Fn(&str) -> bool) -> State {
@@ -109,11 +112,15 @@ impl Input {
                 if empty_line || enough(&self.text()) {
                     return State::Done;
                 }
+                return State::Unfinished;
             }
-            0x03 => return State::Cancelled,
+            CTRL_C => return State::Cancelled,
             0x04 if self.bytes.is_empty() => return State::Cancelled,
             0x04 => return State::Done,
-            0x08 | 0x7f => drop(self.bytes.pop()),
+            0x08 | 0x7f => {
+                // A whole character, however many bytes it has.
+                while self.bytes.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
+            }
             // Ctrl-U, as in a shell: start anew.
             0x15 => self.bytes.clear(),
             _ => self.push(byte),
@@ -151,17 +158,37 @@ mod tests {
         let enough = |text: &str| ['a', 'b', 'c'].iter().all(|letter| text.contains(*letter));
         for byte in bytes {
             let state = input.feed(*byte, &enough);
-            if state != State::Open {
-                return (state, input.text().into_owned());
+            if matches!(state, State::Done | State::Cancelled) {
+                return (state, input.text().to_string());
             }
         }
-        (State::Open, input.text().into_owned())
+        (State::Open, input.text().to_string())
     }
 
     #[test]
     fn enter_ends_it_once_there_is_enough() {
         assert_eq!(typed(b"a\rb\rc\rrest"), (State::Done, "a\nb\nc\n".into()));
         assert_eq!(typed(b"a\rb\r"), (State::Open, "a\nb\n".into()));
+    }
+
+    #[test]
+    fn enter_after_half_of_it_is_noticed() {
+        let mut input = Input::default();
+        assert_eq!(input.feed(b'a', &|_| false), State::Open);
+        assert_eq!(input.feed(b'\r', &|_| false), State::Unfinished);
+        assert_eq!(input.feed(b'\r', &|_| false), State::Done);
+    }
+
+    #[test]
+    fn characters_are_counted_and_taken_back_whole() {
+        let mut input = Input::default();
+        for byte in "aü\r".bytes() {
+            input.feed(byte, &|_| false);
+        }
+        assert_eq!(input.characters(), 2);
+        input.feed(0x7f, &|_| false);
+        input.feed(0x7f, &|_| false);
+        assert_eq!(*input.text(), "a");
     }
 
     #[test]

@@ -15,8 +15,10 @@ use reqwest::header::LOCATION;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
 use taskferry_protocol::describe::Problem;
 use taskferry_protocol::{ClientId, ServerUrl, wire};
+use tokio::signal::unix::{self, SignalKind};
+use tokio::sync::Mutex;
 
-use crate::error::Explain;
+use crate::error::{Exit, Explain};
 use crate::terminal::printable;
 
 /// To reach the server at all.
@@ -38,6 +40,8 @@ pub struct Server {
     client: Client,
     /// The program asks one question at a time, so it stays synchronous and only this type knows about async.
     runtime: tokio::runtime::Runtime,
+    /// Ctrl-C from the beginning on, also before the first question.
+    interrupts: Mutex<unix::Signal>,
 }
 
 /// Why a server could not be asked, or refused.
@@ -81,6 +85,9 @@ pub enum ServerError {
         /// The server.
         server: Box<ServerUrl>,
     },
+    /// Ctrl-C while it was asked.
+    #[error("stopped; nothing was changed on this computer")]
+    Interrupted,
     /// A refusal, in the server's words where it has some.
     #[error("the server refused: {}", printable(&problem.detail))]
     Refused {
@@ -128,8 +135,16 @@ impl Explain for ServerError {
             Self::TooLong { .. } | Self::Nonsense { .. } => {
                 Some("ask whoever runs the server; something in front of it may be answering in its place".into())
             }
-            Self::Setup(_) => None,
+            Self::Setup(_) | Self::Interrupted => None,
         }
+    }
+
+    fn is_choice(&self) -> bool {
+        matches!(self, Self::Interrupted)
+    }
+
+    fn exit(&self) -> Exit {
+        if self.is_choice() { Exit::Interrupted } else { Exit::Failed }
     }
 }
 
@@ -161,7 +176,11 @@ impl Server {
         }
         let client = builder.build().map_err(|why| ServerError::Setup(io::Error::other(innermost(&why).0)))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServerError::Setup)?;
-        Ok(Self { url, client, runtime })
+        let interrupts = {
+            let _inside = runtime.enter();
+            unix::signal(SignalKind::interrupt()).map_err(ServerError::Setup)?
+        };
+        Ok(Self { url, client, runtime, interrupts: Mutex::new(interrupts) })
     }
 
     /// Its address.
@@ -186,7 +205,13 @@ impl Server {
         if let Some(account) = account {
             request = request.header(wire::X_CLIENT_ID, account.expose().to_string());
         }
-        self.runtime.block_on(self.receive(request, bytes_max))
+        self.runtime.block_on(async {
+            let mut interrupts = self.interrupts.lock().await;
+            tokio::select! {
+                answer = self.receive(request, bytes_max) => answer,
+                _ = interrupts.recv() => Err(ServerError::Interrupted),
+            }
+        })
     }
 
     async fn receive(&self, request: RequestBuilder, bytes_max: usize) -> Result<Answer, ServerError> {

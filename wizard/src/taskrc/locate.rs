@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::block::{BadBlock, Block};
-use super::edit::{BadMarkers, put_block};
+use super::edit::{self, BadMarkers, put_block};
 use super::write::{Change, FileChange};
 use crate::context::Context;
 use crate::credentials::Credentials;
@@ -116,7 +116,7 @@ impl Taskrc {
         let is_link = match std::fs::symlink_metadata(&named) {
             Ok(metadata) => metadata.is_symlink(),
             Err(why) if why.kind() == io::ErrorKind::NotFound => {
-                let home = home_for(context, &named, false);
+                let home = home_for(context, &named, &[], false);
                 return Ok(Self { path: named, bytes: None, home });
             }
             Err(why) => return Err(unreadable(why)),
@@ -128,7 +128,7 @@ impl Taskrc {
         }
         refuse_read_only(&path, metadata.permissions().mode())?;
         let bytes = Zeroizing::new(std::fs::read(&path).map_err(unreadable)?);
-        let home = home_for(context, &path, is_link);
+        let home = home_for(context, &path, &bytes, is_link);
         Ok(Self { path, bytes: Some(bytes), home })
     }
 
@@ -140,6 +140,34 @@ impl Taskrc {
     /// Whether it is there already. Without one, `task` asks and starts nothing.
     pub fn exists(&self) -> bool {
         self.bytes.is_some()
+    }
+
+    /// What Taskwarrior can read in the place of this taskrc, if it can't read this one: nothing where there is none; and
+    /// without the include of our private file where that is missing, as on a second computer with the same dotfiles.
+    pub fn stand_in(&self, context: &Context) -> Option<Zeroizing<Vec<u8>>> {
+        let Some(bytes) = &self.bytes else {
+            return Some(Zeroizing::default());
+        };
+        let missing = private_file(context);
+        let is_missing = |line: &[u8]| included(context, line).is_some_and(|included| included == missing);
+        if missing.exists() || !edit::lines(bytes).any(is_missing) {
+            return None;
+        }
+        let mut readable = Zeroizing::new(Vec::with_capacity(bytes.len()));
+        for line in edit::lines(bytes).filter(|line| !is_missing(line)) {
+            // It is read from another folder, but what it includes stays where it is.
+            match line.strip_prefix(b"include ").filter(|path| !matches!(path.first(), Some(b'/' | b'~'))) {
+                Some(path) => {
+                    let folder = self.path.parent().unwrap_or(Path::new("/")).as_os_str().as_encoded_bytes();
+                    readable.extend_from_slice(&[b"include ", folder, b"/", path].concat());
+                }
+                None => readable.extend_from_slice(line),
+            }
+            if !line.ends_with(b"\n") {
+                readable.push(b'\n');
+            }
+        }
+        Some(readable)
     }
 
     /// What would change on the disk to sync with `credentials`. Touches nothing.
@@ -183,16 +211,30 @@ fn place(context: &Context) -> PathBuf {
     if !usual.exists() && xdg.exists() { xdg } else { usual }
 }
 
-fn home_for(context: &Context, path: &Path, is_link: bool) -> Home {
-    let since = if is_link {
+fn home_for(context: &Context, path: &Path, bytes: &[u8], is_link: bool) -> Home {
+    let file = private_file(context);
+    // Looked at first: a copy of a taskrc that includes the file must not lose the include, which the other computers need.
+    let since = if edit::lines(bytes).any(|line| included(context, line).is_some_and(|included| included == file)) {
+        "your taskrc includes it already"
+    } else if is_link {
         "your taskrc is a link, and dotfiles get published"
     } else if path.ancestors().skip(1).any(|folder| folder.join(".git").exists()) {
         "your taskrc lies in a git work tree, and dotfiles get published"
     } else {
         return Home::Taskrc;
     };
-    let file = context.config_home().join("taskferry/sync.taskrc");
     Home::Private { shown: context.short(&file), file, since }
+}
+
+fn private_file(context: &Context) -> PathBuf {
+    context.our_config_dir().join("sync.taskrc")
+}
+
+/// The file that a line includes, if it is such a line with a path from the root or the home.
+fn included(context: &Context, line: &[u8]) -> Option<PathBuf> {
+    let path = std::str::from_utf8(line).ok()?.trim().strip_prefix("include ")?.trim();
+    let path = path.strip_prefix("~/").map_or_else(|| PathBuf::from(path), |below| context.home().join(below));
+    Some(path).filter(|path| path.is_absolute())
 }
 
 /// Looked at before anything else happens, so that a plan that can't be carried out is never shown. The mode counts for
@@ -274,6 +316,22 @@ mod tests {
         write(&home.path().join("dotfiles/.git/HEAD"), "");
         let tracked = Taskrc::find(&world(&home, &[("TASKRC", "~/dotfiles/taskrc")])).unwrap();
         assert!(matches!(tracked.home, Home::Private { since, .. } if since.contains("git")));
+    }
+
+    #[test]
+    fn only_a_taskrc_that_can_not_be_read_has_a_stand_in() {
+        let home = home();
+        let world = world(&home, &[]);
+        let stand_in = || Taskrc::find(&world).unwrap().stand_in(&world).map(|bytes| bytes.to_vec());
+        assert_eq!(stand_in(), Some(vec![]));
+        write(&home.path().join(".taskrc"), "include colors\ninclude ~/.config/taskferry/sync.taskrc\nlast=1");
+        let folder = home.path().canonicalize().unwrap();
+        assert_eq!(stand_in(), Some(format!("include {}/colors\nlast=1\n", folder.display()).into_bytes()));
+        assert!(
+            matches!(Taskrc::find(&world).unwrap().home, Home::Private { since, .. } if since.contains("includes"))
+        );
+        write(&home.path().join(".config/taskferry/sync.taskrc"), "");
+        assert_eq!(stand_in(), None);
     }
 
     #[test]

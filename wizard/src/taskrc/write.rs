@@ -155,6 +155,14 @@ impl Change {
     /// Returns the backups of the files that were there before.
     pub fn apply(&self, context: &Context) -> Result<Vec<PathBuf>, WriteError> {
         let backups = backup_dir(context);
+        for folder in [context.our_config_dir(), context.state_dir()] {
+            let is_used = |file: &FileChange| {
+                file.path.starts_with(&folder) || file.before.is_some() && backups.starts_with(&folder)
+            };
+            if self.files.iter().any(is_used) {
+                make_own(&folder).map_err(|why| WriteError::Save { path: folder, why })?;
+            }
+        }
         let mut made = Vec::new();
         for (done, file) in self.files.iter().enumerate() {
             match file.apply(&backups) {
@@ -178,6 +186,16 @@ impl Change {
 /// Where backups go: never beside the file, which may lie in a git work tree.
 pub fn backup_dir(context: &Context) -> PathBuf {
     context.state_dir().join("backups")
+}
+
+/// Makes a folder of ours, which git leaves alone: some people keep their whole home in a work tree, and push it. One that
+/// was there before is somebody's decision, and stays as it is.
+fn make_own(folder: &Path) -> io::Result<()> {
+    if folder.exists() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    fs_err::write(folder.join(".gitignore"), "*\n")
 }
 
 /// A line without its end, and with `(hidden)` in the place of the account's ID and secret.
@@ -328,6 +346,39 @@ mod tests {
         let names: Vec<_> =
             std::fs::read_dir(folder.dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, [".taskrc"]);
+    }
+
+    #[test]
+    fn folders_of_ours_are_hidden_from_git_where_the_home_is_a_work_tree() {
+        let folder = folder();
+        std::fs::write(folder.taskrc(), "old").unwrap();
+        let private = folder.dir.path().join(".config/taskferry/sync.taskrc");
+        let bytes = |text: &str| Zeroizing::new(text.as_bytes().to_vec());
+        let change = Change::new([
+            FileChange::new(private, None, bytes("secret")),
+            FileChange::new(folder.taskrc(), Some(bytes("old")), bytes("new")),
+        ]);
+        change.apply(&folder.context).unwrap();
+        let git = |words: &[&str]| {
+            let output = std::process::Command::new("git").args(words).current_dir(folder.dir.path()).output();
+            output.ok().map(|output| String::from_utf8(output.stdout).unwrap())
+        };
+        // Where there is no git, the file says the same.
+        if git(&["init", "-q"]).is_some() {
+            assert_eq!(git(&["status", "--porcelain", "-uall"]).unwrap(), "?? .taskrc\n");
+        }
+        for place in [".config/taskferry", ".local/state/taskferry"] {
+            assert_eq!(std::fs::read_to_string(folder.dir.path().join(place).join(".gitignore")).unwrap(), "*\n");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_somebody_made_stays_as_it_is() {
+        let folder = folder();
+        std::fs::create_dir_all(folder.context.state_dir()).unwrap();
+        std::fs::write(folder.taskrc(), "old").unwrap();
+        folder.change(Some("old"), "new").apply(&folder.context).unwrap();
+        assert!(!folder.context.state_dir().join(".gitignore").exists());
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub(crate) struct FakeComputer {
     home: TempDir,
     env: BTreeMap<OsString, OsString>,
     input: String,
-    script: Vec<(&'static str, String)>,
+    /// `None` = nobody is there.
+    script: Option<Vec<(&'static str, String)>>,
 }
 
 /// What a run looked like.
@@ -45,7 +46,7 @@ impl FakeComputer {
         std::fs::create_dir(home.path().join(".task")).unwrap();
         let path = format!("{}:/usr/bin:/bin", bin.display());
         let env = [("HOME".into(), home.path().into()), ("PATH".into(), path.into())].into();
-        Self { home, env, input: String::new(), script: Vec::new() }
+        Self { home, env, input: String::new(), script: None }
     }
 
     /// Writes a file below the home.
@@ -69,7 +70,7 @@ impl FakeComputer {
 
     /// Puts somebody in front of the terminal, for the next run: (part of the question, answer).
     pub(crate) fn with_person(mut self, script: &[(&'static str, &str)]) -> Self {
-        self.script = script.iter().map(|(question, answer)| (*question, (*answer).to_owned())).collect();
+        self.script = Some(script.iter().map(|(question, answer)| (*question, (*answer).to_owned())).collect());
         self
     }
 
@@ -91,13 +92,13 @@ impl FakeComputer {
     /// Runs `taskferry` with these words. Somebody is there only if a script was given.
     pub(crate) fn run(&mut self, words: &str, server: &FakeServer) -> Transcript {
         let script = std::mem::take(&mut self.script);
-        let context = Context::new(self.env.clone(), self.home.path().into(), !script.is_empty()).unwrap();
+        let context = Context::new(self.env.clone(), self.home.path().into(), script.is_some()).unwrap();
         let (mut data, mut talk) = (Vec::new(), Vec::new());
         let mut input = self.input.as_bytes();
         let streams = Streams { input: &mut input, data: &mut data, talk: &mut talk, columns: None };
         let words = words.replace("[SERVER]", &server.url());
         let args = std::iter::once("taskferry").chain(words.split_whitespace()).map(OsString::from);
-        let script: Vec<(&'static str, &str)> = script.iter().map(|(q, a)| (*q, a.as_str())).collect();
+        let script: Vec<(&'static str, &str)> = script.iter().flatten().map(|(q, a)| (*q, a.as_str())).collect();
         let exit = crate::run(args, &context, streams, |_| Box::new(Scripted::new(&script)));
         let home = self.home.path().display().to_string();
         let talk = String::from_utf8(talk).unwrap().replace(&server.url(), "[SERVER]").replace(&home, "[HOME]");

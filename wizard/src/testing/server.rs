@@ -129,6 +129,11 @@ impl FakeServer {
         self
     }
 
+    /// As after a restart with an empty disk.
+    pub(crate) fn forgets_all_accounts(&self) {
+        self.state.lock().unwrap().accounts.clear();
+    }
+
     /// How many accounts there are.
     pub(crate) fn accounts(&self) -> usize {
         self.state.lock().unwrap().accounts.len()

@@ -4,6 +4,7 @@
 #   version      what --version prints        count    number of tasks
 #   pending      how many of them are pending arrives  tasks that a sync brings
 #   broken       makes a sync fail, saying it synced   a line per sync
+#   slow         makes a sync take a minute
 data="$HOME/.task"
 taskrc="${TASKRC:-$HOME/.taskrc}"
 
@@ -59,6 +60,9 @@ case "$command" in
     if [ -f "$data/broken" ]; then
       file broken >&2
       exit 2
+    fi
+    if [ -f "$data/slow" ]; then
+      exec sleep 60
     fi
     mkdir -p "$data"
     before="$(file count || echo 0)"

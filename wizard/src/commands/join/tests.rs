@@ -13,6 +13,18 @@ fn second_computer(credentials: &Credentials) -> FakeComputer {
     FakeComputer::new().with_input(&credentials.to_text())
 }
 
+/// Credentials as settings, which carry no checksum.
+fn lines_of(credentials: &Credentials) -> String {
+    let (server, id) = (&credentials.server, credentials.client_id.expose());
+    let secret = credentials.secret.expose();
+    format!("sync.server.url={server}\nsync.server.client_id={id}\nsync.encryption_secret={secret}\n")
+}
+
+fn json_of(credentials: &Credentials) -> String {
+    let (server, id) = (&credentials.server, credentials.client_id.expose());
+    format!(r#"{{"url":"{server}","client_id":"{id}","secret":"{}"}}"#, credentials.secret.expose())
+}
+
 /// The run was refused with this error, and the computer is as it was.
 #[track_caller]
 fn refused(run: &Transcript, computer: &FakeComputer, error: &str) {
@@ -35,6 +47,7 @@ fn a_person_pastes_the_link_and_sees_how_many_tasks_arrived() {
     assert_eq!(run.exit, Exit::Fine);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
     the secret fits: it unseals the account's tasks
 
@@ -69,6 +82,7 @@ fn own_tasks_are_named_and_enter_alone_means_no() {
     assert_eq!(run.exit, Exit::Failed);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
     the secret fits: it unseals the account's tasks
 
@@ -80,8 +94,7 @@ fn own_tasks_are_named_and_enter_alone_means_no() {
         + sync.server.client_id=(hidden)
         + sync.encryption_secret=(hidden)
         + # <<< taskferry <<<
-      run `task sync`: fetches the account's tasks, and sends 3 tasks of this computer
-      to `[SERVER]`, where everybody who has the link can read them
+      run `task sync`: fetches the account's tasks, and sends 3 tasks of this computer to `[SERVER]`, where everybody who has the link can read them
 
     stopped; nothing was changed
     ");
@@ -97,10 +110,7 @@ fn an_unknown_account_is_refused_with_what_a_link_rules_out() {
     refused(&run, &desktop, "`[SERVER]` does not know this account");
     assert!(run.talk.contains("hint: the link has no typing error"), "{}", run.talk);
 
-    let id = credentials.client_id.expose();
-    let lines =
-        format!("sync.server.url={}\nsync.server.client_id={id}\nsync.encryption_secret=sesame\n", server.url());
-    let mut desktop = FakeComputer::new().with_input(&lines);
+    let mut desktop = FakeComputer::new().with_input(&lines_of(&credentials));
     let run = desktop.run(JOIN, &server);
     refused(&run, &desktop, "does not know this account");
     assert!(run.talk.contains("hint: either the account's ID has a typing error, or"), "{}", run.talk);
@@ -120,6 +130,16 @@ fn a_wrong_secret_is_refused_by_snapshot_and_by_version() {
 }
 
 #[test]
+fn the_secret_is_proved_with_the_first_version_alone_where_there_is_one() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    assert_eq!(second_computer(&credentials).run(JOIN, &server).exit, Exit::Fine);
+    let asked = server.asked();
+    assert!(!asked.iter().any(|request| request.ends_with("/snapshot")), "{asked:?}");
+}
+
+#[test]
 fn a_known_but_empty_account_is_named_so_and_joined() {
     let server = FakeServer::taskferry();
     let credentials = server.credentials(1, "sesame");
@@ -128,6 +148,7 @@ fn a_known_but_empty_account_is_named_so_and_joined() {
     assert_eq!(run.exit, Exit::Fine);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
     the account is there, but empty: nothing was sent to it yet
 
@@ -145,6 +166,36 @@ fn a_known_but_empty_account_is_named_so_and_joined() {
 
     joined; the account has no tasks yet
     ");
+}
+
+#[test]
+fn an_empty_account_is_joined_with_a_checksum_or_at_ones_own_risk_but_not_with_bare_lines() {
+    for server in [FakeServer::taskferry(), FakeServer::other()] {
+        let credentials = server.credentials(1, "sesame");
+        server.empty_account(&credentials);
+        let join = format!("{JOIN} --allow-empty");
+        for text in [lines_of(&credentials), json_of(&credentials)] {
+            let mut desktop = FakeComputer::new().with_input(&text);
+            let run = desktop.run(&join, &server);
+            refused(&run, &desktop, "nothing at `[SERVER]` can prove the encryption secret yet");
+            assert!(
+                run.talk.contains("paste the setup link instead (`taskferry share`), which carries a checksum"),
+                "{}",
+                run.talk
+            );
+            assert_eq!(desktop.run(&format!("{join} --unproved"), &server).exit, Exit::Fine);
+        }
+        assert_eq!(second_computer(&credentials).run(&join, &server).exit, Exit::Fine);
+    }
+}
+
+#[test]
+fn bare_lines_join_an_account_with_data_since_that_proves_them() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    let run = FakeComputer::new().with_input(&lines_of(&credentials)).run(JOIN, &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
 }
 
 #[test]
@@ -207,12 +258,12 @@ fn joining_twice_equals_joining_once_and_another_account_is_refused() {
     let taskrc = desktop.read(".taskrc");
     let run = desktop.run(JOIN, &server);
     assert_eq!(run.exit, Exit::Fine);
-    assert!(run.talk.ends_with("this computer has joined already; nothing was changed\n"), "{}", run.talk);
+    assert!(run.talk.ends_with("joined already, and syncs; no setting was changed\n"), "{}", run.talk);
     desktop = desktop.with_input(&other.to_text());
     let run = desktop.run(JOIN, &server);
     assert_eq!(run.exit, Exit::Failed);
     assert!(run.talk.contains("already syncs with another account, at `[SERVER]`"), "{}", run.talk);
-    assert_eq!((desktop.read(".taskrc"), desktop.syncs()), (taskrc, 1));
+    assert_eq!((desktop.read(".taskrc"), desktop.syncs()), (taskrc, 2));
 }
 
 #[test]
@@ -250,4 +301,46 @@ fn credentials_that_no_taskrc_can_hold_are_refused_before_the_server_hears_of_th
         assert!(!run.talk.contains(secret), "{}", run.talk);
     }
     assert_eq!(server.asked(), Vec::<String>::new());
+}
+
+#[test]
+fn own_tasks_count_without_a_taskrc_too() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    let mut desktop = second_computer(&credentials).with_tasks(3).with(".task/arrives", "4");
+    let run = desktop.run(JOIN, &server);
+    assert_eq!(run.exit, Exit::Fine);
+    assert!(run.talk.contains("and sends 3 tasks of this computer"), "{}", run.talk);
+    assert!(run.talk.contains("joined; 4 tasks arrived\nthis computer now has 7 tasks"), "{}", run.talk);
+}
+
+#[test]
+fn without_a_taskrc_and_tasks_a_refusal_leaves_no_folder_behind() {
+    let server = FakeServer::taskferry();
+    let mut desktop = second_computer(&server.credentials(1, "sesame"));
+    std::fs::remove_dir_all(desktop.path(".task")).unwrap();
+    let run = desktop.run(JOIN, &server);
+    refused(&run, &desktop, "does not know this account");
+    assert!(!desktop.path(".task").exists());
+}
+
+/// Every `task` fails there until the file is made, and the wizard is what makes it.
+#[test]
+fn a_computer_with_the_same_dotfiles_gets_the_private_file_that_they_include() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    let taskrc = "color=off\n# >>> taskferry: sync settings; `taskferry share` shows them >>>\n\
+                  include ~/.config/taskferry/sync.taskrc\n# <<< taskferry <<<\n";
+    let mut desktop = second_computer(&credentials).with(".taskrc", taskrc).with_tasks(2);
+    let run = desktop.run(JOIN, &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    assert!(run.talk.contains("\n  create `~/.config/taskferry/sync.taskrc`\n"), "{}", run.talk);
+    assert!(!run.talk.contains("change `") && run.talk.contains("sends 2 tasks"), "{}", run.talk);
+    assert_eq!(desktop.read(".taskrc").as_deref(), Some(taskrc));
+    assert!(desktop.read(".config/taskferry/sync.taskrc").unwrap().contains("\nsync.encryption_secret=sesame\n"));
+
+    let again = desktop.run(JOIN, &server);
+    assert_eq!(again.exit, Exit::Fine, "{}", again.talk);
 }

@@ -18,6 +18,7 @@ fn a_person_sees_the_plan_accepts_it_and_is_told_what_is_next() {
     assert_eq!(run.data, "");
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
 
     this is going to happen:
@@ -57,6 +58,7 @@ fn the_server_is_asked_for_until_it_is_an_address() {
     hint: did you mean `https://tasks.example.org`?
 
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
 
     this is going to happen:
@@ -101,11 +103,94 @@ fn running_it_twice_equals_running_it_once() {
     assert_eq!(run.exit, Exit::Fine);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
-    sync with `[SERVER]` is set up already; nothing was changed
+    asking `[SERVER]` …
+    found Taskferry 9.9.9 at `[SERVER]`
+    running `task sync` …
+    sync with `[SERVER]` is set up already, and works; no setting was changed
     next: run `taskferry share` here, and `taskferry join` on your other computer
     ");
     assert_eq!(laptop.read(".taskrc"), after_once);
     assert_eq!(server.accounts(), 1);
+}
+
+#[test]
+fn a_second_run_needs_no_address_and_with_no_sync_it_only_asks_the_server() {
+    let server = FakeServer::taskferry();
+    let mut laptop = FakeComputer::new();
+    assert_eq!(laptop.run(&format!("{SETUP} --yes"), &server).exit, Exit::Fine);
+    for flag in ["--no-sync", "--dry-run"] {
+        let run = laptop.run(&format!("setup {flag}"), &server);
+        assert_eq!(run.exit, Exit::Fine);
+        assert!(run.talk.contains("sync with `[SERVER]` is set up already; no setting was changed"), "{}", run.talk);
+    }
+    assert_eq!(laptop.syncs(), 1);
+}
+
+#[test]
+fn a_second_run_tells_what_does_not_work_any_more() {
+    let server = FakeServer::taskferry();
+    let mut laptop = FakeComputer::new();
+    assert_eq!(laptop.run(&format!("{SETUP} --yes"), &server).exit, Exit::Fine);
+    let taskrc = laptop.read(".taskrc");
+
+    let mut desktop = FakeComputer::new().with(".taskrc", &taskrc.clone().unwrap()).with(".task/broken", "503\n");
+    let run = desktop.run(SETUP, &server);
+    assert_eq!(run.exit, Exit::Failed);
+    assert!(run.talk.contains("`task sync` failed") && !run.talk.contains("works"), "{}", run.talk);
+
+    server.forgets_all_accounts();
+    let run = laptop.run(SETUP, &server);
+    assert_eq!(run.exit, Exit::Failed);
+    assert!(run.talk.contains("error: this computer is set up for an account that `[SERVER]` does not know any more"));
+    assert_eq!((laptop.read(".taskrc"), laptop.syncs()), (taskrc, 1));
+}
+
+#[test]
+fn a_server_at_home_is_suggested_with_http_and_enter_accepts_it() {
+    let server = FakeServer::taskferry();
+    let address = server.url().replace("http://", "");
+    let script = [("address", address.as_str()), ("[http://127.0.0.1:", ""), ("go on?", "yes")];
+    let run = FakeComputer::new().with_person(&script).run("setup", &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    assert!(run.talk.contains("hint: did you mean `[SERVER]`?"), "{}", run.talk);
+}
+
+#[test]
+fn an_empty_answer_is_told_what_is_wanted() {
+    let server = FakeServer::taskferry();
+    let script = [("address", ""), ("address", " "), ("address", "")];
+    let run = FakeComputer::new().with_person(&script).run("setup", &server);
+    assert_eq!(run.exit, Exit::Usage);
+    assert!(
+        run.talk.ends_with(
+            "error: the address of a sync server is needed here\n\nhint: it looks like `https://tasks.example.org`\n"
+        ),
+        "{}",
+        run.talk
+    );
+}
+
+#[test]
+fn a_setup_link_in_the_place_of_an_address_is_recognised_and_not_shown_again() {
+    let server = FakeServer::taskferry();
+    let link = server.credentials(1, "sesame").to_text();
+    let run = FakeComputer::new().run(&format!("setup --server {}", *link), &server);
+    assert_eq!(run.exit, Exit::Usage);
+    assert_snapshot!(run.talk, @r"
+    error: this is a setup link, not the address of a server
+
+    hint: run `taskferry join`, and paste the link when it asks for it
+    ");
+}
+
+#[test]
+fn nobody_is_asked_on_a_computer_that_can_not_sync() {
+    let server = FakeServer::taskferry();
+    for words in ["setup", "join"] {
+        let run = FakeComputer::new().with(".task/version", "2.6.2").with_person(&[]).run(words, &server);
+        assert_eq!(run.exit, Exit::Failed);
+        assert!(run.talk.starts_with("error: Taskwarrior 2.6.2 is too old"), "{}", run.talk);
+    }
 }
 
 #[test]
@@ -140,7 +225,7 @@ fn another_server_than_the_present_one_is_refused_with_the_reason() {
     error: this computer already syncs with `[OTHER]`
 
     hint: a new account would stay empty: Taskwarrior does not send again what it has sent before
-    to bring other computers to the present account, run `taskferry share`
+    hint: to bring other computers to the present account, run `taskferry share`
     ");
     assert_eq!(server.accounts(), 0);
 }
@@ -197,7 +282,7 @@ fn an_old_or_missing_taskwarrior_comes_with_what_to_install() {
     error: Taskwarrior 2.6.2 is too old to sync with this kind of server: it takes 3.0.0 or newer
 
     hint: run `brew install task`
-    other ways, also for systems that only have version 2: https://taskwarrior.org/download/
+    hint: other ways, also for systems that only have version 2: https://taskwarrior.org/download/
     ");
     std::fs::remove_file(laptop.path("bin/task")).unwrap();
     let run = laptop.run(SETUP, &server);
@@ -213,6 +298,7 @@ fn a_taskrc_of_dotfiles_only_includes_the_settings() {
     assert_eq!(run.exit, Exit::Fine);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
 
     this is going to happen:
@@ -232,7 +318,7 @@ fn a_taskrc_of_dotfiles_only_includes_the_settings() {
       run `task sync`
 
     note: the settings get a private file, since your taskrc is a link, and dotfiles get published
-    where the same taskrc is used without that file, every `task` fails: run `touch ~/.config/taskferry/sync.taskrc` there first
+    note: where the same taskrc is used without that file, every `task` fails; there, run `taskferry join`, or `touch ~/.config/taskferry/sync.taskrc`
 
     the former file is kept as `~/.local/state/taskferry/backups/taskrc.0001`
     running `task sync` …
@@ -269,7 +355,7 @@ fn a_failed_first_sync_keeps_the_settings_and_says_how_to_finish() {
     assert_eq!(run.exit, Exit::Failed);
     assert!(
         run.talk.ends_with(
-            "error: the settings are in place, but the first sync failed\n  Caused by: `task sync` failed\n  \
+            "error: the settings are in place, but the sync failed\n  Caused by: `task sync` failed\n  \
              Caused by: Failed to synchronize with server: [31m503\n\n\
              hint: run `task sync` to finish, once the cause is gone\n"
         ),
@@ -294,6 +380,7 @@ fn another_kind_of_server_works_with_a_word_about_empty_accounts() {
     assert_eq!(run.exit, Exit::Fine);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
     found a TaskChampion sync server at `[SERVER]`
 
     this is going to happen:
@@ -360,11 +447,12 @@ fn a_server_that_is_down_is_named_with_the_reason() {
     assert_eq!(run.exit, Exit::Failed);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `http://127.0.0.1:1` …
     error: could not reach the sync server at `http://127.0.0.1:1`
       Caused by: Connection refused (os error 111)
 
     hint: check the address, and that the server is running; then run the same command again
-    nothing was changed on this computer
+    hint: nothing was changed on this computer
     ");
     assert_eq!(laptop.read(".taskrc"), None);
 }

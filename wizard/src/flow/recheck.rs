@@ -1,0 +1,60 @@
+//! A second run on a computer that has its account already: does it still work? What was true once is not claimed again
+//! without looking.
+
+use taskferry_protocol::ServerUrl;
+use taskferry_protocol::describe::AccountState;
+
+use super::computer::Computer;
+use super::first_sync::{Synced, first_sync};
+use super::{Run, reach};
+use crate::credentials::Credentials;
+use crate::error::{Explain, Failure};
+use crate::server::account::Known;
+use crate::server::probe::Kind;
+
+/// The account of this computer is of no use any more.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountLost {
+    /// Deleted, or the server started anew.
+    #[error("this computer is set up for an account that `{server}` does not know any more")]
+    Unknown {
+        /// The server.
+        server: ServerUrl,
+    },
+    /// Switched off by the operator.
+    #[error("the account of this computer is disabled at `{server}`")]
+    Disabled {
+        /// The server.
+        server: ServerUrl,
+    },
+}
+
+impl Explain for AccountLost {
+    fn hint(&self) -> Option<String> {
+        Some(
+            "ask whoever runs the server; your tasks are still on this computer, and its settings were not changed"
+                .into(),
+        )
+    }
+}
+
+/// Asks the server for the account, then syncs, unless `sync` says that this is left to the person.
+pub fn recheck(
+    run: &mut Run<'_>,
+    computer: &Computer<'_>,
+    account: &Credentials,
+    sync: bool,
+) -> Result<Option<Synced>, Failure> {
+    let (server, kind) = reach(run, account.server.clone())?;
+    if let Kind::Taskferry(_) = kind {
+        let server_url = || account.server.clone();
+        match server.account(&account.client_id)? {
+            Known::Unknown => return Err(AccountLost::Unknown { server: server_url() }.into()),
+            Known::Account(info) if info.state == AccountState::Disabled => {
+                return Err(AccountLost::Disabled { server: server_url() }.into());
+            }
+            Known::Account(_) | Known::NotOffered => {}
+        }
+    }
+    if sync { first_sync(run, computer).map(Some) } else { Ok(None) }
+}
