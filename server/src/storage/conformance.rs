@@ -37,7 +37,7 @@ pub(super) fn put_snapshot(client: ClientId, version: VersionId, body: impl Into
     change(client, NOW + 5, Action::PutSnapshot { version, body: body.into() })
 }
 
-fn register(client: ClientId, admit: bool) -> Change {
+pub(super) fn register(client: ClientId, admit: bool) -> Change {
     Change { admit, ..change(client, NOW, Action::Register) }
 }
 

@@ -3,6 +3,7 @@
 //! | file | does |
 //! |---|---|
 //! | [`directory`] | the data directory: created private, locked against a second server |
+//! | [`mod@file`] | where the database file lies; for tests also in a file system that fails |
 //! | [`schema`] | opens the file with the settings that durability rests on |
 //! | [`migrations`] | brings it to this version's schema |
 //! | [`writer`] | the one thread that writes: many changes, one transaction, one fsync |
@@ -20,10 +21,13 @@ mod account;
 mod blobs;
 mod change;
 pub mod directory;
+pub mod file;
 mod heads;
 mod migrations;
 mod place;
 mod readers;
+#[cfg(test)]
+mod reliability;
 pub mod schema;
 mod writer;
 
@@ -38,6 +42,7 @@ use uuid::Uuid;
 
 use self::blobs::{Blobs, Hold};
 use self::directory::DataDirectory;
+use self::file::DatabaseFile;
 use self::heads::Heads;
 use self::place::Place;
 use self::readers::Readers;
@@ -79,7 +84,7 @@ pub struct SqliteStorage {
     blobs: Blobs,
     epoch: String,
     // Last: the lock is given back after the threads have closed the file.
-    _directory: DataDirectory,
+    _directory: Option<DataDirectory>,
 }
 
 impl SqliteStorage {
@@ -90,17 +95,21 @@ impl SqliteStorage {
 
     /// The same in a directory that is held already: holding is quick, and migrating may not be.
     pub fn open_in(directory: DataDirectory) -> Result<Self, OpenError> {
-        let file = directory.database();
-        let connection = schema::open_for_writing(&file)?;
+        let file = DatabaseFile::from(&directory.database());
+        let connection = schema::open_for_writing(file.clone())?;
+        Self::start(connection, &file, Some(directory))
+    }
+
+    /// Goes on from the writer's connection to `file`, which it takes over.
+    fn start(connection: Connection, file: &DatabaseFile, directory: Option<DataDirectory>) -> Result<Self, OpenError> {
+        let open = |cause| schema::SchemaError::Open { path: file.path().to_owned(), cause };
         let epoch = schema::epoch(&connection)?;
         let (heads, blobs) = (Arc::new(Heads::default()), Blobs::default());
-        let left_over =
-            place::unlinked(&connection).map_err(|cause| schema::SchemaError::Open { path: file.clone(), cause })?;
-        for blob in left_over {
+        for blob in place::unlinked(&connection).map_err(open)? {
             blobs.unlink(blob);
         }
         let writer = Writer::start(connection, Arc::clone(&heads), blobs.clone()).map_err(OpenError::Thread)?;
-        let readers = Arc::new(Readers::start(|| schema::open_for_reading(&file))?);
+        let readers = Arc::new(Readers::start(|| schema::open_for_reading(file.clone()))?);
         Ok(Self { writer, readers, heads, blobs, epoch, _directory: directory })
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::file::DatabaseFile;
 use super::migrations;
 
 /// `account.state`: in use. The other state is 1, disabled.
@@ -82,6 +83,12 @@ pub enum SchemaError {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The volume can't do what a write-ahead log needs.
+    #[error("`{}` lies on a volume where SQLite can't keep a write-ahead log", .path.display())]
+    NoWal {
+        /// The file.
+        path: PathBuf,
+    },
     /// Linked against an SQLite that may corrupt data.
     #[error("this build uses SQLite {found}, which can corrupt databases; 3.51.3 or later is needed")]
     SqliteTooOld {
@@ -105,6 +112,7 @@ impl SchemaError {
                 Some("nothing was changed; make room on the volume, or go back to the former version".into())
             }
             Self::Copy { .. } => Some("nothing was changed; check the volume, then start again".into()),
+            Self::NoWal { .. } => Some("choose a directory on a local disk with `--data-dir DIR`; network drives won't do".into()),
             Self::SqliteTooOld { .. } => Some("build with the bundled SQLite, which is the default".into()),
             Self::Open { cause, .. } if cause.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) => Some(
                 "keep a copy of the whole data directory as it is, then restore a backup; the copy may help to rescue more"
@@ -116,28 +124,31 @@ impl SchemaError {
 }
 
 /// The writer's connection. Migrates.
-pub fn open_for_writing(file: &Path) -> Result<Connection, SchemaError> {
+pub fn open_for_writing(file: impl Into<DatabaseFile>) -> Result<Connection, SchemaError> {
+    let source = file.into();
+    let file = source.path();
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(SchemaError::SqliteTooOld { found: rusqlite::version() });
     }
     let open = |cause| SchemaError::Open { path: file.to_owned(), cause };
-    let mut db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .map_err(open)?;
+    let mut db = source.connect(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(open)?;
     db.busy_timeout(BUSY_WAIT).map_err(open)?;
     // Before any setting: what is not ours, or not ours to understand, is left as it is to the last byte.
     if recognise(&db, file)? == Found::Empty {
         settings_of_a_new_file(&db).map_err(open)?;
     }
-    settings_for_writing(&db).map_err(open)?;
+    if !settings_for_writing(&db).map_err(open)? {
+        return Err(SchemaError::NoWal { path: file.to_owned() });
+    }
     migrations::migrate(&mut db, file)?;
     Ok(db)
 }
 
 /// A reader's connection, to a file that [`open_for_writing`] has prepared.
-pub fn open_for_reading(file: &Path) -> Result<Connection, SchemaError> {
-    let open = |cause| SchemaError::Open { path: file.to_owned(), cause };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(file, flags).map_err(open)?;
+pub fn open_for_reading(file: impl Into<DatabaseFile>) -> Result<Connection, SchemaError> {
+    let source = file.into();
+    let open = |cause| SchemaError::Open { path: source.path().to_owned(), cause };
+    let db = source.connect(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(open)?;
     db.busy_timeout(BUSY_WAIT).map_err(open)?;
     common_settings(&db).map_err(open)?;
     Ok(db)
@@ -185,14 +196,17 @@ fn settings_of_a_new_file(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
-fn settings_for_writing(db: &Connection) -> rusqlite::Result<()> {
-    db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+/// Whether the volume can do what they ask for.
+fn settings_for_writing(db: &Connection) -> rusqlite::Result<bool> {
+    // SQLite answers with the mode that it then has: on a network file system, for one, it stays as it was.
+    let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     // FULL, not NORMAL: in WAL mode NORMAL may roll back commits after a power loss, and a device that was told "stored"
     // would hold a version that the server no longer knows.
     db.pragma_update(None, "synchronous", "FULL")?;
     // Without a limit the WAL keeps the size of the largest burst for ever.
     db.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
-    common_settings(db)
+    common_settings(db)?;
+    Ok(mode == "wal")
 }
 
 fn common_settings(db: &Connection) -> rusqlite::Result<()> {

@@ -462,6 +462,31 @@ mod tests {
     }
 
     #[test]
+    fn a_change_that_takes_the_whole_transaction_down_fails_alone_too() {
+        let (_dir, mut worker) = worker();
+        // As SQLite does by itself when the disk is full or can't be read. With savepoints the last change was stored here, its
+        // sender told that it was not, and the account remembered as it was before.
+        worker
+            .db
+            .execute_batch(
+                "CREATE TRIGGER bad BEFORE INSERT ON version WHEN NEW.bytes = 666 BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
+            )
+            .unwrap();
+        let (batch, mut answers) = jobs(vec![
+            add(client(1), VersionId::NIL, version(1), "a"),
+            add(client(2), VersionId::NIL, version(2), vec![0; 666]),
+            add(client(3), VersionId::NIL, version(3), "c"),
+        ]);
+        worker.write(batch);
+        let stored: Vec<_> = answers.iter_mut().map(|answer| answer.try_recv().unwrap().is_ok()).collect();
+        assert_eq!(stored, [true, false, true]);
+        for (who, stored) in (1..).zip(stored) {
+            assert_eq!(account::find(&worker.db, client(who)).unwrap().is_some(), stored);
+            assert_eq!(worker.heads.get(client(who)).is_some(), stored);
+        }
+    }
+
+    #[test]
     fn a_failing_commit_is_acknowledged_to_nobody_and_published_nowhere() {
         let (_dir, mut worker) = worker();
         // A deferred constraint stands in for a disk that fails only when the transaction is made durable.
