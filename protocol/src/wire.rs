@@ -10,8 +10,6 @@ pub const GET_CHILD_VERSION: &str = "/v1/client/get-child-version";
 pub const ADD_SNAPSHOT: &str = "/v1/client/add-snapshot";
 /// `GET`: the latest snapshot.
 pub const SNAPSHOT: &str = "/v1/client/snapshot";
-/// What every path of the sync protocol begins with.
-pub const SYNC_PREFIX: &str = "/v1/client/";
 
 /// `POST`: creates the account, so that a second device can find it before the first task exists.
 pub const REGISTER: &str = "/taskferry/v1/register";

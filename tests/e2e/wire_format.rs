@@ -257,3 +257,33 @@ fn under_a_base_path_everything_is_found_there_and_the_root_says_so() {
     let at_root = account.request("GET", format!("{GET_CHILD_VERSION}/{nil}")).send(server.address());
     at_root.refused(400, "wrong_base_path");
 }
+
+#[test]
+fn pages_of_other_origins_are_granted_nothing() {
+    let server = server();
+    let account = server.account();
+    let version = account.append(VersionId::NIL, "a version");
+    let target = format!("{GET_CHILD_VERSION}/{}", VersionId::NIL);
+    let asked = account.request("GET", target.clone()).header("origin", "https://elsewhere.example");
+    let preflight = Request::new("OPTIONS", target)
+        .header("origin", "https://elsewhere.example")
+        .header("access-control-request-method", "GET");
+    let answer = asked.send(server.address()).good();
+    assert_eq!(answer.version_id(), version);
+    let preflight = preflight.send(server.address());
+    preflight.refused(405, "wrong_method");
+    for answer in [answer, preflight] {
+        for header in ["origin", "headers", "methods", "credentials"] {
+            assert_eq!(answer.header(&format!("access-control-allow-{header}")), None);
+        }
+    }
+}
+
+#[test]
+fn a_request_of_a_later_protocol_is_simply_not_there() {
+    let server = server();
+    let account = server.account();
+    for target in ["/v1/client/latest-version-id", "/v2/client/snapshot"] {
+        account.request("GET", target).send(server.address()).refused(404, "no_such_path");
+    }
+}

@@ -13,5 +13,11 @@ pub(super) async fn handle(request: HttpRequest) -> Result<HttpResponse, Refusal
     while path.contains("//") {
         path = path.replace("//", "/");
     }
-    if path.contains(wire::SYNC_PREFIX) { Err(Refusal::WrongBasePath) } else { Err(Refusal::NoRoute) }
+    let requests = [wire::ADD_VERSION, wire::GET_CHILD_VERSION, wire::ADD_SNAPSHOT, wire::SNAPSHOT];
+    // Only what the protocol has today: a client that tries a later request is to see 404 and to do without.
+    if requests.iter().any(|request| path.contains(request)) {
+        Err(Refusal::WrongBasePath)
+    } else {
+        Err(Refusal::NoRoute)
+    }
 }
