@@ -26,8 +26,6 @@ use crate::sync::SyncService;
 /// 30 seconds that platforms usually grant.
 const PUSHES_WITHIN: Duration = Duration::from_secs(20);
 const REQUESTS_WITHIN: Duration = Duration::from_secs(8);
-/// How often a stop looks whether the pushes are complete.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long an idle connection stays open. Longer than the usual proxies', so that it is never the server that closes a
 /// connection which a proxy is just about to use again.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -145,7 +143,9 @@ impl Application {
         state.draining.store(true, Ordering::Relaxed);
         tracing::info!("stopping: what is under way is finished first");
         let in_order = async {
-            let _ = tokio::time::timeout(PUSHES_WITHIN, pushes_complete(&state)).await;
+            if let Some(opened) = state.opened.get() {
+                let _ = tokio::time::timeout(PUSHES_WITHIN, opened.sync.pushes_complete()).await;
+            }
             handle.stop(true).await;
         };
         tokio::select! {
@@ -157,13 +157,6 @@ impl Application {
             Some(opened) => opened.sync.storage().close().await.map_err(RunError::Close),
             None => Ok(()),
         }
-    }
-}
-
-/// Returns when no account is in the middle of a large push. New ones are refused meanwhile.
-async fn pushes_complete(state: &http::State) {
-    while state.opened.get().is_some_and(|opened| opened.sync.push_under_way()) {
-        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn handle(
     let sync = state.sync()?;
     let admission = sync.admit_snapshot(client, version).await?;
     match upload.receive(&state, admission).await? {
-        Received::Body(body, _reservation) => sync.add_snapshot(client, version, body).await?,
+        Received::Body(body, _held) => sync.add_snapshot(client, version, body).await?,
         Received::NotWanted => {}
         Received::TooLarge => {
             tracing::warn!(limit_bytes = state.limits.snapshot_bytes, "a snapshot over the limit was dropped");

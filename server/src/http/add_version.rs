@@ -28,8 +28,8 @@ pub(super) async fn handle(
     let sync = state.sync()?;
     let admission = sync.admit_version(client, parent).await?;
     let outcome = match upload.receive(&state, admission).await? {
-        // The reservation lives until the version is stored.
-        Received::Body(body, _reservation) => sync.add_version(client, parent, body, admission.patience).await?,
+        // What is held is given back when the version is stored.
+        Received::Body(body, _held) => sync.add_version(client, parent, body, admission.patience).await?,
         Received::NotWanted => Added::Conflict(sync.account(client).await?.latest()),
         Received::TooLarge => return Err(Refusal::BodyTooLarge { limit: state.limits.version_bytes }),
         Received::NoRoom => return Err(Refusal::Busy),

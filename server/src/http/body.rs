@@ -24,7 +24,7 @@ use super::problem::Refusal;
 use crate::budget::{FREE_BYTES, Reservation};
 use crate::storage::body::{CHUNK_BYTES, Incoming, Outgoing, Staging};
 use crate::storage::{Patience, StorageError};
-use crate::sync::{Admission, SyncError};
+use crate::sync::{Admission, Arriving, SyncError};
 
 /// How much of a body that is too large is read and thrown away, in bytes, so that a device that is still sending gets to
 /// read the refusal instead of a broken connection.
@@ -102,10 +102,18 @@ fn check_headers(headers: &HeaderMap, content_type: &'static str) -> Result<Opti
     Ok(headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()))
 }
 
+/// What a request holds on to until its body is stored.
+pub(super) struct Held {
+    /// Room for what of it is in memory.
+    _reservation: Option<Reservation>,
+    /// While it is large, a stop waits for it; without a gap between arriving and being stored.
+    _arriving: Option<Arriving>,
+}
+
 /// A body that was read to its end.
 pub(super) enum Received {
-    /// To be stored. The reservation holds on to its memory until the request is done.
-    Body(Incoming, Option<Reservation>),
+    /// To be stored.
+    Body(Incoming, Held),
     /// Over the limit.
     TooLarge,
     /// Large, and known to be of no use; see [`Admission::keep_large`].
@@ -127,7 +135,7 @@ impl<K: Kind> Upload<K> {
             return Ok(Received::TooLarge);
         }
         let large = self.declared.is_none_or(|bytes| bytes > CHUNK_BYTES as u64);
-        let _arriving = if large { Some(state.sync()?.arriving()) } else { None };
+        let arriving = if large { Some(state.sync()?.arriving()) } else { None };
         let mut payload = self.payload;
         let mut body = Body::new(state, admission, self.declared);
         let (started, mut seen) = (Instant::now(), 0_u64);
@@ -141,7 +149,7 @@ impl<K: Kind> Upload<K> {
             }
             body.take(received).await?;
         }
-        if seen == 0 { Err(Refusal::BodyEmpty) } else { body.finish().await }
+        if seen == 0 { Err(Refusal::BodyEmpty) } else { body.finish(arriving).await }
     }
 }
 
@@ -213,17 +221,18 @@ impl<'a> Body<'a> {
         staging.push(piece).await.map_err(|error| SyncError::from(error).into())
     }
 
-    async fn finish(mut self) -> Result<Received, Refusal> {
+    async fn finish(mut self, arriving: Option<Arriving>) -> Result<Received, Refusal> {
         if let Some(outcome) = self.discarded {
             return Ok(outcome);
         }
         let last = self.piece.split().freeze();
-        if self.staging.is_none() {
-            return Ok(Received::Body(last.into(), self.reservation));
-        }
-        self.stage(last).await?;
-        let body = self.staging.map_or_else(|| Incoming::Whole(Bytes::new()), Staging::finish);
-        Ok(Received::Body(body, self.reservation))
+        let body = if self.staging.is_none() {
+            last.into()
+        } else {
+            self.stage(last).await?;
+            self.staging.map_or_else(|| Incoming::Whole(Bytes::new()), Staging::finish)
+        };
+        Ok(Received::Body(body, Held { _reservation: self.reservation, _arriving: arriving }))
     }
 }
 

@@ -162,9 +162,9 @@ impl SyncService {
         self.pushes.arriving()
     }
 
-    /// Whether any account is in the middle of a large push, which a stop should wait for.
-    pub fn push_under_way(&self) -> bool {
-        self.pushes.any_under_way(Instant::now())
+    /// Returns when no account is in the middle of a large push: what a stop waits for.
+    pub async fn pushes_complete(&self) {
+        self.pushes.all_complete().await;
     }
 
     /// Begins to take over a large body.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use lru::LruCache;
 use taskferry_protocol::ClientId;
+use tokio::sync::Notify;
 
 /// How long after a large version the next one is awaited. Proxies that collect a whole body before they pass it on make
 /// this as long as a device needs to upload one.
@@ -30,7 +31,22 @@ struct Inner {
 
 /// See the module. Cheap to clone; clones share.
 #[derive(Debug, Clone)]
-pub(super) struct Pushes(Arc<Mutex<Inner>>);
+pub(super) struct Pushes {
+    inner: Arc<Mutex<Inner>>,
+    /// Told of every change that may complete a push.
+    changed: Arc<Notify>,
+}
+
+/// How it stands with all pushes together.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    /// None is under way.
+    Complete,
+    /// A large body is arriving.
+    Arriving,
+    /// Something more is awaited, until then at most.
+    Awaited(Instant),
+}
 
 /// A large body is arriving; it has when this is dropped.
 #[derive(Debug)]
@@ -38,13 +54,14 @@ pub struct Arriving(Pushes);
 
 impl Default for Pushes {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Inner { awaited: LruCache::new(ACCOUNTS), arriving: 0 })))
+        let inner = Inner { awaited: LruCache::new(ACCOUNTS), arriving: 0 };
+        Self { inner: Arc::new(Mutex::new(inner)), changed: Arc::default() }
     }
 }
 
 impl Pushes {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A large body begins to arrive.
@@ -63,23 +80,45 @@ impl Pushes {
         if let Some(until) = self.lock().awaited.get_mut(&client).filter(|until| **until >= now) {
             *until = now + SNAPSHOT_WITHIN;
         }
+        self.changed.notify_waiters();
     }
 
     /// The account sent a snapshot, which ends a push.
     pub(super) fn complete(&self, client: ClientId) {
         self.lock().awaited.pop(&client);
+        self.changed.notify_waiters();
     }
 
-    /// Whether any account is in the middle of a large push.
-    pub(super) fn any_under_way(&self, now: Instant) -> bool {
+    fn standing(&self, now: Instant) -> Standing {
         let inner = self.lock();
-        inner.arriving > 0 || inner.awaited.iter().any(|(_, until)| *until >= now)
+        if inner.arriving > 0 {
+            return Standing::Arriving;
+        }
+        let last = inner.awaited.iter().map(|(_, until)| *until).max();
+        last.filter(|until| *until > now).map_or(Standing::Complete, Standing::Awaited)
+    }
+
+    /// Returns when no account is in the middle of a large push.
+    pub(super) async fn all_complete(&self) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            // Before looking: a change between the look and the wait is not missed.
+            changed.as_mut().enable();
+            match self.standing(Instant::now()) {
+                Standing::Complete => return,
+                Standing::Arriving => changed.await,
+                Standing::Awaited(until) => {
+                    let _ = tokio::time::timeout_at(until.into(), changed).await;
+                }
+            }
+        }
     }
 }
 
 impl Drop for Arriving {
     fn drop(&mut self) {
         self.0.lock().arriving -= 1;
+        self.0.changed.notify_waiters();
     }
 }
 
@@ -92,26 +131,37 @@ mod tests {
         let (pushes, start) = (Pushes::default(), Instant::now());
         let (one, other) = (ClientId::generate(), ClientId::generate());
         let after = |seconds| start + Duration::from_secs(seconds);
+        let under_way = |seconds| pushes.standing(after(seconds)) != Standing::Complete;
         pushes.stored_small(one, start);
-        assert!(!pushes.any_under_way(start), "small ones alone are complete");
+        assert!(!under_way(0), "small ones alone are complete");
         pushes.stored_large(one, start);
-        assert!(pushes.any_under_way(after(9)) && !pushes.any_under_way(after(11)));
+        assert!(under_way(9) && !under_way(10));
         pushes.stored_large(one, after(8));
         pushes.stored_small(one, after(9));
-        assert!(pushes.any_under_way(after(12)) && !pushes.any_under_way(after(13)), "a snapshot may follow");
+        assert!(under_way(11) && !under_way(12), "a snapshot may follow");
         pushes.stored_large(other, after(9));
         pushes.complete(one);
-        assert!(pushes.any_under_way(after(9)));
+        assert!(under_way(9));
         pushes.complete(other);
-        assert!(!pushes.any_under_way(after(9)));
+        assert!(!under_way(9));
     }
 
-    #[test]
-    fn a_large_body_that_is_still_arriving_counts() {
-        let pushes = Pushes::default();
+    #[tokio::test(start_paused = true)]
+    async fn waiting_ends_with_the_last_push() {
+        let (pushes, one) = (Pushes::default(), ClientId::generate());
+        pushes.all_complete().await;
         let arriving = pushes.arriving();
-        assert!(pushes.any_under_way(Instant::now()));
+        let waiting = tokio::spawn({
+            let pushes = pushes.clone();
+            async move { pushes.all_complete().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "a large body is arriving");
+        pushes.stored_large(one, Instant::now());
         drop(arriving);
-        assert!(!pushes.any_under_way(Instant::now()));
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "more is awaited");
+        pushes.complete(one);
+        waiting.await.unwrap();
     }
 }
