@@ -247,5 +247,6 @@ fn link_of(settings: &SyncSettings) -> String {
 fn is_refused(outcome: Outcome, home: &TaskHome) {
     let said = outcome.exits_with(1);
     assert!(said.stderr.contains("error: ") && said.stderr.contains("hint: "), "{said}");
-    assert!(!home.taskrc().exists(), "{said}");
+    let there: Vec<_> = std::fs::read_dir(home.path()).expect("the home").flatten().map(|entry| entry.path()).collect();
+    assert!(there.is_empty(), "{said}\nleft behind: {there:?}");
 }

@@ -196,7 +196,12 @@ impl<'a> Taskwarrior<'a> {
     /// What a setting is, includes and defaults considered; `None` = empty or not set. Needs a taskrc: without one,
     /// Taskwarrior fails.
     pub fn get(&self, key: &str) -> Result<Option<Zeroizing<String>>, TaskwarriorError> {
-        let output = self.succeed("_get", &["rc.hooks=off", "_get", &format!("rc.{key}")])?;
+        // Taskwarrior makes its folder and database for every command, even for one that looks at no task. To look must not
+        // change anything, so it gets another folder for that.
+        let not_runnable = |why| TaskwarriorError::NotRunnable { program: self.program.clone(), why };
+        let elsewhere = tempfile::Builder::new().prefix("taskferry-").tempdir().map_err(not_runnable)?;
+        let mut command = self.command(&["rc.hooks=off", "_get", &format!("rc.{key}")]);
+        let output = succeeded("_get", command.env("TASKDATA", elsewhere.path()).output().map_err(not_runnable)?)?;
         let value = Zeroizing::new(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned());
         Ok(Some(value).filter(|value| !value.is_empty()))
     }
