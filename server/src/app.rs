@@ -1,4 +1,4 @@
-//! The server as one value: built from a checked configuration, run until it is told to stop.
+//! The server as one value: started from a checked configuration, run until it is told to stop.
 //!
 //! Ports and lifetime belong to the caller: port 0 lets the system choose and [`Application::addresses`] says which, and
 //! [`Application::run_until`] ends when the future that it is given does.

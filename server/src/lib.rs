@@ -1,4 +1,4 @@
-//! `taskferry-server`: a TaskChampion-compatible sync server that can be left alone on the open internet.
+//! `taskferry-server`: a TaskChampion-compatible sync server.
 //!
 //! # The map
 //!
@@ -7,7 +7,7 @@
 //! | [`cli`] | the command line, as typed |
 //! | [`config`] | the same, checked, with environment and file; one struct per concern |
 //! | [`commands`] | the verbs, one per file |
-//! | [`app`] | the server as a value: build, run, stop |
+//! | [`app`] | the server as a value: start, run, stop |
 //! | `http` | route table, extractors, one endpoint per file, and the one place that chooses status codes |
 //! | [`sync`] | the protocol without HTTP, around `taskchampion-sync-server-core` |
 //! | [`budget`] | how much memory bodies may take, all requests together |
@@ -17,14 +17,15 @@
 //! # The life of one request: a device pushes a version
 //!
 //! 1. actix-web parses `POST /v1/client/add-version/{parent}`; the route table (`http`) finds `add_version`.
-//! 2. Extractors check the client ID, the version ID, the content type, and read the body up to its limit. What is wrong
-//!    ends here, as a `Refusal`.
-//! 3. The handler calls [`sync::SyncService::add_version`], which takes the account's lock and asks a core of its own.
-//! 4. The core reads the account through the seam, decides that the version follows, invents its ID, and "writes": the seam
+//! 2. Extractors check the client ID, the version ID, and what the headers say of the body. What is wrong ends here, as a
+//!    `Refusal`.
+//! 3. The handler asks [`sync::SyncService::admit_version`] how patient the request is and whether a large body has a chance
+//!    of being kept, and then reads the body: whole if it is small, else piece by piece into storage.
+//! 4. [`sync::SyncService::add_version`] takes the account's lock and asks a core of its own. The core reads the account through the seam, decides that the version follows, invents its ID, and "writes": the seam
 //!    keeps that until `commit`, and then hands [`storage::Storage::commit`] one [`storage::Change`].
 //! 5. The writer thread takes it together with whatever else is waiting, checks the parent again, writes all of it in one
 //!    transaction, and answers each after the fsync.
-//! 6. The handler renders 200 with the new ID. If the device hung up meanwhile, the version is stored all the same.
+//! 6. It publishes what the account now looks like, and the handler renders 200 with the new ID. If the device hung up meanwhile, the version is stored all the same.
 
 pub mod app;
 pub mod budget;
