@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Play a population in compressed time and report what it takes
     Simulate(SimulateArgs),
+    /// Attack the server in every way, and report how an honest account fares meanwhile
+    Hostile(HostileArgs),
     /// Measure what each choice in the database's schema costs an append
     Schema(SchemaArgs),
     /// Answer the protocol's requests without doing anything, until terminated
@@ -93,6 +95,22 @@ pub(crate) struct SimulateArgs {
     pub(crate) server: ServerArgs,
 }
 
+/// `hostile`.
+#[derive(Debug, Args)]
+pub(crate) struct HostileArgs {
+    /// How long each attack is, after a tenth of it to warm up
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
+    pub(crate) seconds: f64,
+    /// How many connections the strangers have
+    #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = connections)]
+    pub(crate) connections: usize,
+    /// Only these attacks
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
 /// `schema`.
 #[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
@@ -113,6 +131,13 @@ pub(crate) struct CeilingArgs {
     /// The size of the snapshot that it hands out
     #[arg(long, value_name = "BYTES", default_value_t = 1_000_000)]
     pub(crate) snapshot_bytes: u64,
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (1..=4096).contains(&count) => Ok(count),
+        _ => Err("a whole number from 1 to 4096".to_owned()),
+    }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

@@ -70,6 +70,16 @@ pub(crate) async fn drive(
     seconds: f64,
     step: impl AsyncFn(&mut Device) -> Result<()>,
 ) -> Result<Load> {
+    drive_with_pauses(devices, seconds, Duration::ZERO, step).await
+}
+
+/// The same, with a pause after each step.
+pub(crate) async fn drive_with_pauses(
+    devices: &mut [Device],
+    seconds: f64,
+    pause: Duration,
+    step: impl AsyncFn(&mut Device) -> Result<()>,
+) -> Result<Load> {
     let begin = Instant::now() + Duration::from_secs_f64(seconds / 10.0);
     let end = begin + Duration::from_secs_f64(seconds);
     let run = RefCell::new(Run { finished: 0, latency: Latency::new()?, failures: 0, first_failure: None });
@@ -87,6 +97,9 @@ pub(crate) async fn drive(
                     run.borrow_mut().failed(error)?;
                     device.reconnect().await?;
                 }
+            }
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
             }
         }
     }));

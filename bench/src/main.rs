@@ -5,6 +5,7 @@
 //! | `cli` | the command line |
 //! | `compare` | reference, ceiling and this server under the same loads, in turns, as ratios |
 //! | `simulate` | months of a population in minutes: disk, memory, bandwidth, latency |
+//! | `hostile` | how an honest account fares while strangers attack |
 //! | `schema` | what each choice in the database's schema costs an append |
 //! | `ceiling` | the same HTTP stack, answering without doing anything |
 //! | `client` | devices that speak the sync protocol, cheap enough to share the cores with the server |
@@ -19,6 +20,7 @@ mod ceiling;
 mod cli;
 mod client;
 mod compare;
+mod hostile;
 mod load;
 mod process;
 mod random;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Compare(args) => compare::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Hostile(args) => hostile::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Ceiling(args) => ceiling::run(&args),
     };
