@@ -6,6 +6,7 @@
 //! | [`convergence`] | devices of one account end with the same tasks, whatever each of them did |
 //! | [`accounts`] | accounts never see each other, also many at once |
 //! | [`durability`] | what was acknowledged survives restarts and crashes |
+//! | [`large_push`] | a first sync of 10,000 tasks arrives whole, whatever happens in its middle |
 //! | [`lifecycle`] | how the server starts, stops and refuses to start |
 //! | [`configuration`] | flags, environment and file say the same things, and which one wins |
 //! | [`add_version`] … [`snapshots`] | the sync protocol to the letter, one module per request |
@@ -25,6 +26,7 @@ mod configuration;
 mod convergence;
 mod durability;
 mod get_child_version;
+mod large_push;
 mod lifecycle;
 mod malformed_requests;
 mod pages;

@@ -6,6 +6,7 @@
 //! | [`home`] | [`TaskHome`]: a computer with the real Taskwarrior and the real wizard |
 //! | [`replica`] | [`Replica`]: a computer with Taskwarrior's engine, for what needs many or fast ones |
 //! | [`account`] | [`Account`]: the sync protocol itself, request by request |
+//! | [`gate`] | [`Gate`]: a way to the server that closes in the middle of a push |
 //! | [`http`] | HTTP by hand, down to requests that no library would send |
 //! | [`tasks`] | the tasks on a computer in a form that compares |
 //! | [`command`] | a program run to its end, and what it said |
@@ -39,6 +40,7 @@
 
 pub mod account;
 pub mod command;
+pub mod gate;
 pub mod home;
 pub mod http;
 pub mod log;
@@ -49,6 +51,7 @@ pub mod tasks;
 pub mod wait;
 
 pub use account::Account;
+pub use gate::Gate;
 pub use home::TaskHome;
 pub use replica::Replica;
 pub use server::{ServerSetup, SyncSettings, TestServer};

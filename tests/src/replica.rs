@@ -2,9 +2,12 @@
 //! program around it, fast enough for hundreds of histories.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
+use taskchampion::storage::AccessMode;
 use taskchampion::storage::inmemory::InMemoryStorage;
-use taskchampion::{Error, Operations, Server, ServerConfig, Tag, TaskData};
+use taskchampion::{Error, Operations, Server, ServerConfig, SqliteStorage, Tag, TaskData};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -139,6 +142,26 @@ impl Replica {
         make(&mut operations);
         self.runtime.block_on(self.tasks.commit_operations(operations)).expect("a change in memory");
     }
+}
+
+/// Writes so many tasks into a computer's database, as Taskwarrior does: with the attributes that it gives to every task.
+pub(crate) fn fill(database: &Path, count: u32) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    fs::create_dir_all(database).expect("a folder for the tasks");
+    let mut operations = Operations::new();
+    for number in 0..count {
+        let uuid = Uuid::new_v4();
+        pending_task(uuid, &format!("task number {number}, one of many"), &mut operations);
+        let mut task = TaskData::create(uuid, &mut Operations::new());
+        for (attribute, value) in [("entry", "1700000000"), ("modified", "1700000000"), ("project", "moving house")] {
+            task.update(attribute, Some(value.into()), &mut operations);
+        }
+    }
+    runtime.block_on(async {
+        let storage =
+            SqliteStorage::new(database, AccessMode::ReadWrite, true).await.expect("a database for the tasks");
+        taskchampion::Replica::new(storage).commit_operations(operations).await.expect("tasks written");
+    });
 }
 
 fn pending_task(uuid: Uuid, description: &str, operations: &mut Operations) {

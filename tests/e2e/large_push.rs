@@ -1,0 +1,48 @@
+//! A first sync of 10,000 tasks arrives whole, whatever happens to the server in its middle. Stock Taskwarrior commits only at
+//! the end of a push: after a refusal in its middle, the next try silently drops the rest and reports success.
+
+use std::thread;
+
+use e2e::{Gate, SyncSettings, TaskHome, TestServer};
+use rustix::process::Signal;
+
+use crate::server;
+
+const TASKS: u32 = 10_000;
+/// What 10,000 tasks make.
+const VERSIONS: u32 = 8;
+const MIDDLE: u32 = 4;
+
+/// A computer that syncs its tasks for the first time, and what happens when half of them have arrived.
+#[track_caller]
+fn first_sync(server: &TestServer, settings: &SyncSettings, meanwhile: impl FnOnce()) -> TaskHome {
+    let gate = Gate::closing_before_version(MIDDLE, server.address());
+    let laptop = TaskHome::with_many_tasks(&SyncSettings { url: gate.url(), ..settings.clone() }, TASKS);
+    thread::scope(|scope| {
+        let syncing = scope.spawn(|| laptop.sync());
+        gate.wait_until_closed();
+        meanwhile();
+        gate.open();
+        syncing.join().expect("a sync").good();
+    });
+    assert!(gate.versions() >= VERSIONS, "too small to have a middle: {} versions", gate.versions());
+    laptop
+}
+
+#[cfg_attr(not(taskwarrior), ignore = "no Taskwarrior: run tests/setup.sh")]
+#[test]
+fn a_first_sync_of_10_000_tasks_arrives_whole_although_the_server_is_stopped_in_its_middle() {
+    let mut server = server();
+    let settings = server.new_account();
+    let laptop = first_sync(&server, &settings, || {
+        server.signal(Signal::TERM);
+        server.wait_until_it_refuses();
+    });
+    server.wait_for_its_end();
+    server.start();
+    let phone = TaskHome::with(&settings);
+    phone.sync().good();
+    let tasks = phone.tasks();
+    assert_eq!(tasks.len(), usize::try_from(TASKS).expect("a small number"));
+    assert_eq!(tasks, laptop.tasks());
+}
