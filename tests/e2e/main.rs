@@ -6,6 +6,7 @@
 //! | [`convergence`] | devices of one account end with the same tasks, whatever each of them did |
 //! | [`accounts`] | accounts never see each other, also many at once |
 //! | [`durability`] | what was acknowledged survives restarts and crashes |
+//! | [`hostile`] | whatever strangers do, an honest account is served |
 //! | [`large_push`] | a first sync of 10,000 tasks arrives whole, whatever happens in its middle |
 //! | [`lifecycle`] | how the server starts, stops and refuses to start |
 //! | [`configuration`] | flags, environment and file say the same things, and which one wins |
@@ -26,6 +27,8 @@ mod configuration;
 mod convergence;
 mod durability;
 mod get_child_version;
+#[cfg(target_os = "linux")] // several addresses of one machine, and memory as the kernel counts it
+mod hostile;
 mod large_push;
 mod lifecycle;
 mod malformed_requests;

@@ -281,6 +281,17 @@ impl TestServer {
         Request::get(WELL_KNOWN).send(self.address()).good().json()
     }
 
+    /// The most memory that it took since it was started, in bytes, as the kernel counts it.
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    pub fn peak_memory(&self) -> u64 {
+        let child = &self.running.as_ref().expect("a running server").child;
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("Linux's /proc");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
+        kib * 1024
+    }
+
     /// Sends a signal, and waits for nothing.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
