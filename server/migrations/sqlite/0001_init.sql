@@ -49,6 +49,7 @@ CREATE TABLE chunk (
 -- One index: (account, parent) says that no version has two children, and is how versions are found. That no child has two
 -- parents follows from the account's `latest`: a version is added behind it only, under a fresh random ID.
 CREATE TABLE version (
+    seq       INTEGER PRIMARY KEY,  -- grows along every chain: the later version has the greater one
     account   INTEGER NOT NULL REFERENCES account (id),
     parent    BLOB    NOT NULL CHECK (length(parent) = 16),
     version   BLOB    NOT NULL CHECK (length(version) = 16 AND version <> zeroblob(16) AND version <> parent),
@@ -61,6 +62,15 @@ CREATE TABLE version (
 ) STRICT;
 
 CREATE UNIQUE INDEX version_blob ON version (blob) WHERE blob IS NOT NULL;   -- one owner; and found when a blob is deleted
+
+-- Where devices stand: in this week (counted from 1970-01-01), somebody asked what follows this version, and nobody from before
+-- it. Whom a version may still be needed by; see docs/ARCHITECTURE.md, "Invariants".
+CREATE TABLE stand (
+    account INTEGER NOT NULL REFERENCES account (id),
+    week    INTEGER NOT NULL,
+    version BLOB    NOT NULL CHECK (length(version) = 16 AND version <> zeroblob(16)),
+    PRIMARY KEY (account, week)
+) STRICT, WITHOUT ROWID;
 
 -- Bodies only; what is known of a snapshot without reading it stands in its account's row.
 CREATE TABLE snapshot (

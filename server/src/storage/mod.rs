@@ -7,7 +7,9 @@
 
 pub mod body;
 pub mod memory;
+pub mod prune;
 pub mod sqlite;
+pub mod stands;
 pub mod tip;
 
 #[cfg(test)]
@@ -16,6 +18,8 @@ mod conformance;
 use taskferry_protocol::{ClientId, VersionId};
 
 use self::body::{Incoming, Outgoing, Staging};
+use self::prune::{Pruned, Retention};
+use self::stands::Stand;
 use self::tip::Tip;
 
 /// Seconds since 1970-01-01 UTC.
@@ -219,6 +223,13 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Carries out one change.
     async fn commit(&self, change: Change) -> Result<Committed, CommitError>;
+
+    /// Notes where devices stand. Those of unknown accounts, and places that a chain does not know, are ignored.
+    async fn note_stands(&self, stands: Vec<Stand>) -> Result<(), StorageError>;
+
+    /// Takes away a few versions that nobody needs any more, of the accounts behind this place; see [`prune`]. Never long
+    /// enough to keep anybody waiting.
+    async fn prune_some(&self, behind: prune::Cursor, retention: Retention) -> Result<Pruned, StorageError>;
 
     /// Answers if the backend can be read; for readiness.
     async fn check(&self) -> Result<(), StorageError>;

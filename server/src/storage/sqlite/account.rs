@@ -45,6 +45,17 @@ pub(super) fn find(db: &Connection, client: ClientId) -> rusqlite::Result<Option
     db.prepare_cached(SQL)?.query_row([client.as_bytes()], read).optional()
 }
 
+/// The account with this key, and its client ID.
+pub(super) fn by_key(db: &Connection, id: i64) -> rusqlite::Result<Option<(ClientId, Account)>> {
+    const SQL: &str = concat!("SELECT ", columns!(), ", client_id FROM account WHERE id = ?1");
+    db.prepare_cached(SQL)?
+        .query_row([id], |row| {
+            let client = ClientId::from_uuid(uuid::Uuid::from_bytes(row.get("client_id")?));
+            Ok((client, read(row)?.1))
+        })
+        .optional()
+}
+
 /// A new, empty account.
 pub(super) fn create(db: &Connection, client: ClientId, now: UnixSeconds) -> rusqlite::Result<i64> {
     db.prepare_cached("INSERT INTO account (client_id, created_at) VALUES (?1, ?2)")?

@@ -25,10 +25,12 @@ pub mod file;
 mod heads;
 mod migrations;
 mod place;
+mod prune;
 mod readers;
 #[cfg(test)]
 mod reliability;
 pub mod schema;
+mod stands;
 mod writer;
 
 use std::path::Path;
@@ -48,6 +50,8 @@ use self::place::Place;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::body::{Outgoing, Staging};
+use super::prune::{Cursor, Pruned, Retention};
+use super::stands::Stand;
 use super::{Account, Change, CommitError, Committed, Storage, StorageError, StoredVersion};
 
 /// Why the data can't be opened. Display says what failed, `source` why, [`OpenError::hint`] what mends it.
@@ -237,6 +241,14 @@ impl Storage for SqliteStorage {
 
     async fn commit(&self, change: Change) -> Result<Committed, CommitError> {
         self.writer.commit(change).await
+    }
+
+    async fn note_stands(&self, stands: Vec<Stand>) -> Result<(), StorageError> {
+        self.writer.note_stands(stands).await
+    }
+
+    async fn prune_some(&self, behind: Cursor, retention: Retention) -> Result<Pruned, StorageError> {
+        self.writer.prune_some(behind, retention).await
     }
 
     async fn check(&self) -> Result<(), StorageError> {

@@ -29,8 +29,10 @@ use uuid::Uuid;
 use super::blobs::Blobs;
 use super::change::{self, Applied};
 use super::heads::Heads;
-use super::place;
+use super::{place, prune, stands};
 use crate::storage::body::{CHUNK_BYTES, Incoming, Staged, Staging};
+use crate::storage::prune::{Cursor, Pruned, Retention};
+use crate::storage::stands::Stand;
 use crate::storage::{Account, Action, Change, CommitError, Committed, Patience, StorageError};
 
 /// Changes in one transaction. Larger batches gain nothing (the fsync is already shared) and delay the first in them.
@@ -49,6 +51,8 @@ const SWEEP_AGAIN: Duration = Duration::from_mins(1);
 const SWEEP_CHUNKS: u32 = 16;
 
 const DOING: &str = "writing a change";
+const NOTING: &str = "noting where devices stand";
+const PRUNING: &str = "pruning";
 const STAGING: &str = "storing a piece of a large body";
 
 type Outcome = Result<Committed, CommitError>;
@@ -57,6 +61,17 @@ enum Job {
     Change {
         change: Change,
         answer: oneshot::Sender<Outcome>,
+    },
+    /// Where devices stand.
+    Stands {
+        stands: Vec<Stand>,
+        answer: oneshot::Sender<Result<(), StorageError>>,
+    },
+    /// A few versions that nobody needs any more.
+    Prune {
+        behind: Cursor,
+        retention: Retention,
+        answer: oneshot::Sender<Result<Pruned, StorageError>>,
     },
     Piece {
         body: Arc<StagedBody>,
@@ -85,6 +100,8 @@ struct StagedBody {
 )]
 enum Done {
     Change(Result<Applied, CommitError>),
+    Stands,
+    Prune(prune::Slice),
     Piece,
 }
 
@@ -134,6 +151,29 @@ impl Writer {
         }
         drop(queue);
         answered.await.map_err(|_| StorageError::closed(DOING))?
+    }
+
+    /// Notes where devices stand.
+    pub(super) async fn note_stands(&self, stands: Vec<Stand>) -> Result<(), StorageError> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(NOTING, Job::Stands { stands, answer }, answered).await
+    }
+
+    /// Takes a few versions away.
+    pub(super) async fn prune_some(&self, behind: Cursor, retention: Retention) -> Result<Pruned, StorageError> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(PRUNING, Job::Prune { behind, retention, answer }, answered).await
+    }
+
+    /// Waits for a place in the queue, and then for what became of the job.
+    async fn ask<T>(
+        &self,
+        doing: &'static str,
+        job: Job,
+        answered: oneshot::Receiver<Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
+        open(&self.queue, doing)?.send_async(job).await.map_err(|_| StorageError::closed(doing))?;
+        answered.await.map_err(|_| StorageError::closed(doing))?
     }
 
     /// Begins a large body.
@@ -335,8 +375,13 @@ impl Worker {
                     let _ = answer.send(Ok(Committed { created: applied.created }));
                 }
                 (Job::Change { answer, .. }, Done::Change(Err(refused))) => drop(answer.send(Err(refused))),
-                // Nobody waits for a piece. (`carry_out` pairs jobs and what they came to.)
-                (Job::Piece { .. }, _) | (Job::Change { .. }, Done::Piece) => {}
+                (Job::Stands { answer, .. }, Done::Stands) => drop(answer.send(Ok(()))),
+                (Job::Prune { answer, .. }, Done::Prune(slice)) => {
+                    slice.unlinked.into_iter().for_each(|blob| self.blobs.unlink(blob));
+                    let _ = answer.send(Ok(slice.pruned));
+                }
+                // Nobody waits for a piece, and `carry_out` pairs jobs and what they came to.
+                _ => {}
             }
         }
     }
@@ -367,6 +412,10 @@ fn read_data_version(db: &Connection) -> rusqlite::Result<i64> {
 fn carry_out(db: &Connection, job: &Job) -> rusqlite::Result<Done> {
     match job {
         Job::Change { change, .. } => change::apply(db, change).map(Done::Change),
+        Job::Stands { stands, .. } => {
+            stands.iter().try_for_each(|stand| stands::note(db, stand)).map(|()| Done::Stands)
+        }
+        Job::Prune { behind, retention, .. } => prune::prune_some(db, *behind, *retention).map(Done::Prune),
         Job::Piece { body, .. } if body.abandoned.load(Ordering::Acquire) => Ok(Done::Piece),
         Job::Piece { body, seq, data, .. } => place::store_chunk(db, body.blob, *seq, data).map(|()| Done::Piece),
     }
@@ -375,6 +424,7 @@ fn carry_out(db: &Connection, job: &Job) -> rusqlite::Result<Done> {
 fn head_of((job, done): (&Job, &Done)) -> Option<(ClientId, Account)> {
     match (job, done) {
         (Job::Change { change, .. }, Done::Change(Ok(applied))) => Some((change.client, applied.account.clone())),
+        (_, Done::Prune(slice)) => slice.account.clone(),
         _ => None,
     }
 }
@@ -395,6 +445,8 @@ fn fail(batch: Vec<Job>, error: &rusqlite::Error) {
             Job::Change { answer, .. } => {
                 let _ = answer.send(Err(StorageError::new(DOING, error.to_string()).into()));
             }
+            Job::Stands { answer, .. } => drop(answer.send(Err(StorageError::new(NOTING, error.to_string())))),
+            Job::Prune { answer, .. } => drop(answer.send(Err(StorageError::new(PRUNING, error.to_string())))),
             Job::Piece { body, .. } => body.failed.store(true, Ordering::Release),
         }
     }
