@@ -10,8 +10,10 @@
 //! | [`app`] | the server as a value: start, run, stop |
 //! | `http` | route table, extractors, one endpoint per file, and the one place that chooses status codes |
 //! | [`sync`] | the protocol without HTTP, around `taskchampion-sync-server-core` |
+//! | [`admission`] | who may come in, and how much they may keep |
 //! | [`account_hash`] | how an account is named where its client ID must not stand |
 //! | [`budget`] | how much memory bodies may take, all requests together |
+//! | [`invite`] | invites, as the server knows them: by a hash |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
 //! | [`telemetry`], [`terminal`] | logs, and the only place that prints |
 //!
@@ -29,12 +31,14 @@
 //! 6. It publishes what the account now looks like, and the handler renders 200 with the new ID. If the device hung up meanwhile, the version is stored all the same.
 
 pub mod account_hash;
+pub mod admission;
 pub mod app;
 pub mod budget;
 pub mod cli;
 pub mod commands;
 pub mod config;
 mod http;
+pub mod invite;
 pub mod storage;
 pub mod sync;
 pub mod telemetry;

@@ -3,11 +3,12 @@
 
 use std::fmt::Display;
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use taskferry_protocol::ServerUrl;
 use taskferry_protocol::describe::Registration;
+use taskferry_protocol::{ClientId, ServerUrl};
 
 /// An unsigned integer of the type that is asked for.
 pub(super) fn whole_number<T: FromStr + Bounded>(text: &str) -> Result<T, String> {
@@ -21,6 +22,11 @@ pub(super) trait Bounded {
 }
 
 impl Bounded for u16 {
+    type Shown = Self;
+    const MAX: Self = Self::MAX;
+}
+
+impl Bounded for u64 {
     type Shown = Self;
     const MAX: Self = Self::MAX;
 }
@@ -81,6 +87,20 @@ pub(super) fn base_path(text: &str) -> Result<String, String> {
         return Err("a path of letters, digits, `-`, `_`, `.` and `~`, such as `/sync`".to_owned());
     }
     Ok(if segments.is_empty() { String::new() } else { format!("/{}", segments.join("/")) })
+}
+
+/// A whole number that is not zero.
+pub(super) fn at_least_one(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| format!("a whole number from 1 to {}", u32::MAX))
+}
+
+pub(super) fn client_id(text: &str) -> Result<ClientId, String> {
+    text.parse().map_err(|_| "one client ID, or several with commas in between".to_owned())
+}
+
+/// As the reference server reads its switches.
+pub(super) fn is_yes(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on")
 }
 
 pub(super) fn log_level(text: &str) -> Result<tracing::Level, String> {

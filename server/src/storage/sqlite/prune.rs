@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension as _};
 use taskferry_protocol::{ClientId, VersionId};
 
+use super::heads::Head;
 use super::{account, place, stands, version_id};
 use crate::storage::prune::{Cursor, Prunable, Pruned, Retention};
 use crate::storage::stands::Week;
@@ -21,7 +22,7 @@ const ACCOUNTS: i64 = 1000;
 pub(super) struct Slice {
     pub(super) pruned: Pruned,
     /// The account from which versions were taken, as it now is.
-    pub(super) account: Option<(ClientId, Account)>,
+    pub(super) account: Option<(ClientId, Head)>,
     /// Blobs that nothing links any more.
     pub(super) unlinked: Vec<i64>,
 }
@@ -41,17 +42,13 @@ pub(super) fn prune_some(db: &Connection, behind: Cursor, retention: Retention) 
 }
 
 /// Shows what could be taken away from every account that can spare something.
-pub(super) fn prunable(
-    db: &Connection,
-    retention: Retention,
-    see: &mut dyn FnMut(Prunable),
-) -> rusqlite::Result<()> {
+pub(super) fn prunable(db: &Connection, retention: Retention, see: &mut dyn FnMut(Prunable)) -> rusqlite::Result<()> {
     let mut behind = Cursor::default();
     while let Some((ids, to)) = candidates(db, behind, retention)? {
         for id in ids {
-            let Some((client, account)) = account::by_key(db, id)? else { continue };
+            let Some((client, head)) = account::by_key(db, id)? else { continue };
             let mut found = Prunable { client, versions: 0, bytes: 0, last_seen: None };
-            let mut walk = Walk::begin(db, id, &account, retention)?;
+            let mut walk = Walk::begin(db, id, &head.account, retention)?;
             while let Some(version) = walk.next(db)? {
                 found.versions += 1;
                 found.bytes += version.bytes;
@@ -76,7 +73,7 @@ fn candidates(db: &Connection, behind: Cursor, retention: Retention) -> rusqlite
     let ids = db
         .prepare_cached(
             "SELECT id FROM account WHERE id > ?1 AND id <= ?2 AND snapshot_version IS NOT NULL AND versions > ?3 \
-             AND created_at < ?4 ORDER BY id",
+             AND created_at < ?4 AND state < 2 ORDER BY id",
         )?
         .query_map((behind.0, to, Tip::VERSIONS, retention.cutoff()), |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
@@ -85,8 +82,8 @@ fn candidates(db: &Connection, behind: Cursor, retention: Retention) -> rusqlite
 
 fn take_from(db: &Connection, id: i64, retention: Retention) -> rusqlite::Result<Slice> {
     let mut slice = Slice::default();
-    let Some((_, account)) = account::by_key(db, id)? else { return Ok(slice) };
-    let mut walk = Walk::begin(db, id, &account, retention)?;
+    let Some((_, head)) = account::by_key(db, id)? else { return Ok(slice) };
+    let mut walk = Walk::begin(db, id, &head.account, retention)?;
     for _ in 0..VERSIONS {
         let Some(version) = walk.next(db)? else { break };
         db.prepare_cached("DELETE FROM version WHERE seq = ?1")?.execute([version.seq])?;
@@ -134,8 +131,8 @@ impl Walk {
             .optional()?;
         let snapshot = account.snapshot.map_or(VersionId::NIL, |snapshot| snapshot.version);
         // A snapshot outside of the chain, which should not be, covers none of it.
-        let is_covered = account.snapshot.is_some()
-            && (snapshot == account.latest() || next_version(db, id, snapshot)?.is_some());
+        let is_covered =
+            account.snapshot.is_some() && (snapshot == account.latest() || next_version(db, id, snapshot)?.is_some());
         Ok(Self {
             id,
             at: begins.map(version_id).filter(|_| is_covered),
