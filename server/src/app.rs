@@ -21,11 +21,11 @@ use crate::admission::quota::Quotas;
 use crate::admission::space::{Pretended, Space, Volume, VolumeOf};
 use crate::budget::Budget;
 use crate::config::{Config, Listen};
-use crate::http;
 use crate::storage::sqlite::directory::DataDirectory;
 use crate::storage::sqlite::{OpenError, SqliteStorage};
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Storage, StorageError, UnixSeconds};
 use crate::sync::SyncService;
+use crate::{http, maintenance};
 
 /// How long a stop waits for large pushes that are under way, and then for single requests. Together a little less than the
 /// 30 seconds that platforms usually grant.
@@ -103,6 +103,7 @@ pub struct Application {
     handle: ServerHandle,
     addresses: Vec<SocketAddr>,
     state: Arc<http::State>,
+    maintenance: JoinHandle<()>,
 }
 
 impl Application {
@@ -124,7 +125,8 @@ impl Application {
         match open(config, directory).await {
             Ok(opened) => {
                 let _ = state.opened.set(opened);
-                Ok(Self { running, handle, addresses, state })
+                let maintenance = tokio::spawn(maintain(Arc::clone(&state), config.prune_after));
+                Ok(Self { running, handle, addresses, state, maintenance })
             }
             Err(error) => {
                 handle.stop(false).await;
@@ -145,7 +147,7 @@ impl Application {
         stop: impl Future<Output = ()>,
         at_once: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
-        let Self { mut running, handle, state, .. } = self;
+        let Self { mut running, handle, state, maintenance, .. } = self;
         let failed = |result: Result<std::io::Result<()>, tokio::task::JoinError>| match result {
             Ok(result) => result.map_err(RunError::Server),
             Err(error) => Err(RunError::Server(std::io::Error::other(error))),
@@ -168,9 +170,22 @@ impl Application {
             () = at_once => running.abort(),
         }
         match state.opened.get() {
-            Some(opened) => opened.sync.storage().close().await.map_err(RunError::Close),
+            Some(opened) => {
+                maintenance.abort();
+                if let Err(error) = opened.sync.hand_over_stands().await {
+                    tracing::warn!(%error, "where devices stand could not be noted");
+                }
+                opened.sync.storage().close().await.map_err(RunError::Close)
+            }
             None => Ok(()),
         }
+    }
+}
+
+/// What goes on beside the requests.
+async fn maintain(state: Arc<http::State>, prune_after: Option<UnixSeconds>) {
+    if let Some(opened) = state.opened.get() {
+        maintenance::run(&opened.sync, prune_after).await;
     }
 }
 

@@ -90,6 +90,9 @@ pub struct ServeArgs {
     /// Rate limits and quotas: on or off; `off` is for benchmarks and private networks [default: on]
     #[arg(long, value_name = "SWITCH")]
     pub limits: Option<String>,
+    /// Take versions away that are older than this and that nobody needs any more, such as 180d [default: never]
+    #[arg(long, value_name = "TIME")]
+    pub prune_after: Option<String>,
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,

@@ -12,6 +12,7 @@
 //! | [`sync`] | the protocol without HTTP, around `taskchampion-sync-server-core` |
 //! | [`admission`] | who may come in, and how much they may keep |
 //! | [`account_hash`] | how an account is named where its client ID must not stand |
+//! | `maintenance` | what the server does by itself |
 //! | [`budget`] | how much memory bodies may take, all requests together |
 //! | [`invite`] | invites, as the server knows them: by a hash |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
@@ -39,6 +40,7 @@ pub mod commands;
 pub mod config;
 mod http;
 pub mod invite;
+mod maintenance;
 pub mod storage;
 pub mod sync;
 pub mod telemetry;

@@ -17,6 +17,7 @@ use crate::admission::newcomers::Rates;
 use crate::admission::quota::Quota;
 use crate::admission::registration::Registration;
 use crate::cli::{DataArgs, ServeArgs};
+use crate::storage::UnixSeconds;
 use crate::sync::SnapshotPolicy;
 
 /// Everything that `serve` needs to know.
@@ -47,6 +48,8 @@ pub struct Config {
     /// Whether rate limits and quotas are in force. Off for benchmarks and private networks; what protects the server itself
     /// (body limits, memory, the disk's free space) stays.
     pub limits_on: bool,
+    /// After how many seconds versions that nobody needs any more are taken away; `None` = never.
+    pub prune_after: Option<UnixSeconds>,
     /// What to log and how.
     pub log: Log,
     /// Things that are odd enough to mention at the start, in words.
@@ -143,6 +146,7 @@ const SNAPSHOT_VERSIONS: Setting = Setting { name: "snapshot-versions", referenc
 const MAX_VERSION_BYTES: Setting = Setting { name: "max-version-bytes", reference: &[] };
 const MAX_SNAPSHOT_BYTES: Setting = Setting { name: "max-snapshot-bytes", reference: &[] };
 const LIMITS: Setting = Setting { name: "limits", reference: &[] };
+const PRUNE_AFTER: Setting = Setting { name: "prune-after", reference: &[] };
 const LOG_LEVEL: Setting = Setting { name: "log-level", reference: &[] };
 const LOG_FORMAT: Setting = Setting { name: "log-format", reference: &[] };
 
@@ -170,6 +174,7 @@ const SETTINGS: &[&Setting] = &[
     &MAX_VERSION_BYTES,
     &MAX_SNAPSHOT_BYTES,
     &LIMITS,
+    &PRUNE_AFTER,
     &LOG_LEVEL,
     &LOG_FORMAT,
     &REGISTRATION,
@@ -245,6 +250,9 @@ impl Config {
                 .map(|given| given.parse(values::path))
                 .transpose()?,
             limits_on: or_default(one(&LIMITS, &args.limits), values::on_or_off, true)?,
+            prune_after: one(&PRUNE_AFTER, &args.prune_after)
+                .map(|given| given.parse(values::retention))
+                .transpose()?,
             log: Log {
                 level: or_default(one(&LOG_LEVEL, &args.log_level), values::log_level, tracing::Level::INFO)?,
                 json: or_default(one(&LOG_FORMAT, &args.log_format), values::log_format, false)?,

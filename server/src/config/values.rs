@@ -10,6 +10,8 @@ use std::str::FromStr;
 use taskferry_protocol::describe::Registration;
 use taskferry_protocol::{ClientId, ServerUrl};
 
+use crate::storage::UnixSeconds;
+
 /// An unsigned integer of the type that is asked for.
 pub(super) fn whole_number<T: FromStr + Bounded>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("a whole number from 0 to {}", T::MAX))
@@ -122,6 +124,16 @@ pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
         "off" => Ok(false),
         _ => Err("on or off".to_owned()),
     }
+}
+
+/// How long versions are kept at least, in seconds. As long as people stay away from a computer, and not longer than it is
+/// remembered where devices stand ([`crate::storage::stands`]).
+pub(super) fn retention(text: &str) -> Result<UnixSeconds, String> {
+    const DAY: UnixSeconds = 24 * 60 * 60;
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<UnixSeconds>().ok());
+    days.filter(|days| (30..=730).contains(days))
+        .map(|days| days * DAY)
+        .ok_or_else(|| "a number of days from `30d` to `730d`".to_owned())
 }
 
 /// Whether it is JSON.

@@ -14,7 +14,7 @@ pub mod stands;
 pub mod tip;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 
 use taskferry_protocol::{ClientId, VersionId};
 

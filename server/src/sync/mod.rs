@@ -9,11 +9,13 @@
 //! |---|---|
 //! | [`seam`] | fits our storage to the core's traits, for one request |
 //! | [`locks`] | lets one writer at a time into each account |
+//! | [`stands`] | knows where devices stand, for pruning |
 //! | [`pushes`] | knows who is in the middle of a large push, for a stop |
 
 mod locks;
 mod pushes;
 mod seam;
+mod stands;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,9 +27,11 @@ use self::locks::AccountLocks;
 pub use self::pushes::Arriving;
 use self::pushes::Pushes;
 use self::seam::Seam;
+use self::stands::Stands;
 use crate::admission::{Admission, Gate, NotAdmitted};
 use crate::invite::InviteFlaw;
 use crate::storage::body::{Incoming, Outgoing, Staging};
+use crate::storage::stands::Week;
 use crate::storage::{Account, Action, Barred, Change, CommitError, Patience, Storage, StorageError, UnixSeconds};
 
 /// When the server asks for a snapshot; the core does the arithmetic. It asks urgently at one and a half times either.
@@ -102,6 +106,9 @@ pub enum Child {
     Gone,
 }
 
+/// Stands in one hand-over, which shares a transaction with people's versions.
+const STANDS: usize = 64;
+
 /// All requests of the protocol, over a storage backend.
 pub struct SyncService {
     storage: Arc<dyn Storage>,
@@ -109,12 +116,20 @@ pub struct SyncService {
     gate: Gate,
     locks: AccountLocks,
     pushes: Pushes,
+    stands: Stands,
 }
 
 impl SyncService {
     /// Over `storage`, asking for snapshots by `snapshots`, for those whom `gate` lets in.
     pub fn new(storage: Arc<dyn Storage>, snapshots: SnapshotPolicy, gate: Gate) -> Self {
-        Self { storage, snapshots, gate, locks: AccountLocks::default(), pushes: Pushes::default() }
+        Self {
+            storage,
+            snapshots,
+            gate,
+            locks: AccountLocks::default(),
+            pushes: Pushes::default(),
+            stands: Stands::default(),
+        }
     }
 
     /// The storage, for readiness and for closing.
@@ -195,8 +210,9 @@ impl SyncService {
                     // Its pieces were counted when they came.
                     None => self.pushes.stored_large(client, Instant::now()),
                 }
-                let urgency = self.urgency(client, urgency).await?;
-                return Ok(Added::Stored { version: VersionId::from_uuid(version), urgency });
+                let (version, urgency) = (VersionId::from_uuid(version), self.urgency(client, urgency).await?);
+                self.stands.added(client, parent, version);
+                return Ok(Added::Stored { version, urgency });
             }
             Ok((core::AddVersionResult::ExpectedParentVersion(latest), _)) => VersionId::from_uuid(latest),
             // Another process got in between the core's look and the commit, which looks again.
@@ -249,9 +265,16 @@ impl SyncService {
         {
             core::GetVersionResult::Success { version_id, .. } => {
                 let body = seam.take_outgoing().ok_or_else(|| SyncError::Core("a version without a body".into()))?;
-                Ok(Child::Found { version: VersionId::from_uuid(version_id), body })
+                let version = VersionId::from_uuid(version_id);
+                self.stands.asked(client, parent, version, Week::of(now()));
+                Ok(Child::Found { version, body })
             }
-            core::GetVersionResult::NotFound => Ok(Child::UpToDate),
+            core::GetVersionResult::NotFound => {
+                if seam.saw_account() {
+                    self.stands.asked(client, parent, parent, Week::of(now()));
+                }
+                Ok(Child::UpToDate)
+            }
             core::GetVersionResult::Gone => Ok(Child::Gone),
         }
     }
@@ -324,6 +347,17 @@ impl SyncService {
             SyncError::UnknownAccount => self.unknown(client),
             error => error,
         }
+    }
+
+    /// Hands what is new about where devices stand over to storage. To be called about once a minute, and before the end.
+    pub async fn hand_over_stands(&self) -> Result<(), StorageError> {
+        for some in self.stands.take().chunks(STANDS) {
+            if let Err(error) = self.storage.note_stands(some.to_vec()).await {
+                self.stands.forget();
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// A core for one request. It owns nothing but two small boxes; sharing one between requests is impossible, because

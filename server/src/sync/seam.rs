@@ -34,6 +34,7 @@ enum Mode {
 struct Carried {
     incoming: Option<Incoming>,
     outgoing: Option<Outgoing>,
+    saw_account: bool,
     saw_snapshot: bool,
 }
 
@@ -78,6 +79,11 @@ impl Seam {
         self.carried().incoming.take().ok_or_else(|| anyhow::anyhow!("the body was written already"))
     }
 
+    /// Whether there was an account when the core looked.
+    pub(super) fn saw_account(&self) -> bool {
+        self.carried().saw_account
+    }
+
     /// Whether the account had a snapshot when the core looked.
     pub(super) fn saw_snapshot(&self) -> bool {
         self.carried().saw_snapshot
@@ -118,7 +124,10 @@ impl core::StorageTxn for Txn<'_> {
                 .into(),
             versions_since: meta.versions_since,
         });
-        self.seam.carried().saw_snapshot = snapshot.is_some();
+        let mut carried = self.seam.carried();
+        carried.saw_account = true;
+        carried.saw_snapshot = snapshot.is_some();
+        drop(carried);
         Ok(Some(core::Client { latest_version_id: account.latest().as_uuid(), snapshot }))
     }
 

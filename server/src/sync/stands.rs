@@ -66,12 +66,12 @@ impl Stands {
     /// A known account was asked what follows `from`, and the answer led to `to`; the same where nothing follows.
     pub(super) fn asked(&self, client: ClientId, from: VersionId, to: VersionId, week: Week) {
         let mut shard = self.shard(client);
-        match shard.walks.get_mut(&client) {
-            Some(walk) if walk.week == week && walk.at == from => walk.at = to,
-            _ if shard.is_news(client, from, week) => {
-                shard.walks.put(client, Walk { week, at: to });
-            }
-            _ => {}
+        if let Some(walk) = shard.walks.get_mut(&client)
+            && (walk.week, walk.at) == (week, from)
+        {
+            walk.at = to;
+        } else if shard.note(client, from, week) {
+            shard.walks.put(client, Walk { week, at: to });
         }
     }
 
@@ -106,7 +106,7 @@ impl Stands {
 
 impl Shard {
     /// Notes a place; false if there is no room to.
-    fn is_news(&mut self, client: ClientId, from: VersionId, week: Week) -> bool {
+    fn note(&mut self, client: ClientId, from: VersionId, week: Week) -> bool {
         if self.news.len() >= SHARD_NEWS && !self.news.contains_key(&client) {
             return false;
         }

@@ -24,11 +24,11 @@ pub(super) use self::pruning::*;
 
 const NOW: i64 = 1_800_000_000;
 
-pub(super) fn version(n: u128) -> VersionId {
+pub(crate) fn version(n: u128) -> VersionId {
     VersionId::from_uuid(Uuid::from_u128(n))
 }
 
-pub(super) fn client(n: u128) -> ClientId {
+pub(crate) fn client(n: u128) -> ClientId {
     ClientId::from_uuid(Uuid::from_u128(n))
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use taskferry_protocol::VersionId;
 
 use super::{Backend, NOW, Operator, add, child, client, eventually, put_snapshot, snapshot, version};
 use crate::storage::memory::MemoryStorage;
