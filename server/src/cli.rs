@@ -1,5 +1,8 @@
 //! The command line, as typed. Values are texts here; `config` checks them, whichever way they came in.
 
+pub mod account;
+pub mod invite;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -23,7 +26,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server until it is told to stop
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
+    /// List, show, create, disable, enable and delete accounts, also beside a running server
+    #[command(subcommand, visible_alias = "client")]
+    Account(account::AccountCommand),
+    /// Invite people to a server with `--registration invite`
+    #[command(subcommand)]
+    Invite(invite::InviteCommand),
 }
 
 /// `serve`. Each flag is also an environment variable (`--data-dir` is `TASKFERRY_DATA_DIR`) and a line in the
