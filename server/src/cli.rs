@@ -90,7 +90,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "BYTES")]
     pub quota_snapshot_bytes: Option<String>,
     /// Free space on the volume below which nobody can send; new accounts end at four times, and accounts of the first day at
-    /// twice of it [default: a tenth of the volume, at most 1GiB]
+    /// twice of it [default: a tenth of the volume, at most 256MiB]
     #[arg(long, value_name = "BYTES")]
     pub min_free: Option<String>,
     /// For tests: take free and whole bytes of the volume from this file

@@ -16,6 +16,31 @@ pub fn print(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// A JSON list, printed while it comes into being: one element a line.
+#[derive(Debug)]
+pub struct JsonList {
+    is_empty: bool,
+}
+
+impl JsonList {
+    /// Begins it.
+    pub fn begin() -> Self {
+        Self { is_empty: true }
+    }
+
+    /// Its next element.
+    pub fn print(&mut self, element: &serde_json::Value) {
+        let before = if self.is_empty { "[" } else { "," };
+        self.is_empty = false;
+        print(&format!("{before}{element}"));
+    }
+
+    /// Ends it.
+    pub fn end(self) {
+        print(if self.is_empty { "[]" } else { "]" });
+    }
+}
+
 /// Asks a person; `None` if there is none. Enter alone, and anything else that is no yes, is a no: what is asked here destroys
 /// something.
 pub fn ask(question: &str) -> Option<bool> {

@@ -11,15 +11,19 @@ use crate::terminal;
 pub(super) fn run(args: &ListArgs, env: &Env) -> Result<(), VerbError> {
     let door = Door::open(&args.data, env)?;
     // Each is printed when it is read: a table of a million accounts needs no memory.
-    let mut count = 0_u64;
-    if !args.data.json {
-        terminal::print(HEADING);
+    if args.data.json {
+        let mut list = terminal::JsonList::begin();
+        door.data.records(&mut |record| list.print(&as_json(&door, &record, false)))?;
+        list.end();
+        return Ok(());
     }
+    let mut count = 0_u64;
+    terminal::print(HEADING);
     door.data.records(&mut |record| {
         count += 1;
-        terminal::print(&if args.data.json { as_json(&door, &record, false).to_string() } else { row(&door, &record) });
+        terminal::print(&row(&door, &record));
     })?;
-    if count == 0 && !args.data.json {
+    if count == 0 {
         terminal::say("there are no accounts yet");
     }
     Ok(())

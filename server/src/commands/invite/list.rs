@@ -12,9 +12,11 @@ pub(super) fn run(args: &ListArgs, env: &Env) -> Result<(), VerbError> {
     let door = Door::open(&args.data, env)?;
     let invites = door.data.invites()?;
     if args.data.json {
+        let mut list = terminal::JsonList::begin();
         for invite in &invites {
-            terminal::print(&serde_json::json!(invite).to_string());
+            list.print(&serde_json::json!(invite));
         }
+        list.end();
         return Ok(());
     }
     terminal::print("NUMBER  USED        CREATED     EXPIRES     STATE");
