@@ -1,5 +1,8 @@
 //! The command line, as typed. Values are texts here; `config` checks them, whichever way they came in.
 
+pub mod account;
+pub mod invite;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -23,7 +26,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server until it is told to stop
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
+    /// List, show, create, disable, enable and delete accounts, also beside a running server
+    #[command(subcommand, visible_alias = "client")]
+    Account(account::AccountCommand),
+    /// Invite people to a server with `--registration invite`
+    #[command(subcommand)]
+    Invite(invite::InviteCommand),
 }
 
 /// `serve`. Each flag is also an environment variable (`--data-dir` is `TASKFERRY_DATA_DIR`) and a line in the
@@ -81,7 +90,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "BYTES")]
     pub quota_snapshot_bytes: Option<String>,
     /// Free space on the volume below which nobody can send; new accounts end at four times, and accounts of the first day at
-    /// twice of it [default: a tenth of the volume, at most 1GiB]
+    /// twice of it [default: a tenth of the volume, at most 256MiB]
     #[arg(long, value_name = "BYTES")]
     pub min_free: Option<String>,
     /// For tests: take free and whole bytes of the volume from this file

@@ -46,11 +46,13 @@ pub mod sync;
 pub mod telemetry;
 pub mod terminal;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
 use self::cli::{Cli, Command};
+use self::commands::VerbError;
 use self::config::sources::Env;
 
 /// The program: parses the command line, runs the verb, and turns its outcome into words and an exit code: 0 fine, 1 failed,
@@ -68,13 +70,38 @@ pub fn main() -> ExitCode {
         let _ = Cli::command().print_help();
         return ExitCode::SUCCESS;
     };
+    let env = Env::of_process();
     match command {
-        Command::Serve(args) => match commands::serve::run(&args, &Env::of_process()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                terminal::say(&terminal::error_text(&error, error.hint().as_deref()));
-                ExitCode::from(if error.is_usage() { 2 } else { 1 })
-            }
-        },
+        Command::Serve(args) => finish(
+            commands::serve::run(&args, &env),
+            commands::serve::ServeError::hint,
+            commands::serve::ServeError::is_usage,
+        ),
+        Command::Account(command) => verb(commands::account::run(&command, &env)),
+        Command::Invite(command) => verb(commands::invite::run(&command, &env)),
+    }
+}
+
+fn verb(outcome: Result<(), VerbError>) -> ExitCode {
+    if let Err(declined) = &outcome
+        && declined.is_choice()
+    {
+        terminal::say(&declined.to_string());
+        return ExitCode::FAILURE;
+    }
+    finish(outcome, VerbError::hint, VerbError::is_usage)
+}
+
+fn finish<E: Error>(
+    outcome: Result<(), E>,
+    hint: impl Fn(&E) -> Option<String>,
+    is_usage: impl Fn(&E) -> bool,
+) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::say(&terminal::error_text(&error, hint(&error).as_deref()));
+            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
+        }
     }
 }

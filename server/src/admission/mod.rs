@@ -10,7 +10,7 @@
 //! All of it is decided from memory, when a request begins. Nothing is refused in the middle of a push: stock Taskwarrior sends
 //! more than 1 MB of changes as several versions, commits on its side only at the end, and after a refusal in between its next
 //! try silently drops the rest. So a push that is under way may overrun: its account's quota up to [`quota::OVERRUN`] times, and
-//! the volume's floor down to half of it.
+//! the reserves that [`space`] keeps.
 
 pub mod newcomers;
 pub mod quota;
@@ -173,12 +173,11 @@ fn is_under_way(account: &Account, now: UnixSeconds) -> bool {
 
 /// What follows from how an account stands, its quota aside.
 fn going_on(account: &Account, now: UnixSeconds) -> Admission {
-    let (patience, need) = if is_under_way(account, now) {
-        (Patience::Wait, Need::GoOn)
-    } else if quota::is_young(account, now) {
-        (Patience::Refuse, Need::Young)
-    } else {
-        (Patience::Refuse, Need::Begin)
+    let (patience, need) = match (is_under_way(account, now), quota::is_young(account, now)) {
+        (true, true) => (Patience::Wait, Need::YoungGoOn),
+        (true, false) => (Patience::Wait, Need::GoOn),
+        (false, true) => (Patience::Refuse, Need::YoungBegin),
+        (false, false) => (Patience::Refuse, Need::Begin),
     };
     Admission { patience, keep_large: true, creates: false, bytes_max: u64::MAX, need }
 }

@@ -2,8 +2,9 @@
 //!
 //! Free space is measured on a timer, never by a request; in between, what requests store is taken off the last measure. As
 //! it runs low, one thing after the other is refused, the dispensable ones first: new accounts, then what accounts of the first
-//! day send, then every push that begins. Reading goes on always, and so do pushes that are under way, until half of the floor is
-//! left: on a full volume nobody could store anything.
+//! day send, then every push that begins. Reading goes on always. Pushes that are under way have a reserve of half the floor, one
+//! for young accounts and one for the others, so that strangers can't use up what the others need; when that too is gone they are
+//! refused, because on a full volume nobody could store anything.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// By default the floor is this part of the volume …
 const FLOOR_PART: u64 = 10;
 /// … and at most this many bytes.
-const FLOOR_BYTES_MAX: u64 = 1 << 30;
+const FLOOR_BYTES_MAX: u64 = 256 << 20;
 
 /// What a request needs room for, from the dispensable to the indispensable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,24 +26,28 @@ pub enum Need {
     /// A new account: four times the floor.
     Create,
     /// A push of an account of the first day: twice the floor.
-    Young,
-    /// Any other push that begins: the floor.
+    YoungBegin,
+    /// The same push under way: one and a half times the floor.
+    YoungGoOn,
+    /// Any other push: the floor.
     Begin,
-    /// A push that is under way: half of the floor.
+    /// The same push under way: half of the floor.
     GoOn,
 }
 
 impl Need {
-    const ALL: [Self; 4] = [Self::Create, Self::Young, Self::Begin, Self::GoOn];
+    const ALL: [Self; 5] = [Self::Create, Self::YoungBegin, Self::YoungGoOn, Self::Begin, Self::GoOn];
 
     /// Bytes that must be free.
     const fn of(self, floor: u64) -> u64 {
-        match self {
-            Self::Create => floor.saturating_mul(4),
-            Self::Young => floor.saturating_mul(2),
-            Self::Begin => floor,
-            Self::GoOn => floor / 2,
-        }
+        let half_floors = match self {
+            Self::Create => 8,
+            Self::YoungBegin => 4,
+            Self::YoungGoOn => 3,
+            Self::Begin => 2,
+            Self::GoOn => 1,
+        };
+        (floor / 2).saturating_mul(half_floors)
     }
 }
 
@@ -170,7 +175,7 @@ impl Space {
         match refused {
             None => tracing::info!(free_mb, %directory, "there is enough free space for everything again"),
             Some(Need::Create) => tracing::warn!(free_mb, %directory, "free space is low: no accounts are created"),
-            Some(Need::Young) => {
+            Some(Need::YoungBegin | Need::YoungGoOn) => {
                 tracing::warn!(free_mb, %directory, "free space is low: accounts of the first day can't send");
             }
             Some(Need::Begin) => tracing::error!(free_mb, %directory, "free space is very low: nobody can send"),
@@ -204,22 +209,23 @@ mod tests {
         let refused = |free| space(free, 1000).refused();
         assert_eq!(refused(400), None);
         assert_eq!(refused(399), Some(Need::Create));
-        assert_eq!(refused(199), Some(Need::Young));
+        assert_eq!(refused(199), Some(Need::YoungBegin));
+        assert_eq!(refused(149), Some(Need::YoungGoOn));
         assert_eq!(refused(99), Some(Need::Begin));
         assert_eq!(refused(49), Some(Need::GoOn));
     }
 
     #[test]
     fn a_large_volume_is_not_left_empty_for_a_tenth() {
-        assert_eq!(space(5000, 1_000_000).refused(), None);
-        assert_eq!(space(1000, 1_000_000).refused(), Some(Need::Begin));
+        assert_eq!(space(1100, 1_000_000).refused(), None);
+        assert_eq!(space(260, 1_000_000).refused(), Some(Need::Begin));
     }
 
     #[test]
     fn the_operators_floor_counts_instead() {
         let volume = Fixed(Measured { free: 100 * MB, total: 1000 * MB });
         assert_eq!(Space::of(&volume, Some(MB)).unwrap().refused(), None);
-        assert_eq!(Space::of(&volume, Some(101 * MB)).unwrap().refused(), Some(Need::Begin));
+        assert_eq!(Space::of(&volume, Some(102 * MB)).unwrap().refused(), Some(Need::Begin));
     }
 
     #[test]

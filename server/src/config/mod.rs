@@ -4,7 +4,7 @@
 //! texts become values, one struct per concern. Nothing behind this module reads an environment variable or a flag.
 
 pub mod sources;
-mod values;
+pub(crate) mod values;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;

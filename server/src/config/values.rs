@@ -13,12 +13,12 @@ use taskferry_protocol::{ClientId, ServerUrl};
 use crate::storage::UnixSeconds;
 
 /// An unsigned integer of the type that is asked for.
-pub(super) fn whole_number<T: FromStr + Bounded>(text: &str) -> Result<T, String> {
+pub(crate) fn whole_number<T: FromStr + Bounded>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("a whole number from 0 to {}", T::MAX))
 }
 
 /// For naming the largest value.
-pub(super) trait Bounded {
+pub(crate) trait Bounded {
     type Shown: Display;
     const MAX: Self::Shown;
 }
@@ -39,7 +39,7 @@ impl Bounded for u32 {
 }
 
 /// Bytes, plain or with a unit: `K`, `KB` = 1000, `KiB` = 1024, and so on.
-pub(super) fn bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 11] = [
         ("", 1),
         ("b", 1),

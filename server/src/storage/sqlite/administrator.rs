@@ -35,11 +35,9 @@ impl AdministratorError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoData { .. } => Some(
-                "name the server's directory with `--data-dir DIR`; `taskferry-server serve` shows it when it starts, and \
-                 creates it"
-                    .into(),
-            ),
+            Self::NoData { .. } => {
+                Some("name the server's directory with `--data-dir DIR`; the server shows it when it starts".into())
+            }
             Self::Schema(error) => error.hint(),
         }
     }
