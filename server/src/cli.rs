@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod invite;
+pub mod prune;
 
 use std::path::PathBuf;
 
@@ -33,6 +34,8 @@ pub enum Command {
     /// Invite people to a server with `--registration invite`
     #[command(subcommand)]
     Invite(invite::InviteCommand),
+    /// Take away old versions that no device needs any more, also beside a running server
+    Prune(prune::PruneArgs),
 }
 
 /// `serve`. Each flag is also an environment variable (`--data-dir` is `TASKFERRY_DATA_DIR`) and a line in the

@@ -79,6 +79,7 @@ pub fn main() -> ExitCode {
         ),
         Command::Account(command) => verb(commands::account::run(&command, &env)),
         Command::Invite(command) => verb(commands::invite::run(&command, &env)),
+        Command::Prune(args) => verb(commands::prune::run(&args, &env)),
     }
 }
 

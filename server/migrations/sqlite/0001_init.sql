@@ -53,10 +53,10 @@ CREATE TABLE invite (
 -- it still arrives, and after it was replaced. What is not linked when the server starts is swept.
 CREATE TABLE blob (
     id     INTEGER PRIMARY KEY,   -- random, so that two processes never choose the same
-    linked INTEGER NOT NULL DEFAULT 0 CHECK (linked IN (0, 1))
+    linked INTEGER NOT NULL DEFAULT 0 CHECK (linked IN (0, 1, 2))   -- 2: given up by a process beside the server
 ) STRICT;
 
-CREATE INDEX blob_unlinked ON blob (id) WHERE linked = 0;
+CREATE INDEX blob_unlinked ON blob (linked, id) WHERE linked <> 1;
 
 CREATE TABLE chunk (
     blob INTEGER NOT NULL REFERENCES blob (id),

@@ -3,6 +3,7 @@
 pub mod account;
 mod door;
 pub mod invite;
+pub mod prune;
 pub mod serve;
 mod words;
 
@@ -65,8 +66,11 @@ pub enum VerbError {
         expected: String,
     },
     /// It would have to be asked for, and nobody can be asked.
-    #[error("deleting an account needs a yes, and nobody can be asked here")]
-    NeedsYes,
+    #[error("{doing} needs a yes, and nobody can be asked here")]
+    NeedsYes {
+        /// What, as a noun.
+        doing: &'static str,
+    },
     /// The answer was no.
     #[error("stopped; nothing was changed")]
     Declined,
@@ -90,7 +94,7 @@ impl VerbError {
             Self::Data(AdminError::Erased) => Some("its devices can be set up with a new account".into()),
             Self::Ambiguous { .. } => Some("type more of its digits".into()),
             Self::NoSuchInvite { .. } => Some("`taskferry-server invite list` shows all invites".into()),
-            Self::NeedsYes => Some("add `--yes`".into()),
+            Self::NeedsYes { .. } => Some("add `--yes`".into()),
             Self::Owner(_) => Some("run the command as the user of the server".into()),
             Self::Data(_) | Self::Duration { .. } | Self::Value { .. } | Self::Declined | Self::Randomness(_) => None,
         }
@@ -100,7 +104,7 @@ impl VerbError {
     pub const fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Config(_) | Self::NotAnAccount | Self::Duration { .. } | Self::Value { .. } | Self::NeedsYes
+            Self::Config(_) | Self::NotAnAccount | Self::Duration { .. } | Self::Value { .. } | Self::NeedsYes { .. }
         )
     }
 

@@ -128,7 +128,7 @@ pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
 
 /// How long versions are kept at least, in seconds. As long as people stay away from a computer, and not longer than it is
 /// remembered where devices stand ([`crate::storage::stands`]).
-pub(super) fn retention(text: &str) -> Result<UnixSeconds, String> {
+pub(crate) fn retention(text: &str) -> Result<UnixSeconds, String> {
     const DAY: UnixSeconds = 24 * 60 * 60;
     let days = text.strip_suffix('d').and_then(|days| days.parse::<UnixSeconds>().ok());
     days.filter(|days| (30..=730).contains(days))

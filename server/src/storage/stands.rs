@@ -32,6 +32,11 @@ impl Week {
         Self(time.div_euclid(Self::SECONDS))
     }
 
+    /// Its first moment.
+    pub const fn begins_at(self) -> UnixSeconds {
+        self.0 * Self::SECONDS
+    }
+
     /// Its number.
     pub const fn number(self) -> i64 {
         self.0

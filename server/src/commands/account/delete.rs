@@ -15,7 +15,7 @@ pub(super) fn run(args: &DeleteArgs, env: &Env) -> Result<(), VerbError> {
     let erase_at = now() + grace;
     if !args.yes {
         match terminal::ask(&question(&door, &record, erase_at)) {
-            None => return Err(VerbError::NeedsYes),
+            None => return Err(VerbError::NeedsYes { doing: "deleting an account" }),
             Some(false) => return Err(VerbError::Declined),
             Some(true) => {}
         }

@@ -11,7 +11,7 @@ use taskferry_protocol::ClientId;
 use uuid::Uuid;
 
 use super::directory::DATABASE_FILE;
-use super::{account, prune, schema};
+use super::{account, place, prune, schema};
 use crate::invite::InviteHash;
 use crate::storage::admin::{AdminError, Administration, EXPIRED_INVITE_SECONDS, Invite, Order, Record};
 use crate::storage::prune::{Cursor, Prunable, Pruned, Retention};
@@ -163,8 +163,7 @@ impl Administration for Administrator {
 
     fn prune_some(&self, behind: Cursor, retention: Retention) -> Result<Pruned, AdminError> {
         let slice = self.db.unchecked_transaction().and_then(|txn| {
-            let slice = prune::prune_some(&txn, behind, retention)?;
-            // Bodies that are left over are for the server to sweep, which knows who is still reading them.
+            let slice = prune::prune_some(&txn, behind, retention, place::give_up)?;
             txn.commit()?;
             Ok(slice)
         });

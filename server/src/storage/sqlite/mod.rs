@@ -29,6 +29,7 @@ pub mod file;
 mod heads;
 mod invite;
 mod migrations;
+mod pages;
 mod place;
 mod prune;
 mod readers;

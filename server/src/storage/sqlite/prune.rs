@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use taskferry_protocol::{ClientId, VersionId};
 
 use super::heads::Head;
-use super::{account, place, stands, version_id};
+use super::{account, stands, version_id};
 use crate::storage::prune::{Cursor, Prunable, Pruned, Retention};
 use crate::storage::stands::Week;
 use crate::storage::tip::Tip;
@@ -16,6 +16,9 @@ use crate::storage::{Account, UnixSeconds};
 const VERSIONS: usize = 64;
 /// Accounts looked at in one slice.
 const ACCOUNTS: i64 = 1000;
+
+/// How a body is let go.
+type Unlink = fn(&Connection, i64) -> rusqlite::Result<()>;
 
 /// What one slice did.
 #[derive(Debug, Default)]
@@ -27,11 +30,17 @@ pub(super) struct Slice {
     pub(super) unlinked: Vec<i64>,
 }
 
-/// Takes a few versions from the first account behind `behind` that can spare some.
-pub(super) fn prune_some(db: &Connection, behind: Cursor, retention: Retention) -> rusqlite::Result<Slice> {
+/// Takes a few versions from the first account behind `behind` that can spare some. `unlink` is [`super::place::unlink`] in the
+/// server and [`super::place::give_up`] beside it.
+pub(super) fn prune_some(
+    db: &Connection,
+    behind: Cursor,
+    retention: Retention,
+    unlink: Unlink,
+) -> rusqlite::Result<Slice> {
     let Some((ids, to)) = candidates(db, behind, retention)? else { return Ok(Slice::default()) };
     for id in ids {
-        let mut slice = take_from(db, id, retention)?;
+        let mut slice = take_from(db, id, retention, unlink)?;
         if slice.pruned.versions > 0 {
             // There may be more of this account.
             slice.pruned.next = Some(Cursor(id - 1));
@@ -80,7 +89,7 @@ fn candidates(db: &Connection, behind: Cursor, retention: Retention) -> rusqlite
     Ok(Some((ids, Cursor(to))))
 }
 
-fn take_from(db: &Connection, id: i64, retention: Retention) -> rusqlite::Result<Slice> {
+fn take_from(db: &Connection, id: i64, retention: Retention, unlink: Unlink) -> rusqlite::Result<Slice> {
     let mut slice = Slice::default();
     let Some((_, head)) = account::by_key(db, id)? else { return Ok(slice) };
     let mut walk = Walk::begin(db, id, &head.account, retention)?;
@@ -88,7 +97,7 @@ fn take_from(db: &Connection, id: i64, retention: Retention) -> rusqlite::Result
         let Some(version) = walk.next(db)? else { break };
         db.prepare_cached("DELETE FROM version WHERE seq = ?1")?.execute([version.seq])?;
         if let Some(blob) = version.blob {
-            place::unlink(db, blob)?;
+            unlink(db, blob)?;
             slice.unlinked.push(blob);
         }
         slice.pruned.versions += 1;

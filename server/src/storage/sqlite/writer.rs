@@ -29,7 +29,7 @@ use uuid::Uuid;
 use super::blobs::Blobs;
 use super::change::{self, Applied};
 use super::heads::{Head, Heads};
-use super::{erase, place, prune, stands};
+use super::{erase, pages, place, prune, stands};
 use crate::storage::body::{CHUNK_BYTES, Incoming, Staged, Staging};
 use crate::storage::prune::{Cursor, Pruned, Retention};
 use crate::storage::stands::Stand;
@@ -47,8 +47,8 @@ const LOOK_UP: Duration = Duration::from_millis(250);
 const SWEEP_PAUSE: Duration = Duration::from_millis(10);
 /// How long it leaves sweeping alone after a failure.
 const SWEEP_AGAIN: Duration = Duration::from_mins(1);
-/// How often it looks for deleted accounts whose time has come.
-const ERASE_LOOK_UP: Duration = Duration::from_mins(1);
+/// How often it looks for deleted accounts whose time has come, and for free pages.
+const LOOK_AROUND: Duration = Duration::from_mins(1);
 /// Pieces of a swept body that are deleted in one transaction: some 4 MiB.
 const SWEEP_CHUNKS: u32 = 16;
 
@@ -96,10 +96,6 @@ struct StagedBody {
 }
 
 /// What a job came to, before it is known whether the commit succeeds.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "they live for one batch; a box each would cost every change an allocation"
-)]
 enum Done {
     Change(Result<Applied, CommitError>),
     Stands,
@@ -291,13 +287,15 @@ struct Worker {
     sweep_from: Instant,
     /// When to look for deleted accounts to erase.
     erase_from: Instant,
+    /// When to look for free pages to give back.
+    give_back_from: Instant,
 }
 
 impl Worker {
     fn new(db: Connection, heads: Arc<Heads>, blobs: Blobs) -> Self {
         let data_version = read_data_version(&db).ok();
         let now = Instant::now();
-        Self { db, heads, blobs, data_version, sweep_from: now, erase_from: now }
+        Self { db, heads, blobs, data_version, sweep_from: now, erase_from: now, give_back_from: now }
     }
 
     fn run(&mut self, queue: &flume::Receiver<Job>) {
@@ -305,7 +303,9 @@ impl Worker {
             let now = Instant::now();
             let something_to_sweep = self.sweep_from <= now && self.blobs.next_doomed().is_some();
             let something_to_erase = self.erase_from <= now;
-            match queue.recv_timeout(if something_to_sweep || something_to_erase { SWEEP_PAUSE } else { LOOK_UP }) {
+            let something_to_give_back = self.give_back_from <= now;
+            let busy = something_to_sweep || something_to_erase || something_to_give_back;
+            match queue.recv_timeout(if busy { SWEEP_PAUSE } else { LOOK_UP }) {
                 Ok(first) => {
                     let mut batch = Vec::with_capacity(BATCH);
                     batch.push(first);
@@ -323,6 +323,9 @@ impl Worker {
             if something_to_erase {
                 self.erase_a_slice();
             }
+            if something_to_give_back {
+                self.give_back_a_slice();
+            }
         }
         checkpoint(&self.db);
     }
@@ -334,10 +337,21 @@ impl Worker {
                 if self.data_version.replace(now).is_some_and(|before| before != now) {
                     self.heads.forget();
                     self.erase_from = Instant::now();
+                    self.adopt_bodies();
                 }
             }
             // Not to know is to assume the worst.
             Err(_) => self.heads.forget(),
+        }
+    }
+
+    /// What the other process let go is swept here.
+    fn adopt_bodies(&self) {
+        match place::adopt(&self.db) {
+            Ok(blobs) => blobs.into_iter().for_each(|blob| self.blobs.unlink(blob)),
+            Err(error) => {
+                tracing::warn!(%error, "bodies that another process let go are deleted after the next start only");
+            }
         }
     }
 
@@ -415,6 +429,17 @@ impl Worker {
         }
     }
 
+    /// Gives a little of the file's free pages back to the file system, if there are many.
+    fn give_back_a_slice(&mut self) {
+        let given = pages::give_back_some(&self.db);
+        if !matches!(given, Ok(true)) {
+            self.give_back_from = Instant::now() + LOOK_AROUND;
+        }
+        if let Err(error) = given {
+            tracing::warn!(%error, "free pages could not be given back; trying again in a minute");
+        }
+    }
+
     /// Deletes a little of what deleted accounts have left; looks again soon if there was something.
     fn erase_a_slice(&mut self) {
         let slice = self.db.transaction().and_then(|txn| {
@@ -424,10 +449,10 @@ impl Worker {
         });
         match slice {
             Ok(Some(unlinked)) => unlinked.into_iter().for_each(|blob| self.blobs.unlink(blob)),
-            Ok(None) => self.erase_from = Instant::now() + ERASE_LOOK_UP,
+            Ok(None) => self.erase_from = Instant::now() + LOOK_AROUND,
             Err(error) => {
                 tracing::warn!(%error, "a deleted account could not be erased; trying again in a minute");
-                self.erase_from = Instant::now() + ERASE_LOOK_UP;
+                self.erase_from = Instant::now() + LOOK_AROUND;
             }
         }
     }
@@ -443,7 +468,9 @@ fn carry_out(db: &Connection, job: &Job) -> rusqlite::Result<Done> {
         Job::Stands { stands, .. } => {
             stands.iter().try_for_each(|stand| stands::note(db, stand)).map(|()| Done::Stands)
         }
-        Job::Prune { behind, retention, .. } => prune::prune_some(db, *behind, *retention).map(Done::Prune),
+        Job::Prune { behind, retention, .. } => {
+            prune::prune_some(db, *behind, *retention, place::unlink).map(Done::Prune)
+        }
         Job::Piece { body, .. } if body.abandoned.load(Ordering::Acquire) => Ok(Done::Piece),
         Job::Piece { body, seq, data, .. } => place::store_chunk(db, body.blob, *seq, data).map(|()| Done::Piece),
     }
