@@ -6,6 +6,7 @@
 //! | [`home`] | [`TaskHome`]: a computer with the real Taskwarrior and the real wizard |
 //! | [`replica`] | [`Replica`]: a computer with Taskwarrior's engine, for what needs many or fast ones |
 //! | [`account`] | [`Account`]: the sync protocol itself, request by request |
+//! | [`operator`] | the server's own verbs, beside it; a volume that runs full |
 //! | [`http`] | HTTP by hand, down to requests that no library would send |
 //! | [`tasks`] | the tasks on a computer in a form that compares |
 //! | [`command`] | a program run to its end, and what it said |
@@ -42,6 +43,7 @@ pub mod command;
 pub mod home;
 pub mod http;
 pub mod log;
+pub mod operator;
 pub mod port;
 pub mod replica;
 pub mod server;
