@@ -136,17 +136,22 @@ impl ServerSetup {
         run(&mut self.command(), "")
     }
 
-    fn command(&self) -> Command {
+    /// The program, in the server's own world: nothing of the machine's configuration reaches it.
+    fn program(&self) -> Command {
         let mut command = Command::new(&self.program);
+        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.program();
         command.arg("serve");
         if let Some(address) = &self.listen {
             command.arg("--listen").arg(address);
         }
         command.arg("--data-dir").arg(&self.data_dir).args(&self.flags);
-        // Nothing of the machine's own configuration reaches it.
-        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.current_dir(self.folder.path());
         command
     }
 }
@@ -243,6 +248,11 @@ impl TestServer {
     /// Where it keeps its data.
     pub fn data_dir(&self) -> &Path {
         &self.setup.data_dir
+    }
+
+    /// The same program, for a verb beside it.
+    pub(crate) fn beside(&self) -> Command {
+        self.setup.program()
     }
 
     /// What it has said since it was started.

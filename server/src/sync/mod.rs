@@ -194,7 +194,10 @@ impl SyncService {
         let _alone = self.locks.lock(client).await;
         let storage = Arc::clone(&self.storage);
         let seam = if admission.creates {
-            self.gate.take_place(client)?;
+            // Not if another request of its account was faster: that one has taken the place, and this one is a conflict.
+            if self.storage.account(client).await?.is_none() {
+                self.gate.take_place(client)?;
+            }
             Seam::creating(storage, client, body, admission.patience)
         } else {
             Seam::writing(storage, client, body, admission.patience)
@@ -444,9 +447,14 @@ fn refusal(error: core::ServerError) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use bytes::Bytes;
+    use taskferry_protocol::describe;
 
     use super::*;
+    use crate::admission::newcomers::{Newcomers, Rates};
+    use crate::admission::registration::Registration;
     use crate::storage::memory::MemoryStorage;
 
     fn sync() -> SyncService {
@@ -567,5 +575,31 @@ mod tests {
             let outcomes = [one.unwrap(), two.unwrap()];
             assert!(outcomes.contains(&Added::Conflict(winner)), "{outcomes:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn of_racing_first_versions_only_the_one_that_creates_the_account_takes_a_place() {
+        let one = NonZeroU32::MIN;
+        let newcomers = Some(Newcomers::new(Rates { per_hour: one, per_day: one }));
+        let (sync, me) = (sync_behind(Gate { newcomers, ..Gate::wide_open() }), ClientId::generate());
+        let (first, second) = tokio::join!(add(&sync, me, VersionId::NIL, "a"), add(&sync, me, VersionId::NIL, "b"));
+        let winner = sync.account(me).await.unwrap().latest();
+        assert!([first.unwrap(), second.unwrap()].contains(&Added::Conflict(winner)));
+        let refused = add(&sync, ClientId::generate(), VersionId::NIL, "c").await;
+        assert!(matches!(refused, Err(SyncError::NotAdmitted(NotAdmitted::TooManyAccounts { .. }))), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn what_an_unknown_account_is_told_depends_on_whether_it_could_be_created() {
+        let listed = ClientId::generate();
+        let registration = Registration { policy: describe::Registration::Closed, listed: [listed].into() };
+        let sync = sync_behind(Gate { registration, ..Gate::wide_open() });
+        let told = sync.get_child_version(ClientId::generate(), VersionId::NIL).await;
+        assert!(matches!(told, Err(SyncError::NotAdmitted(NotAdmitted::Closed))), "{told:?}");
+        let told = sync.get_child_version(listed, VersionId::NIL).await;
+        assert!(matches!(told, Err(SyncError::UnknownAccount)), "{told:?}");
+        stored(&sync, listed, VersionId::NIL, "first").await;
+        let refused = sync.register(ClientId::generate(), Some("whatever")).await;
+        assert!(matches!(refused, Err(SyncError::NotAdmitted(NotAdmitted::Closed))), "{refused:?}");
     }
 }
