@@ -41,9 +41,8 @@ fn a_first_sync_of_10_000_tasks_arrives_whole_although_everything_is_refused_fro
     let (settings, other) = (server.new_account(), server.account());
     let laptop = first_sync(&server, &settings, || {
         volume.set_free_mb(180);
-        wait::until("the volume is too full for new pushes of accounts as young as this", || {
-            other.add_version(VersionId::NIL, "probe").status == 503
-        });
+        wait::until("the server notices", || server.unknown_account().register().status == 503);
+        other.add_version(VersionId::NIL, "begins now").refused(503, "storage_low");
         server.signal(Signal::TERM);
         server.wait_until_it_refuses();
     });
