@@ -275,6 +275,7 @@ impl SyncService {
             core::GetVersionResult::NotFound => {
                 if seam.saw_account() {
                     self.stands.asked(client, parent, parent, Week::of(now()));
+                    self.pushes.nothing_new(client, Instant::now());
                 }
                 Ok(Child::UpToDate)
             }
@@ -293,7 +294,7 @@ impl SyncService {
         match self.core(&seam).add_snapshot(client.expose(), version.as_uuid(), Vec::new()).await.map_err(refusal) {
             // The core takes the parent of a chain's first version for one of its versions; storage does not.
             Ok(()) | Err(Refusal::Ignored) => {
-                self.pushes.complete(client);
+                self.pushes.stored_snapshot(client, Instant::now());
                 Ok(())
             }
             Err(refusal) => Err(refusal.into()),
