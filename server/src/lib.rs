@@ -10,6 +10,7 @@
 //! | [`app`] | the server as a value: start, run, stop |
 //! | `http` | route table, extractors, one endpoint per file, and the one place that chooses status codes |
 //! | [`sync`] | the protocol without HTTP, around `taskchampion-sync-server-core` |
+//! | [`perimeter`] | addresses, rate limits, connections: what stands between strangers and the rest |
 //! | [`budget`] | how much memory bodies may take, all requests together |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
 //! | [`telemetry`], [`terminal`] | logs, and the only place that prints |
@@ -33,6 +34,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 mod http;
+pub mod perimeter;
 pub mod storage;
 pub mod sync;
 pub mod telemetry;
