@@ -1,8 +1,12 @@
 //! The command line, as typed. Values are texts here; `config` checks them, whichever way they came in.
 
+mod perimeter;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use self::perimeter::PerimeterArgs;
 
 /// `taskferry-server`.
 #[derive(Debug, Parser)]
@@ -23,7 +27,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server until it is told to stop
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
+    /// Ask a running server whether it is ready
+    Health(HealthArgs),
 }
 
 /// `serve`. Each flag is also an environment variable (`--data-dir` is `TASKFERRY_DATA_DIR`) and a line in the
@@ -73,6 +79,23 @@ pub struct ServeArgs {
     /// How to log: human or json [default: human]
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
+    /// What strangers may do.
+    #[command(flatten)]
+    pub perimeter: PerimeterArgs,
+}
+
+/// `health`. Without `--url`, the server that `serve` with the same settings would be.
+#[derive(Debug, Default, Args)]
+pub struct HealthArgs {
+    /// Address of the server, plain http [default: where this machine's server listens]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Where the server listens, if it was told with `--listen`
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Vec<String>,
+    /// Configuration file (TOML) [default: /etc/taskferry/server.toml or the user's]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 #[cfg(test)]

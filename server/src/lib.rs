@@ -13,6 +13,7 @@
 //! | [`perimeter`] | addresses, rate limits, connections: what stands between strangers and the rest |
 //! | [`budget`] | how much memory bodies may take, all requests together |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
+//! | [`privileges`] | from root to an unprivileged user, with no way back |
 //! | [`telemetry`], [`terminal`] | logs, and the only place that prints |
 //!
 //! # The life of one request: a device pushes a version
@@ -35,6 +36,7 @@ pub mod commands;
 pub mod config;
 mod http;
 pub mod perimeter;
+pub mod privileges;
 pub mod storage;
 pub mod sync;
 pub mod telemetry;
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     match command {
+        Command::Health(args) => commands::health::run(&args, &Env::of_process()),
         Command::Serve(args) => match commands::serve::run(&args, &Env::of_process()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -1,3 +1,4 @@
 //! The verbs, one per file.
 
+pub mod health;
 pub mod serve;

@@ -3,6 +3,7 @@
 //! `cli` holds what was typed; [`sources`] finds for each setting the text that counts, and where it came from; here the
 //! texts become values, one struct per concern. Nothing behind this module reads an environment variable or a flag.
 
+mod perimeter;
 pub mod sources;
 mod values;
 
@@ -14,6 +15,8 @@ use taskferry_protocol::describe::{Limits, Registration};
 
 use self::sources::{Given, Setting, Sources};
 use crate::cli::ServeArgs;
+use crate::perimeter::Settings as Perimeter;
+use crate::privileges::User;
 use crate::sync::SnapshotPolicy;
 
 /// Everything that `serve` needs to know.
@@ -34,6 +37,12 @@ pub struct Config {
     /// Whether rate limits and quotas are in force. Off for benchmarks and private networks; what protects the server itself
     /// (body limits, memory, the disk's free space) stays.
     pub limits_on: bool,
+    /// What strangers may do.
+    pub perimeter: Perimeter,
+    /// Origins of pages that may sync from a browser.
+    pub origins: Vec<String>,
+    /// Whom to become when started as root.
+    pub user: Option<User>,
     /// What to log and how.
     pub log: Log,
     /// Things that are odd enough to mention at the start, in words.
@@ -147,6 +156,18 @@ const SETTINGS: &[&Setting] = &[
     &LOG_LEVEL,
     &LOG_FORMAT,
     &REGISTRATION,
+    &perimeter::TRUSTED_PROXY,
+    &perimeter::CLIENT_IP_HEADER,
+    &perimeter::LIMIT_ACCOUNT,
+    &perimeter::LIMIT_ADDRESS,
+    &perimeter::LIMIT_LOOKUPS,
+    &perimeter::LIMIT_UNKNOWN,
+    &perimeter::LIMIT_NEW_ACCOUNTS,
+    &perimeter::LIMIT_PAGES,
+    &perimeter::MAX_CONNECTIONS_PER_ADDRESS,
+    &perimeter::MAX_CONNECTIONS,
+    &perimeter::ALLOW_ORIGIN,
+    &perimeter::USER,
 ];
 
 const DEFAULT_PORT: u16 = 8080;
@@ -184,6 +205,8 @@ impl Config {
         let base_path = or_default(one(&BASE_PATH, &args.base_path), values::base_path, String::new())?;
         let mut notes = notes(env, &sources);
         notes.extend(path_note(public_url.as_ref(), &base_path));
+        let limits_on = or_default(one(&LIMITS, &args.limits), values::on_or_off, true)?;
+        let perimeter = perimeter::perimeter(&sources, env, &args.perimeter, limits_on, &mut notes)?;
         Ok(Self {
             listen: listen(&sources, &args.listen)?,
             data_dir: match one(&DATA_DIR, &args.data_dir) {
@@ -194,7 +217,10 @@ impl Config {
             base_path,
             snapshots,
             body_limits,
-            limits_on: or_default(one(&LIMITS, &args.limits), values::on_or_off, true)?,
+            limits_on,
+            perimeter,
+            origins: perimeter::origins(&sources, &args.perimeter)?,
+            user: one(&perimeter::USER, &args.perimeter.user).map(|given| given.parse(values::user)).transpose()?,
             log: Log {
                 level: or_default(one(&LOG_LEVEL, &args.log_level), values::log_level, tracing::Level::INFO)?,
                 json: or_default(one(&LOG_FORMAT, &args.log_format), values::log_format, false)?,

@@ -1,14 +1,13 @@
 //! `POST /taskferry/v1/register`.
 
 use actix_web::{HttpResponse, web};
-use bytes::Bytes;
 use serde::Deserialize as _;
 use taskferry_protocol::describe::RegisterRequest;
 
 use super::State;
-use super::client_id::Client;
+use super::client_id::PerhapsNew;
 use super::problem::Refusal;
-use crate::app::SMALL_BODY_BYTES;
+use super::small_body::SmallBody;
 
 /// Creates the account, so that a second device can find it before the first task exists: Taskwarrior sends nothing while
 /// there are no tasks.
@@ -18,10 +17,9 @@ use crate::app::SMALL_BODY_BYTES;
 /// The body is empty or `{"invite": "…"}`; while registration is open, the invite is not looked at.
 pub(super) async fn handle(
     state: web::Data<State>,
-    Client(client): Client,
-    body: Result<Bytes, actix_web::Error>,
+    PerhapsNew(client): PerhapsNew,
+    SmallBody(body): SmallBody,
 ) -> Result<HttpResponse, Refusal> {
-    let body = body.map_err(|_| Refusal::BodyTooLarge { limit: SMALL_BODY_BYTES as u64 })?;
     if !body.is_empty() {
         // By way of a map: a struct by itself would also be read from an array.
         let object: serde_json::Map<String, serde_json::Value> =

@@ -13,6 +13,7 @@
 //! finished. Places know since when nothing happened, and once a second the forgotten ones are closed.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -158,7 +159,15 @@ impl Place {
         self.connection.has_asked.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it got a place.
+    /// Says `farewell`, as far as it can be said at once, and closes the connection.
+    pub(crate) fn turn_away(&self, farewell: &[u8]) {
+        if let Some(mut socket) = self.connection.socket.as_ref() {
+            let _ = socket.write(farewell);
+        }
+        self.connection.cut();
+    }
+
+    /// Whether it has no place: it never got one, or it was closed to make room for another.
     pub(crate) fn was_turned_away(&self) -> bool {
         self.connection.doing.load(Ordering::Relaxed) == CLOSED
     }
@@ -192,8 +201,6 @@ impl Connections {
         places.next += 1;
         if has_room {
             places.taken.insert(number, Arc::clone(&connection));
-        } else {
-            connection.cut();
         }
         Place { connection, number, connections: Arc::clone(self) }
     }

@@ -9,7 +9,7 @@
 //! | [`cells`] | the memory of the rates, which never grows |
 //!
 //! Everything here is bounded by its construction: tables of a fixed size, one place per connection. Nothing waits for a lock
-//! during a request, and nothing is allocated for one.
+//! during a request, and nothing is allocated for one (but for the list in an `X-Forwarded-For`).
 
 pub(crate) mod address;
 mod cells;
@@ -81,7 +81,7 @@ impl Perimeter {
     /// Whose request it is. `header` finds the values of a header, in the order of the request.
     pub(crate) fn address_of<'a, V>(&self, connection: &Connection, header: impl FnOnce(&str) -> V) -> Address
     where
-        V: DoubleEndedIterator<Item = &'a str>,
+        V: Iterator<Item = &'a str>,
     {
         match &self.proxies.header {
             Some(name) if connection.is_proxy() => self.proxies.speaks_for(connection.peer(), header(name)),

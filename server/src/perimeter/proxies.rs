@@ -41,14 +41,15 @@ impl Proxies {
 
     /// Whom the trusted `peer` speaks for, by the values of [`Proxies::header`] in the order of the request. `peer` itself if
     /// they tell nothing.
-    pub(crate) fn speaks_for<'a>(&self, peer: Address, values: impl DoubleEndedIterator<Item = &'a str>) -> Address {
+    pub(crate) fn speaks_for<'a>(&self, peer: Address, values: impl Iterator<Item = &'a str>) -> Address {
         if self.header.as_deref() != Some(FORWARDED_FOR) {
             // One address. Of several headers the last one is the nearest proxy's.
-            return values.rev().next().and_then(parse).map_or(peer, Address::new);
+            return values.last().and_then(parse).map_or(peer, Address::new);
         }
         // What stands left of the first untrusted address may be anybody's invention.
         let mut nearest = peer;
-        for hop in values.rev().flat_map(|value| value.rsplit(',')).take(HOPS_MAX) {
+        let values: Vec<&str> = values.collect();
+        for hop in values.into_iter().rev().flat_map(|value| value.rsplit(',')).take(HOPS_MAX) {
             let Some(ip) = parse(hop) else { break };
             nearest = Address::new(ip);
             if !self.is_trusted(nearest.ip()) {

@@ -20,7 +20,7 @@ const PERIOD_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl Rate {
     /// `count` requests in `seconds`. Neither is 0.
-    pub(super) const fn new(count: u32, seconds: u64) -> Self {
+    pub(crate) const fn new(count: u32, seconds: u64) -> Self {
         let count = NonZeroU32::new(count).expect("a rate of nothing is none");
         Self { count, period: Duration::from_secs(seconds) }
     }
