@@ -11,6 +11,8 @@
 //! | [`add_version`] … [`snapshots`] | the sync protocol to the letter, one module per request |
 //! | [`wire_format`] | what holds for all of its requests: content types, spellings, sizes |
 //! | [`registration`], [`pages`] | what Taskferry adds to the protocol |
+//! | [`perimeter`] | strangers can't starve, spoof or shut out anybody, and honest devices don't notice them |
+//! | [`privileges`] | a server that was started as root is root no more |
 //! | [`malformed_requests`] | no request that makes no sense changes anything or goes unexplained |
 
 #![expect(
@@ -28,6 +30,8 @@ mod get_child_version;
 mod lifecycle;
 mod malformed_requests;
 mod pages;
+mod perimeter;
+mod privileges;
 mod registration;
 mod snapshots;
 mod two_computers;
@@ -43,4 +47,10 @@ const PROGRAMS: Programs =
 #[track_caller]
 fn server() -> TestServer {
     PROGRAMS.server().start()
+}
+
+/// The same, but that one address may create as many accounts as it likes. All tests come from one.
+#[track_caller]
+fn server_for_many_accounts() -> TestServer {
+    PROGRAMS.server().option("--limit-new-accounts", "off").start()
 }

@@ -281,6 +281,20 @@ impl TestServer {
         Request::get(WELL_KNOWN).send(self.address()).good().json()
     }
 
+    /// Its process.
+    #[track_caller]
+    pub fn process(&self) -> u32 {
+        self.running.as_ref().expect("a running server").child.id()
+    }
+
+    /// `taskferry-server health` about it.
+    #[track_caller]
+    pub fn health(&self, address: &str) -> Outcome {
+        let mut command = Command::new(&self.setup.program);
+        command.args(["health", "--url", address]).env_clear().env("HOME", self.setup.folder.path());
+        run(&mut command, "")
+    }
+
     /// Sends a signal, and waits for nothing.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {

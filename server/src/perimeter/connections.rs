@@ -1,10 +1,11 @@
 //! Connections: how many there may be, of all and of one visitor, and which of them has to go when there are too many.
 //!
 //! Holding a connection costs a stranger nothing and the server memory. So there are places, and who comes when all are taken
-//! gets the place of the connection that has been idle longest; of the visitor's own if they have too many, and first of those
-//! that never asked anything. An attacker who holds connections open, or sends half a request, therefore pushes out only
-//! themselves: an honest device asks right after it connected. Rejected: to stop accepting when the places are taken, as the HTTP
-//! library would; then whoever holds them keeps everybody out.
+//! gets the place of the connection that has been idle longest; of the visitor's own if they have too many. An attacker who
+//! holds connections open, or sends half a request, therefore pushes out only themselves: an honest device asks right after it
+//! connected, and comes back by itself when an idle connection of its was closed, as with every server. Rejected: to stop
+//! accepting when the places are taken, as the HTTP library would (whoever holds them keeps everybody out); and to spare
+//! connections that have asked something before (an attacker asks once and then holds all places but one).
 //!
 //! A connection with a request under way is never closed for another: that could cut a push in its middle. If all are busy,
 //! the newcomer is turned away.
@@ -249,13 +250,11 @@ impl Places {
         true
     }
 
-    /// Of those that never asked anything the one that has been idle longest; else of all.
+    /// The one that has been idle longest.
     fn idlest(&self, counted: impl Fn(&Connection) -> bool) -> Option<(u64, u64)> {
         let idle = self.taken.iter().filter(|(_, connection)| counted(connection));
-        let idle = idle.filter_map(|(number, connection)| {
-            Some((!connection.is_first_request(), connection.idle_since()?, *number))
-        });
-        idle.min().map(|(_, since, number)| (number, since))
+        let idle = idle.filter_map(|(number, connection)| Some((connection.idle_since()?, *number)));
+        idle.min().map(|(since, number)| (number, since))
     }
 }
 
@@ -299,13 +298,13 @@ mod tests {
     }
 
     #[test]
-    fn who_has_asked_before_stays_longer_than_who_never_asked() {
-        let connections = connections(2, 10);
-        let device = connect(&connections, "192.0.2.1");
-        device.has_asked();
-        let silent = connect(&connections, "198.51.100.7");
-        let newcomer = connect(&connections, "198.51.100.8");
-        assert!(silent.was_turned_away() && !device.was_turned_away() && !newcomer.was_turned_away());
+    fn who_asked_once_and_holds_all_places_is_pushed_out_by_who_comes_later() {
+        let connections = connections(8, 100);
+        let held: Vec<Place> = (0..8).map(|_| connect(&connections, "198.51.100.7")).collect();
+        held.iter().for_each(|place| drop(place.begin()));
+        let newcomers: Vec<Place> = (0..8).map(|n| connect(&connections, &format!("192.0.2.{n}"))).collect();
+        assert!(held.iter().all(Place::was_turned_away));
+        assert!(newcomers.iter().all(|place| !place.was_turned_away()));
     }
 
     #[test]
