@@ -197,7 +197,7 @@ fn listen(state: &Arc<http::State>, config: &Config) -> Result<(Server, Vec<Sock
             .app_data(web::PayloadConfig::new(SMALL_BODY_BYTES))
             .wrap(middleware::from_fn(http::log_requests))
             .wrap(http::cors(&origins))
-            .wrap(middleware::from_fn(http::occupy))
+            .wrap(http::Occupy)
             .configure(|config| http::routes(config, &state, &base_path))
     })
     .on_connect(move |connection, extensions| http::take_place(&perimeter, connection, extensions))

@@ -94,7 +94,7 @@ impl PrivilegeError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotRoot => Some("start it as that user, and leave `--user` away".into()),
+            Self::NotRoot | Self::Unsupported => Some("start it as that user, and leave `--user` away".into()),
             Self::HandOver { .. } => Some("choose an empty directory of root's, or one that the user can write".into()),
             Self::Drop { .. } => {
                 Some("the container needs the capabilities CHOWN, SETUID and SETGID; or start it as that user".into())
@@ -102,7 +102,6 @@ impl PrivilegeError {
             Self::WayBack { .. } => {
                 Some("this is a mistake of the program or of the system; nothing was started".into())
             }
-            Self::Unsupported => Some("start it as that user, and leave `--user` away".into()),
         }
     }
 }

@@ -193,7 +193,7 @@ fn heads_without_end_are_refused_and_honest_devices_go_on() {
     let server = server();
     let account = server.account();
     let big = "x".repeat(200_000);
-    let many: String = (0..200).map(|number| format!("x-{number}: y\r\n")).collect();
+    let many = "x-many: y\r\n".repeat(200);
     for head in [
         format!("GET / HTTP/1.1\r\nhost: x\r\nx-big: {big}\r\n\r\n"),
         format!("GET / HTTP/1.1\r\nhost: x\r\n{many}\r\n"),

@@ -60,12 +60,11 @@ pub fn run(args: &HealthArgs, env: &Env) -> ExitCode {
 }
 
 fn ask(args: &HealthArgs, env: &Env) -> Result<(), HealthError> {
-    let (address, path) = match &args.url {
-        Some(url) => of_url(url)?,
-        None => {
-            let serve = ServeArgs { listen: args.listen.clone(), config: args.config.clone(), ..ServeArgs::default() };
-            (own(&Config::load(&serve, env)?), String::new())
-        }
+    let (address, path) = if let Some(url) = &args.url {
+        of_url(url)?
+    } else {
+        let serve = ServeArgs { listen: args.listen.clone(), config: args.config.clone(), ..ServeArgs::default() };
+        (own(&Config::load(&serve, env)?), String::new())
     };
     let unreachable = |cause| HealthError::Unreachable { address: address.to_string(), cause };
     let answer = get(address, &format!("{path}/readyz")).map_err(unreachable)?;

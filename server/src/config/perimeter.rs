@@ -118,3 +118,86 @@ fn connections(sources: &Sources<'_>, args: &PerimeterArgs, limits_on: bool) -> 
     )?;
     Ok(ConnectionLimits { total, per_address: per_address.filter(|_| limits_on) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::ServeArgs;
+    use crate::config::Config;
+
+    fn load(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let mut env = Env::from_pairs([("HOME", "/home/someone")]);
+        env.extend(pairs.iter().copied());
+        Config::load(&ServeArgs::default(), &env)
+    }
+
+    fn proxies(pairs: &[(&str, &str)]) -> (Option<String>, usize, usize) {
+        let config = load(pairs).unwrap();
+        let Proxies { header, trusted } = config.perimeter.proxies;
+        (header, trusted.len(), config.notes.len())
+    }
+
+    #[test]
+    fn nobody_is_trusted_by_default_and_a_header_alone_is_not_believed() {
+        assert_eq!(proxies(&[]), (None, 0, 0));
+        assert_eq!(proxies(&[("TASKFERRY_CLIENT_IP_HEADER", "X-Real-IP")]), (None, 0, 1));
+    }
+
+    #[test]
+    fn a_trusted_proxy_speaks_by_x_forwarded_for_unless_told_otherwise() {
+        let trusted = ("TASKFERRY_TRUSTED_PROXY", "loopback, 192.0.2.0/24,2001:db8::1");
+        assert_eq!(proxies(&[trusted]), (Some("x-forwarded-for".into()), 4, 0));
+        let header = ("TASKFERRY_CLIENT_IP_HEADER", "X-Real-IP");
+        assert_eq!(proxies(&[trusted, header]), (Some("x-real-ip".into()), 4, 0));
+        let wrong = load(&[("TASKFERRY_TRUSTED_PROXY", "everybody")]).unwrap_err().to_string();
+        assert!(wrong.contains("`everybody` is not a network such as"), "{wrong}");
+    }
+
+    #[test]
+    fn the_proxies_of_known_platforms_are_believed_and_one_can_say_otherwise() {
+        let fly = [("FLY_APP_NAME", "tasks"), ("FLY_MACHINE_ID", "1")];
+        assert_eq!(proxies(&fly).0.as_deref(), Some("fly-client-ip"));
+        let railway = [("RAILWAY_PROJECT_ID", "1"), ("RAILWAY_SERVICE_ID", "2")];
+        assert_eq!(proxies(&railway).0.as_deref(), Some("x-real-ip"));
+        let other = [fly[0], fly[1], ("TASKFERRY_TRUSTED_PROXY", "loopback")];
+        assert_eq!(proxies(&other), (Some("x-forwarded-for".into()), 2, 0));
+    }
+
+    #[test]
+    fn every_rate_has_a_flag_and_one_switch_switches_all_off() {
+        let rates = |pairs: &[(&str, &str)]| load(pairs).unwrap().perimeter.rates;
+        assert_eq!(rates(&[]), Some(RateSettings::default()));
+        let names = ["ACCOUNT", "ADDRESS", "LOOKUPS", "UNKNOWN", "NEW_ACCOUNTS", "PAGES"];
+        let variables: Vec<String> = names.iter().map(|name| format!("TASKFERRY_LIMIT_{name}")).collect();
+        let off: Vec<(&str, &str)> = variables.iter().map(|name| (name.as_str(), "off")).collect();
+        assert_eq!(rates(&off), Some(RateSettings::OFF));
+        assert_eq!(rates(&[("TASKFERRY_LIMITS", "off")]), None);
+        let connections = load(&[("TASKFERRY_LIMITS", "off"), ("TASKFERRY_MAX_CONNECTIONS", "7")]).unwrap();
+        assert_eq!(connections.perimeter.connections, ConnectionLimits { total: 7, per_address: None });
+        let wrong = load(&[("TASKFERRY_LIMIT_PAGES", "many")]).unwrap_err().to_string();
+        assert_eq!(
+            wrong,
+            "`TASKFERRY_LIMIT_PAGES`: `many` is not a rate such as `10/1h`, `600/1m` or `50/1s`, or `off`"
+        );
+    }
+
+    /// What the operator's page says is what is in force.
+    #[test]
+    fn the_published_rates_are_the_real_ones() {
+        let published = include_str!("../../../docs/LIMITS.md");
+        let RateSettings { account, address, lookups, unknown, new_accounts, pages } = RateSettings::default();
+        for (setting, rate) in [
+            (&LIMIT_ACCOUNT, account),
+            (&LIMIT_ADDRESS, address),
+            (&LIMIT_LOOKUPS, lookups),
+            (&LIMIT_UNKNOWN, unknown),
+            (&LIMIT_NEW_ACCOUNTS, new_accounts),
+            (&LIMIT_PAGES, pages),
+        ] {
+            let row = format!("| `--{}` | `{}` |", setting.name, rate.unwrap());
+            assert!(published.contains(&row), "{row}");
+        }
+        let connections = format!("| `--{}` | {};", MAX_CONNECTIONS_PER_ADDRESS.name, ConnectionLimits::PER_ADDRESS);
+        assert!(published.contains(&connections), "{connections}");
+    }
+}

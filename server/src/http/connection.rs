@@ -2,17 +2,18 @@
 //! head to the last byte of its answer.
 
 use std::any::Any;
+use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
+use actix_web::dev::{Extensions, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::rt::net::TcpStream;
-use actix_web::web;
+use actix_web::{Error, web};
 use bytes::Bytes;
+use futures_util::future::Either;
 use pin_project_lite::pin_project;
 
 use super::State;
@@ -78,22 +79,79 @@ pub(crate) async fn close_forgotten_ones(perimeter: Arc<Perimeter>, idle_max: Du
     }
 }
 
-/// The middleware: a request is under way until its answer's last byte was taken.
-pub(crate) async fn occupy(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let busy = match request.conn_data::<Place>() {
-        // Closed to make room, or never had a place: nobody would read the answer, so nothing may be done for it.
-        Some(place) => Some(place.begin().ok_or(Refusal::NoPlace)?),
-        None => None,
-    };
-    if let Some(place) = request.conn_data::<Place>().filter(|place| place.connection.is_first_request()) {
-        notice_proxy(&request, place);
-        place.has_asked();
+/// The middleware: a request is under way until its answer's last byte was taken. Not made of a function, as the others are, since that
+/// would allocate twice per request.
+pub(crate) struct Occupy;
+
+/// See [`Occupy`].
+pub(crate) struct Occupier<S> {
+    service: S,
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Occupy
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<Occupying<B>>;
+    type Error = Error;
+    type Transform = Occupier<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(Occupier { service }))
     }
-    let response = next.call(request).await?;
-    Ok(response.map_body(|_, body| Occupying { body, _busy: busy }))
+}
+
+impl<S, B> Service<ServiceRequest> for Occupier<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<Occupying<B>>;
+    type Error = Error;
+    type Future = Either<Ready<Result<Self::Response, Error>>, Answering<S::Future>>;
+
+    actix_web::dev::forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let mut busy = None;
+        if let Some(place) = request.conn_data::<Place>() {
+            busy = place.begin();
+            if busy.is_none() {
+                // Closed to make room, or never had a place: nobody would read the answer, so nothing may be done for it.
+                return Either::Left(ready(Err(Refusal::NoPlace.into())));
+            }
+            if place.connection.is_first_request() {
+                notice_proxy(&request, place);
+                place.has_asked();
+            }
+        }
+        Either::Right(Answering { answer: self.service.call(request), busy })
+    }
+}
+
+pin_project! {
+    /// An answer that is being prepared.
+    pub(crate) struct Answering<F> {
+        #[pin]
+        answer: F,
+        busy: Option<Busy>,
+    }
+}
+
+impl<F, B> Future for Answering<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+{
+    type Output = Result<ServiceResponse<Occupying<B>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.answer.poll(context))?;
+        Poll::Ready(Ok(response.map_body(|_, body| Occupying { body, _busy: this.busy.take() })))
+    }
 }
 
 fn notice_proxy(request: &ServiceRequest, place: &Place) {
@@ -106,7 +164,7 @@ fn notice_proxy(request: &ServiceRequest, place: &Place) {
 
 pin_project! {
     /// A body, and the connection's being busy until it is sent.
-    struct Occupying<B> {
+    pub(crate) struct Occupying<B> {
         #[pin]
         body: B,
         _busy: Option<Busy>,

@@ -40,7 +40,7 @@ use crate::budget::Budget;
 use crate::perimeter::Perimeter;
 use crate::sync::SyncService;
 
-pub(crate) use self::connection::{close_forgotten_ones, occupy, take_place};
+pub(crate) use self::connection::{Occupy, close_forgotten_ones, take_place};
 pub(crate) use self::cors::cors;
 pub(crate) use self::log::log_requests;
 use self::problem::Refusal;

@@ -34,3 +34,33 @@ impl FromRequest for SmallBody {
         .boxed_local()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use futures_util::stream;
+
+    use super::*;
+
+    fn payload(
+        parts: impl futures_util::Stream<Item = Result<Bytes, actix_web::error::PayloadError>> + 'static,
+    ) -> Payload {
+        Payload::Stream { payload: Box::pin(parts) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_comes_is_not_waited_for() {
+        let request = TestRequest::default().to_http_request();
+        let body = SmallBody::from_request(&request, &mut payload(stream::pending())).await;
+        assert!(matches!(body, Err(Refusal::BodyTooSlow)));
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_is_refused() {
+        let request = TestRequest::default().app_data(actix_web::web::PayloadConfig::new(3)).to_http_request();
+        for (text, fits) in [("abc", true), ("abcd", false)] {
+            let parts = stream::iter([Ok(Bytes::from_static(text.as_bytes()))]);
+            assert_eq!(SmallBody::from_request(&request, &mut payload(parts)).await.is_ok(), fits, "{text}");
+        }
+    }
+}

@@ -41,7 +41,6 @@ impl Address {
         self.0.is_ipv6().then(|| Site(self.network() >> 16))
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "128 - 64 bits are left")]
     const fn network(self) -> u64 {
         match self.0 {
             IpAddr::V4(_) => 0,

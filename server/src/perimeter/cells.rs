@@ -120,7 +120,7 @@ mod tests {
         let limiter = limiter(64, &clock);
         let allowed = |key| (0..20).filter(|_| limiter.check_key(&key).is_ok()).count();
         assert_eq!((allowed(1), allowed(2), allowed(1)), (10, 10, 0));
-        clock.advance(Duration::from_secs(12 * 60));
+        clock.advance(Duration::from_mins(12));
         assert_eq!(allowed(1), 2);
     }
 

@@ -50,6 +50,41 @@ impl ConnectionLimits {
     }
 }
 
+/// Files that the server needs besides connections: database, logs, listeners, readers.
+#[cfg(unix)]
+const OTHER_FILES: u64 = 128;
+
+impl ConnectionLimits {
+    /// No more than this process may open files for: two for each connection, which has a second handle to be closed by. Shells
+    /// and service managers often allow 1024 and as many as one asks for, so asks for as many as it needs.
+    #[must_use]
+    pub(crate) fn within_open_files(self) -> Self {
+        #[cfg(unix)]
+        {
+            use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+            let needed = (self.total as u64).saturating_mul(2).saturating_add(OTHER_FILES);
+            let Rlimit { current: Some(current), maximum } = getrlimit(Resource::Nofile) else { return self };
+            let wanted = needed.min(maximum.unwrap_or(needed));
+            let allowed =
+                if wanted > current && setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).is_ok() {
+                    wanted
+                } else {
+                    current
+                };
+            if allowed < needed {
+                let total = usize::try_from(allowed.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX).max(1);
+                tracing::warn!(
+                    "this process may open {allowed} files, which is enough for {total} connections and not for {}: raise \
+                     the limit (`ulimit -n`, `LimitNOFILE=`)",
+                    self.total
+                );
+                return Self { total, ..self };
+            }
+        }
+        self
+    }
+}
+
 /// What a connection is doing, in one word: since when it has been idle (milliseconds), or one of these.
 const BUSY: u64 = u64::MAX;
 const CLOSED: u64 = u64::MAX - 1;
@@ -63,6 +98,8 @@ pub(crate) struct Connection {
     doing: AtomicU64,
     /// Whether it has asked anything yet.
     has_asked: AtomicBool,
+    /// The moment that `doing` counts from; the same for all.
+    start: Instant,
     /// A second handle on the socket, to close it by; none in tests.
     socket: Option<TcpStream>,
 }
@@ -103,11 +140,15 @@ impl Connection {
     }
 }
 
+fn milliseconds_since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_millis()).unwrap_or(CLOSED - 1)
+}
+
 /// All connections that have a place.
 #[derive(Debug)]
 pub(crate) struct Connections {
     limits: ConnectionLimits,
-    started: Instant,
+    start: Instant,
     places: Mutex<Places>,
 }
 
@@ -134,14 +175,11 @@ impl Drop for Place {
 
 /// A request under way on a connection; it has ended when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Busy {
-    connection: Arc<Connection>,
-    connections: Arc<Connections>,
-}
+pub(crate) struct Busy(Arc<Connection>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.connection.doing.store(self.connections.now(), Ordering::Release);
+        self.0.doing.store(milliseconds_since(self.0.start), Ordering::Release);
     }
 }
 
@@ -152,7 +190,7 @@ impl Place {
         doing
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |doing| (doing != CLOSED).then_some(BUSY))
             .ok()
-            .map(|_| Busy { connection: Arc::clone(&self.connection), connections: Arc::clone(&self.connections) })
+            .map(|_| Busy(Arc::clone(&self.connection)))
     }
 
     /// A request was taken up.
@@ -176,7 +214,7 @@ impl Place {
 
 impl Connections {
     pub(super) fn new(limits: ConnectionLimits) -> Self {
-        Self { limits, started: Instant::now(), places: Mutex::default() }
+        Self { limits, start: Instant::now(), places: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Places> {
@@ -184,7 +222,7 @@ impl Connections {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(CLOSED - 1)
+        milliseconds_since(self.start)
     }
 
     /// The limits that are in force.
@@ -197,7 +235,14 @@ impl Connections {
         let mut places = self.lock();
         let has_room = self.make_room(&mut places, peer, is_proxy);
         let doing = AtomicU64::new(if has_room { self.now() } else { CLOSED });
-        let connection = Arc::new(Connection { peer, is_proxy, doing, has_asked: AtomicBool::new(false), socket });
+        let connection = Arc::new(Connection {
+            peer,
+            is_proxy,
+            doing,
+            has_asked: AtomicBool::new(false),
+            start: self.start,
+            socket,
+        });
         let number = places.next;
         places.next += 1;
         if has_room {
@@ -301,7 +346,9 @@ mod tests {
     fn who_asked_once_and_holds_all_places_is_pushed_out_by_who_comes_later() {
         let connections = connections(8, 100);
         let held: Vec<Place> = (0..8).map(|_| connect(&connections, "198.51.100.7")).collect();
-        held.iter().for_each(|place| drop(place.begin()));
+        for place in &held {
+            drop(place.begin());
+        }
         let newcomers: Vec<Place> = (0..8).map(|n| connect(&connections, &format!("192.0.2.{n}"))).collect();
         assert!(held.iter().all(Place::was_turned_away));
         assert!(newcomers.iter().all(|place| !place.was_turned_away()));

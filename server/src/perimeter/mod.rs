@@ -58,7 +58,7 @@ impl Perimeter {
         Self {
             proxies: settings.proxies.clone(),
             rates: settings.rates.as_ref().map(|rates| Rates::new(rates, &MonotonicClock)),
-            connections: Arc::new(Connections::new(settings.connections)),
+            connections: Arc::new(Connections::new(settings.connections.within_open_files())),
             proxy_suspected: AtomicBool::new(false),
         }
     }

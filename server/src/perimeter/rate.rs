@@ -16,12 +16,15 @@ pub struct Rate {
 pub const EXPECTED: &str = "a rate such as `10/1h`, `600/1m` or `50/1s`, or `off`";
 
 const COUNT_MAX: u32 = 1_000_000;
-const PERIOD_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const PERIOD_MAX: Duration = Duration::from_hours(30 * 24);
 
 impl Rate {
-    /// `count` requests in `seconds`. Neither is 0.
+    /// `count` requests, at least one, in `seconds`.
     pub(crate) const fn new(count: u32, seconds: u64) -> Self {
-        let count = NonZeroU32::new(count).expect("a rate of nothing is none");
+        let count = match NonZeroU32::new(count) {
+            Some(count) => count,
+            None => NonZeroU32::MIN,
+        };
         Self { count, period: Duration::from_secs(seconds) }
     }
 

@@ -328,8 +328,31 @@ mod tests {
         assert_eq!(created(&mut (0..20).map(|n| format!("2001:db8:2:{n}::1"))), 20);
         let exceeded = rates.new_account(address("198.51.100.7")).unwrap_err();
         assert_eq!((exceeded.limit, exceeded.retry_after.as_secs()), ("new-accounts", 360));
-        clock.advance(Duration::from_secs(360));
+        clock.advance(Duration::from_mins(6));
         assert_eq!(created(&mut (0..20).map(|_| "198.51.100.7".to_owned())), 1);
+    }
+
+    #[test]
+    fn a_million_addresses_do_not_give_a_flooder_a_new_account() {
+        let (rates, _) = rates(&RateSettings::default());
+        let (v4, v6) = (address("198.51.100.7"), address("2001:db8:1:1::1"));
+        for flooder in [v4, v6] {
+            while rates.new_account(flooder).is_ok() {}
+        }
+        for n in 0..500_000_u32 {
+            // Spread over all of both families, with a fixed pattern.
+            let spread = n.wrapping_mul(0x9E37_79B1);
+            let _ = rates.new_account(Address::new(std::net::Ipv4Addr::from_bits(spread).into()));
+            let wide = u128::from(spread) << 96 | u128::from(n) << 64;
+            let _ = rates.new_account(Address::new(std::net::Ipv6Addr::from_bits(wide).into()));
+        }
+        assert!(rates.new_account(v4).is_err() && rates.new_account(v6).is_err());
+    }
+
+    #[test]
+    fn all_tables_together_take_little_more_than_a_megabyte() {
+        let by_address = Cells::<Subscriber>::new(SUBSCRIBER_CELLS).bytes() + Cells::<Site>::new(SITE_CELLS).bytes();
+        assert_eq!(Cells::<ClientId>::new(ACCOUNT_CELLS).bytes() + 5 * by_address, 1_343_488);
     }
 
     #[test]

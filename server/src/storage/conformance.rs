@@ -67,6 +67,7 @@ macro_rules! suite {
     ($open:expr) => {
         $crate::storage::conformance::suite!(@each $open;
             an_unknown_account_has_nothing,
+            only_what_exists_is_remembered,
             registering_twice_creates_once,
             an_account_that_may_not_be_admitted_stays_unknown,
             the_first_version_creates_its_account_in_the_same_commit,
@@ -102,6 +103,14 @@ pub(super) fn run<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
 }
 
 type Backend = Arc<dyn Storage>;
+
+pub(super) async fn only_what_exists_is_remembered(storage: Backend, _: &Path) {
+    // Asked for, and not there: that is nothing to remember.
+    assert_eq!(storage.account(client(1)).await.unwrap(), None);
+    assert!(!storage.remembers(client(1)));
+    storage.commit(add(client(1), VersionId::NIL, version(1), "a")).await.unwrap();
+    assert!(storage.remembers(client(1)) && !storage.remembers(client(2)));
+}
 
 pub(super) async fn an_unknown_account_has_nothing(storage: Backend, _: &Path) {
     let nobody = client(1);
