@@ -111,7 +111,7 @@ impl Application {
         let (server, addresses) = listen(&state, config)?;
         let handle = server.handle();
         let running = tokio::spawn(server);
-        tokio::spawn(http::close_forgotten_ones(Arc::clone(&state.perimeter), FORGOTTEN_AFTER));
+        tokio::spawn(http::close_forgotten_ones(Arc::downgrade(&state.perimeter), FORGOTTEN_AFTER));
         match open(config, directory).await {
             Ok(opened) => {
                 let _ = state.opened.set(opened);

@@ -23,10 +23,10 @@ pub struct User {
 impl FromStr for User {
     type Err = String;
 
-    /// A name of this machine's `/etc/passwd`, or `UID[:GID]`. Not by way of the C library: a static binary has no name service.
+    /// A name of this machine's `/etc/passwd`, or `UID`, or `UID:GID`. Not by way of the C library: a static binary has no name service.
     fn from_str(text: &str) -> Result<Self, String> {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        find(text, &passwd).ok_or_else(|| "a user other than root: a name of this machine, or `UID[:GID]`".to_owned())
+        find(text, &passwd).ok_or_else(|| "a user other than root: a name of this machine, a UID, or `UID:GID`".to_owned())
     }
 }
 

@@ -83,9 +83,11 @@ fn nothing_is_refused_within_a_push_that_exceeds_every_limit() {
 fn pages_have_a_limit_of_their_own() {
     let server = PROGRAMS.server().option("--limit-pages", "5/1h").start();
     wait::until("the limit is used up", || Request::get("/").send(server.address()).status == 429);
-    for target in ["/", JOIN_PAGE, "/livez", "/readyz", "/.well-known/taskferry", "/nothing"] {
+    for target in ["/", JOIN_PAGE, "/readyz", "/.well-known/taskferry", "/nothing"] {
         Request::get(target).send(server.address()).refused(429, "too_many_requests");
     }
+    // A platform that gets no answer here restarts the server.
+    Request::get("/livez").send(server.address()).good();
     syncs(&server.account(), VersionId::NIL);
 }
 

@@ -29,7 +29,7 @@ pub struct PerimeterArgs {
     /// New accounts from one address [default: 10/1h]
     #[arg(long, value_name = "RATE")]
     pub limit_new_accounts: Option<String>,
-    /// Health checks, pages and everything else from one address [default: 600/1m]
+    /// Pages, readiness checks and everything else from one address [default: 600/1m]
     #[arg(long, value_name = "RATE")]
     pub limit_pages: Option<String>,
     /// Connections from one address at the same time, or `off` [default: 64]
@@ -41,7 +41,7 @@ pub struct PerimeterArgs {
     /// Origin of a page that may sync from a browser, such as https://tasks.example.org; may be given several times
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
-    /// User to become when started as root: a name, or UID[:GID]
+    /// User to become when started as root: a name, a UID, or UID:GID
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
 }

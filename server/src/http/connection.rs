@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::future::{Ready, ready};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::Weak;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -68,13 +68,11 @@ fn give_up_on_a_silent_peer(stream: &TcpStream) {
 
 /// Closes connections on which nothing happens for `idle_max`, until the server is gone. The HTTP library does the same between
 /// requests, but not once a second request was begun and never goes on.
-pub(crate) async fn close_forgotten_ones(perimeter: Arc<Perimeter>, idle_max: Duration) {
-    let perimeter = { Arc::downgrade(&perimeter) };
+pub(crate) async fn close_forgotten_ones(perimeter: Weak<Perimeter>, idle_max: Duration) {
     let mut every_second = tokio::time::interval(Duration::from_secs(1));
-    while let Some(perimeter) = {
+    loop {
         every_second.tick().await;
-        perimeter.upgrade()
-    } {
+        let Some(perimeter) = perimeter.upgrade() else { return };
         perimeter.connections.close_forgotten(idle_max);
     }
 }

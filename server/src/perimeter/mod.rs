@@ -89,7 +89,7 @@ impl Perimeter {
         }
     }
 
-    /// Somebody was refused, or slowed down, for what came from their address.
+    /// Somebody was refused for what came from their address before.
     pub(crate) fn limit_reached_by(&self, address: Address) {
         self.suspect_if_local(address, "a rate limit was reached by");
     }
