@@ -1,12 +1,13 @@
 //! From root to an unprivileged user, with no way back.
 //!
-//! Containers and platforms mount volumes that belong to root; an image that starts as somebody else can't use them. So it
-//! starts as root, makes a *fresh* data directory the user's own, and becomes that user: the whole process, before it has a second
-//! thread, since the kernel keeps these things per thread. Then it proves that it can't become root again, and does not start if
-//! it can.
+//! Containers and platforms mount volumes that belong to root; an image that starts as somebody else can't use them. So
+//! it starts as root, makes a *fresh* data directory the user's own, and becomes that user: the whole process, before
+//! it has a second thread, since the kernel keeps these things per thread. Then it proves that it can't become root
+//! again, and does not start if it can.
 //!
-//! Only the directory itself changes hands, only if it is empty, and without following a link: a recursive change of owners by
-//! root, in a place that somebody else could write, is how containers get taken over. Whatever else is in the way is the operator's.
+//! Only the directory itself changes hands, only if it is empty, and without following a link: a recursive change of
+//! owners by root, in a place that somebody else could write, is how containers get taken over. Whatever else is in the
+//! way is the operator's.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -23,10 +24,12 @@ pub struct User {
 impl FromStr for User {
     type Err = String;
 
-    /// A name of this machine's `/etc/passwd`, or `UID`, or `UID:GID`. Not by way of the C library: a static binary has no name service.
+    /// A name of this machine's `/etc/passwd`, or `UID`, or `UID:GID`. Not by way of the C library: a static binary has
+    /// no name service.
     fn from_str(text: &str) -> Result<Self, String> {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        find(text, &passwd).ok_or_else(|| "a user other than root: a name of this machine, a UID, or `UID:GID`".to_owned())
+        find(text, &passwd)
+            .ok_or_else(|| "a user other than root: a name of this machine, a UID, or `UID:GID`".to_owned())
     }
 }
 
@@ -126,8 +129,8 @@ mod linux {
 
     use super::{PrivilegeError, User};
 
-    /// Becomes `user`, if started as root, and makes a fresh `data_dir` theirs. Without `user`, nothing changes; returns what is
-    /// odd about that. To be called while the process has one thread.
+    /// Becomes `user`, if started as root, and makes a fresh `data_dir` theirs. Without `user`, nothing changes;
+    /// returns what is odd about that. To be called while the process has one thread.
     pub fn drop_to(user: Option<User>, data_dir: &Path) -> Result<Option<&'static str>, PrivilegeError> {
         let is_root = geteuid().is_root();
         let Some(user) = user else {

@@ -6,8 +6,8 @@ use clap::Args;
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Strangers")]
 pub struct PerimeterArgs {
-    /// Proxy whose word about addresses is taken: a network, an address, `private` or `loopback`; may be given several times
-    /// [default: none; on Fly.io and Railway their own]
+    /// Proxy whose word about addresses is taken: a network, an address, `private` or `loopback`; may be given several
+    /// times [default: none; on Fly.io and Railway their own]
     #[arg(long, value_name = "NETWORK")]
     pub trusted_proxy: Vec<String>,
     /// Header in which the trusted proxy says whom it speaks for, such as X-Forwarded-For, X-Real-IP or Fly-Client-IP

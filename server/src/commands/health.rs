@@ -1,5 +1,5 @@
-//! `taskferry-server health`: asks a running server whether it is ready. For a container's health check, so that an image needs
-//! neither a shell nor `curl`.
+//! `taskferry-server health`: asks a running server whether it is ready. For a container's health check, so that an
+//! image needs neither a shell nor `curl`.
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _};

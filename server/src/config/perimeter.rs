@@ -1,4 +1,5 @@
-//! The settings about strangers: whom to believe about addresses, who may ask how often, how many connections, which origins.
+//! The settings about strangers: whom to believe about addresses, who may ask how often, how many connections, which
+//! origins.
 
 use ipnet::IpNet;
 

@@ -1,5 +1,5 @@
-//! Extractors: the `X-Client-Id` header, exactly once, in any usual spelling of a UUID; and past the gate, which may delay a
-//! request or refuse it before its body is read.
+//! Extractors: the `X-Client-Id` header, exactly once, in any usual spelling of a UUID; and past the gate, which may
+//! delay a request or refuse it before its body is read.
 
 use actix_web::dev::Payload;
 use actix_web::http::header::HeaderMap;

@@ -1,5 +1,5 @@
-//! Connections as HTTP sees them: each gets its place when it comes in, and says when a request is under way on it, from its
-//! head to the last byte of its answer.
+//! Connections as HTTP sees them: each gets its place when it comes in, and says when a request is under way on it,
+//! from its head to the last byte of its answer.
 
 use std::any::Any;
 use std::future::{Ready, ready};
@@ -26,7 +26,8 @@ use crate::perimeter::proxies::FORWARDING_HEADERS;
 #[cfg(target_os = "linux")]
 const PEER_SILENT_MAX: Duration = Duration::from_secs(30);
 
-/// What somebody reads for whom there was no place. Sent before they have asked anything, so without the words of a refusal.
+/// What somebody reads for whom there was no place. Sent before they have asked anything, so without the words of a
+/// refusal.
 const TURNED_AWAY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
@@ -52,8 +53,8 @@ fn second_handle(stream: &TcpStream) -> Option<std::net::TcpStream> {
     handle.ok().map(Into::into)
 }
 
-/// A peer that takes nothing of what was sent to it is cut off after a while: what waits for it lies in memory. This is the
-/// system's business, since the HTTP library does not look at a connection that can't be written to.
+/// A peer that takes nothing of what was sent to it is cut off after a while: what waits for it lies in memory. This is
+/// the system's business, since the HTTP library does not look at a connection that can't be written to.
 fn give_up_on_a_silent_peer(stream: &TcpStream) {
     #[cfg(target_os = "linux")]
     {
@@ -66,8 +67,8 @@ fn give_up_on_a_silent_peer(stream: &TcpStream) {
     let _ = stream;
 }
 
-/// Closes connections on which nothing happens for `idle_max`, until the server is gone. The HTTP library does the same between
-/// requests, but not once a second request was begun and never goes on.
+/// Closes connections on which nothing happens for `idle_max`, until the server is gone. The HTTP library does the same
+/// between requests, but not once a second request was begun and never goes on.
 pub(crate) async fn close_forgotten_ones(perimeter: Weak<Perimeter>, idle_max: Duration) {
     let mut every_second = tokio::time::interval(Duration::from_secs(1));
     loop {
@@ -77,8 +78,8 @@ pub(crate) async fn close_forgotten_ones(perimeter: Weak<Perimeter>, idle_max: D
     }
 }
 
-/// The middleware: a request is under way until its answer's last byte was taken. Not made of a function, as the others are, since that
-/// would allocate twice per request.
+/// The middleware: a request is under way until its answer's last byte was taken. Not made of a function, as the others
+/// are, since that would allocate twice per request.
 pub(crate) struct Occupy;
 
 /// See [`Occupy`].
@@ -118,7 +119,8 @@ where
         if let Some(place) = request.conn_data::<Place>() {
             busy = place.begin();
             if busy.is_none() {
-                // Closed to make room, or never had a place: nobody would read the answer, so nothing may be done for it.
+                // Closed to make room, or never had a place: nobody would read the answer, so nothing may be done for
+                // it.
                 return Either::Left(ready(Err(Refusal::NoPlace.into())));
             }
             if place.connection.is_first_request() {

@@ -1,5 +1,5 @@
-//! Pages of other origins (CORS): nothing is granted to anybody, but to origins that the operator named, so that a Taskwarrior in a
-//! browser can sync.
+//! Pages of other origins (CORS): nothing is granted to anybody, but to origins that the operator named, so that a
+//! Taskwarrior in a browser can sync.
 //!
 //! Never to all: whoever knows a client ID may write, and no page is to be able to try.
 

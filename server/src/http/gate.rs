@@ -1,8 +1,8 @@
 //! The gate: where the rate limits meet requests. What they are, and why some delay and others refuse, stands in
 //! [`crate::perimeter::rates`].
 //!
-//! The usual request, for an account that is in memory and within its limits, passes without waiting, without a lock of the gate's own, and
-//! without an allocation.
+//! The usual request, for an account that is in memory and within its limits, passes without waiting, without a lock of
+//! the gate's own, and without an allocation.
 
 use std::future::{Ready, ready};
 

@@ -12,14 +12,15 @@ use super::gate::Visitor;
 const CHECK_WITHIN: Duration = Duration::from_secs(2);
 
 /// 200 while the process answers at all, also while a large database is being upgraded. Never looks at the database: a
-/// platform restarts what is not alive, and a restart does not mend a disk. For the same reason it is never refused for its number:
-/// behind a proxy that nobody configured, a flood would get the server restarted.
+/// platform restarts what is not alive, and a restart does not mend a disk. For the same reason it is never refused for
+/// its number: behind a proxy that nobody configured, a flood would get the server restarted.
 pub(super) async fn live() -> HttpResponse {
     HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(json!({ "status": "alive" }))
 }
 
-/// 200 if requests can be served, else 503 with the reasons: the server is starting or stopping, or the database can't be
-/// read. `warnings` name what is odd and goes on all the same: `unconfigured_proxy`, see [`Perimeter::suspects_proxy`].
+/// 200 if requests can be served, else 503 with the reasons: the server is starting or stopping, or the database can't
+/// be read. `warnings` name what is odd and goes on all the same: `unconfigured_proxy`, see
+/// [`Perimeter::suspects_proxy`].
 ///
 /// [`Perimeter::suspects_proxy`]: crate::perimeter::Perimeter::suspects_proxy
 pub(super) async fn ready(state: web::Data<State>, _: Visitor) -> HttpResponse {

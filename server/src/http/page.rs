@@ -5,8 +5,8 @@ use actix_web::http::header::ContentType;
 
 use super::State;
 
-/// Nothing is loaded from anywhere, nothing runs, nobody may frame it or read it from another page, and its address (whose fragment may be a setup
-/// link) is told to nobody.
+/// Nothing is loaded from anywhere, nothing runs, nobody may frame it or read it from another page, and its address
+/// (whose fragment may be a setup link) is told to nobody.
 const HEADERS: [(&str, &str); 9] = [
     (
         "content-security-policy",

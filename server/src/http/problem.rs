@@ -173,7 +173,8 @@ impl ResponseError for Refusal {
     }
 }
 
-/// What a program needs to know to come back at the right time; the two `RateLimit` fields by draft-ietf-httpapi-ratelimit-headers-10.
+/// What a program needs to know to come back at the right time; the two `RateLimit` fields by
+/// draft-ietf-httpapi-ratelimit-headers-10.
 fn rate_limit_headers(exceeded: &Exceeded) -> [(&'static str, String); 3] {
     let Exceeded { limit, rate, retry_after } = exceeded;
     // Never too early, and never "now".

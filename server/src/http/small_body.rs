@@ -1,5 +1,5 @@
-//! Extractor: a whole body of the requests that are not the sync protocol's, which are small. One that does not arrive is
-//! not waited for: the HTTP library would, for ever.
+//! Extractor: a whole body of the requests that are not the sync protocol's, which are small. One that does not arrive
+//! is not waited for: the HTTP library would, for ever.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Addresses, and what counts as one visitor.
 //!
-//! An address is made canonical before anything else looks at it: behind a socket that takes both families, `a.b.c.d` appears
-//! as `::ffff:a.b.c.d`, and grouped as IPv6, all of IPv4 would be one visitor.
+//! An address is made canonical before anything else looks at it: behind a socket that takes both families, `a.b.c.d`
+//! appears as `::ffff:a.b.c.d`, and grouped as IPv6, all of IPv4 would be one visitor.
 
 use std::net::IpAddr;
 

@@ -1,29 +1,30 @@
 //! The memory of the rate limits: a table that never grows, whoever floods it.
 //!
-//! `governor` does the arithmetic of each limit (GCRA: one number per key, the *theoretical arrival time*, which lies the
-//! further in the future the more of the limit is used up). Its own keyed stores have no bound and forget only what has
-//! refilled, so a stranger with many addresses could fill the memory; hence this store of fixed size.
+//! `governor` does the arithmetic of each limit (GCRA: one number per key, the *theoretical arrival time*, which lies
+//! the further in the future the more of the limit is used up). Its own keyed stores have no bound and forget only what
+//! has refilled, so a stranger with many addresses could fill the memory; hence this store of fixed size.
 //!
 //! # How it forgets
 //!
-//! A key belongs to one set of eight cells, by a hash that is seeded anew in every process: nobody can choose their neighbours.
-//! A new key takes over the cell of its set that is used up least, *with its time*. So
+//! A key belongs to one set of eight cells, by a hash that is seeded anew in every process: nobody can choose their
+//! neighbours. A new key takes over the cell of its set that is used up least, *with its time*. So
 //!
-//! - **nobody gets back what they used up.** A set's least time never falls, and a key that lost its cell comes back to one that
-//!   is used up at least as much. The flood of keys that was meant to push a flooder's own cell out does not help them: the
-//!   fullest cell goes last, and whatever takes its place inherits it.
-//! - **an honest key is hardly hurt.** What it inherits lies in the past, and so costs it nothing, unless all eight cells of its
-//!   set are in use at the same moment. To do that to everybody, an attacker must keep as many addresses busy as there are cells.
-//!   Then the limit errs on the strict side.
+//! - **nobody gets back what they used up.** A set's least time never falls, and a key that lost its cell comes back to
+//!   one that is used up at least as much. The flood of keys that was meant to push a flooder's own cell out does not
+//!   help them: the fullest cell goes last, and whatever takes its place inherits it.
+//! - **an honest key is hardly hurt.** What it inherits lies in the past, and so costs it nothing, unless all eight
+//!   cells of its set are in use at the same moment. To do that to everybody, an attacker must keep as many addresses
+//!   busy as there are cells. Then the limit errs on the strict side.
 //!
-//! Rejected: to evict the least recently used (a flood of fresh keys resets every limit); cells without keys (an attacker with many
-//! addresses fills all of them for everybody); to refuse new keys while the table is full (the same, but cheaper).
+//! Rejected: to evict the least recently used (a flood of fresh keys resets every limit); cells without keys (an
+//! attacker with many addresses fills all of them for everybody); to refuse new keys while the table is full (the same,
+//! but cheaper).
 //!
 //! # What a cell is
 //!
-//! One word: 16 bits of the key's hash, 48 bits of time in microseconds (nine years). A set is one cache line, a request
-//! touches one set with one compare-and-swap, and there are no locks. Two keys of one set share a cell with a chance of 2⁻¹⁶, which
-//! is strict again.
+//! One word: 16 bits of the key's hash, 48 bits of time in microseconds (nine years). A set is one cache line, a
+//! request touches one set with one compare-and-swap, and there are no locks. Two keys of one set share a cell with a
+//! chance of 2⁻¹⁶, which is strict again.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::marker::PhantomData;

@@ -1,17 +1,19 @@
 //! Connections: how many there may be, of all and of one visitor, and which of them has to go when there are too many.
 //!
-//! Holding a connection costs a stranger nothing and the server memory. So there are places, and who comes when all are taken
-//! gets the place of the connection that has been idle longest; of the visitor's own if they have too many. An attacker who
-//! holds connections open, or sends half a request, therefore pushes out only themselves: an honest device asks right after it
-//! connected, and comes back by itself when an idle connection of its was closed, as with every server. Rejected: to stop
-//! accepting when the places are taken, as the HTTP library would (whoever holds them keeps everybody out); and to spare
-//! connections that have asked something before (an attacker asks once and then holds all places but one).
+//! Holding a connection costs a stranger nothing and the server memory. So there are places, and who comes when all are
+//! taken gets the place of the connection that has been idle longest; of the visitor's own if they have too many. An
+//! attacker who holds connections open, or sends half a request, therefore pushes out only themselves: an honest device
+//! asks right after it connected, and comes back by itself when an idle connection of its was closed, as with every
+//! server. Rejected: to stop accepting when the places are taken, as the HTTP library would (whoever holds them keeps
+//! everybody out); and to spare connections that have asked something before (an attacker asks once and then holds all
+//! places but one).
 //!
-//! A connection with a request under way is never closed for another: that could cut a push in its middle. If all are busy,
-//! the newcomer is turned away.
+//! A connection with a request under way is never closed for another: that could cut a push in its middle. If all are
+//! busy, the newcomer is turned away.
 //!
-//! The library times out the first request head of a connection and idleness between requests, but not a second head that is begun and never
-//! finished. Places know since when nothing happened, and once a second the forgotten ones are closed.
+//! The library times out the first request head of a connection and idleness between requests, but not a second head
+//! that is begun and never finished. Places know since when nothing happened, and once a second the forgotten ones are
+//! closed.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -22,7 +24,8 @@ use std::time::{Duration, Instant};
 
 use super::address::Address;
 
-/// What one connection can take of the memory, in bytes, with some reserve: the longest request head that the HTTP library reads (128 KiB).
+/// What one connection can take of the memory, in bytes, with some reserve: the longest request head that the HTTP
+/// library reads (128 KiB).
 const CONNECTION_BYTES: u64 = 128 * 1024;
 /// Of the memory, the part that connections may take.
 const SHARE: u64 = 4;
@@ -55,8 +58,8 @@ impl ConnectionLimits {
 const OTHER_FILES: u64 = 128;
 
 impl ConnectionLimits {
-    /// No more than this process may open files for: two for each connection, which has a second handle to be closed by. Shells
-    /// and service managers often allow 1024 and as many as one asks for, so asks for as many as it needs.
+    /// No more than this process may open files for: two for each connection, which has a second handle to be closed
+    /// by. Shells and service managers often allow 1024 and as many as one asks for, so asks for as many as it needs.
     #[must_use]
     pub(crate) fn within_open_files(self) -> Self {
         #[cfg(unix)]

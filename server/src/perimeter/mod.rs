@@ -8,8 +8,8 @@
 //! | [`rate`], [`rates`] | who may ask how often |
 //! | [`cells`] | the memory of the rates, which never grows |
 //!
-//! Everything here is bounded by its construction: tables of a fixed size, one place per connection. Nothing waits for a lock
-//! during a request, and nothing is allocated for one (but for the list in an `X-Forwarded-For`).
+//! Everything here is bounded by its construction: tables of a fixed size, one place per connection. Nothing waits for
+//! a lock during a request, and nothing is allocated for one (but for the list in an `X-Forwarded-For`).
 
 pub(crate) mod address;
 mod cells;
@@ -106,7 +106,8 @@ impl Perimeter {
         self.proxy_suspected.load(Ordering::Relaxed)
     }
 
-    /// Strangers don't have local addresses, proxies do. Said once: the log of a busy server is not the place to repeat it.
+    /// Strangers don't have local addresses, proxies do. Said once: the log of a busy server is not the place to repeat
+    /// it.
     fn suspect_if_local(&self, address: Address, what: &str) {
         if !proxies::is_local(address) || self.proxy_suspected.swap(true, Ordering::Relaxed) {
             return;

@@ -1,7 +1,8 @@
-//! Whose request it is: the peer's, or, where the peer is a proxy that the operator trusts, the address that the proxy tells.
+//! Whose request it is: the peer's, or, where the peer is a proxy that the operator trusts, the address that the proxy
+//! tells.
 //!
-//! A header is believed only if a trusted proxy sent it. Everybody else could write there what they like, and have a rate limit of
-//! their own for every request.
+//! A header is believed only if a trusted proxy sent it. Everybody else could write there what they like, and have a
+//! rate limit of their own for every request.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -39,8 +40,8 @@ impl Proxies {
         self.trusted.iter().any(|network| network.contains(&ip))
     }
 
-    /// Whom the trusted `peer` speaks for, by the values of [`Proxies::header`] in the order of the request. `peer` itself if
-    /// they tell nothing.
+    /// Whom the trusted `peer` speaks for, by the values of [`Proxies::header`] in the order of the request. `peer`
+    /// itself if they tell nothing.
     pub(crate) fn speaks_for<'a>(&self, peer: Address, values: impl Iterator<Item = &'a str>) -> Address {
         if self.header.as_deref() != Some(FORWARDED_FOR) {
             // One address. Of several headers the last one is the nearest proxy's.

@@ -1,5 +1,5 @@
-//! A rate as people write it: so many requests per period. All of them may come at once; then they come back one by one, evenly
-//! over the period.
+//! A rate as people write it: so many requests per period. All of them may come at once; then they come back one by
+//! one, evenly over the period.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -28,7 +28,8 @@ impl Rate {
         Self { count, period: Duration::from_secs(seconds) }
     }
 
-    /// `COUNT/PERIOD`, a period being seconds, minutes, hours or days: `10/1h`. At most 1,000,000 requests, at most 30 days.
+    /// `COUNT/PERIOD`, a period being seconds, minutes, hours or days: `10/1h`. At most 1,000,000 requests, at most 30
+    /// days.
     pub fn parse(text: &str) -> Option<Self> {
         let (count, period) = text.split_once('/')?;
         let count: NonZeroU32 = count.trim().parse().ok()?;

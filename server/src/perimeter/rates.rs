@@ -2,14 +2,14 @@
 //!
 //! Two kinds of limits, in the words of the field: a **shaper** delays what exceeds it, a **policer** refuses it.
 //!
-//! - Whoever names an account that exists is only ever *delayed*, and by a second at most: a refusal in the middle of a push
-//!   makes stock Taskwarrior lose the rest of it, and a device that walks 50,000 versions at full speed is normal. A second,
-//!   since Taskwarrior holds its database locked meanwhile.
+//! - Whoever names an account that exists is only ever *delayed*, and by a second at most: a refusal in the middle of a
+//!   push makes stock Taskwarrior lose the rest of it, and a device that walks 50,000 versions at full speed is normal.
+//!   A second, since Taskwarrior holds its database locked meanwhile.
 //! - Whoever names an account that does not exist, creates one, or reads pages, is *refused* beyond the limit.
 //!
-//! Which of the two it is, is known only after a look at the account. For an account in memory that costs nothing; a look into the
-//! database is shaped by address, so that a flood of invented IDs is slow, and a device behind the same address with a real one
-//! gets through all the same.
+//! Which of the two it is, is known only after a look at the account. For an account in memory that costs nothing; a
+//! look into the database is shaped by address, so that a flood of invented IDs is slow, and a device behind the same
+//! address with a real one gets through all the same.
 //!
 //! | limit | counts | of one | beyond it |
 //! |---|---|---|---|
@@ -37,14 +37,14 @@ use super::rate::Rate;
 
 /// The longest delay of a request, all limits together.
 pub(crate) const DELAY_MAX: Duration = Duration::from_secs(1);
-/// Requests that are delayed at the same time; more go on undelayed. Each holds a timer and its connection, and connections are
-/// bounded too, to less than this by default.
+/// Requests that are delayed at the same time; more go on undelayed. Each holds a timer and its connection, and
+/// connections are bounded too, to less than this by default.
 const DELAYED_MAX: usize = 4096;
 /// What a /48 may do, in multiples of what a /64 may.
 const SITE_FACTOR: u32 = 4;
 
-/// Cells of a table: as many accounts as a server of this size has busy at the same time, and far more addresses than honest
-/// visitors have in an hour. 512 KiB, 128 KiB and 32 KiB; some 1.3 MiB in all.
+/// Cells of a table: as many accounts as a server of this size has busy at the same time, and far more addresses than
+/// honest visitors have in an hour. 512 KiB, 128 KiB and 32 KiB; some 1.3 MiB in all.
 const ACCOUNT_CELLS: usize = 65_536;
 const SUBSCRIBER_CELLS: usize = 16_384;
 const SITE_CELLS: usize = 4_096;
