@@ -281,20 +281,6 @@ impl TestServer {
         Request::get(WELL_KNOWN).send(self.address()).good().json()
     }
 
-    /// Its process.
-    #[track_caller]
-    pub fn process(&self) -> u32 {
-        self.running.as_ref().expect("a running server").child.id()
-    }
-
-    /// `taskferry-server health` about it.
-    #[track_caller]
-    pub fn health(&self, address: &str) -> Outcome {
-        let mut command = Command::new(&self.setup.program);
-        command.args(["health", "--url", address]).env_clear().env("HOME", self.setup.folder.path());
-        run(&mut command, "")
-    }
-
     /// Sends a signal, and waits for nothing.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
@@ -324,6 +310,20 @@ impl TestServer {
         self.signal(Signal::KILL);
         let status = self.wait_for_its_end();
         assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "it ended before it was killed: {status}");
+    }
+
+    /// Its process.
+    #[track_caller]
+    pub fn process(&self) -> u32 {
+        self.running.as_ref().expect("a running server").child.id()
+    }
+
+    /// `taskferry-server health` about it.
+    #[track_caller]
+    pub fn health(&self, address: &str) -> Outcome {
+        let mut command = Command::new(&self.setup.program);
+        command.args(["health", "--url", address]).env_clear().env("HOME", self.setup.folder.path());
+        run(&mut command, "")
     }
 
     /// Stops it and starts it again, on the same port and data.
