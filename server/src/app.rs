@@ -3,7 +3,6 @@
 //! Ports and lifetime belong to the caller: port 0 lets the system choose and [`Application::addresses`] says which, and
 //! [`Application::run_until`] ends when the future that it is given does.
 
-use std::any::Any;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +19,8 @@ use crate::admission::newcomers::Newcomers;
 use crate::admission::quota::Quotas;
 use crate::admission::space::{Pretended, Space, Volume, VolumeOf};
 use crate::budget::Budget;
-use crate::config::{Config, Listen};
+use crate::config::Config;
+use crate::perimeter::Perimeter;
 use crate::storage::sqlite::directory::DataDirectory;
 use crate::storage::sqlite::{OpenError, SqliteStorage};
 use crate::storage::{Storage, StorageError, UnixSeconds};
@@ -34,9 +34,11 @@ const REQUESTS_WITHIN: Duration = Duration::from_secs(8);
 /// How long an idle connection stays open. Longer than the usual proxies', so that it is never the server that closes a
 /// connection which a proxy is just about to use again.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long a peer may take nothing of what was sent to it.
-#[cfg(target_os = "linux")]
-const PEER_SILENT_MAX: Duration = Duration::from_secs(30);
+/// How long a connection may be idle before it is closed from our side, whatever was begun on it. More than [`KEEP_ALIVE`],
+/// which ends what is idle between requests.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(85);
+/// How long the head of a connection's first request may take.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// The largest body of the requests that are not the sync protocol's, in bytes.
 pub(crate) const SMALL_BODY_BYTES: usize = 16 * 1024;
 
@@ -117,11 +119,14 @@ impl Application {
             limits: config.body_limits,
             uploads: Budget::of_this_machine(),
             downloads: Budget::of_this_machine(),
+            perimeter: Arc::new(Perimeter::new(&config.perimeter)),
+            https: config.public_url.as_ref().is_some_and(|url| url.as_str().starts_with("https://")),
             draining: AtomicBool::new(false),
         });
-        let (server, addresses) = listen(&state, &config.listen, &config.base_path)?;
+        let (server, addresses) = listen(&state, config)?;
         let handle = server.handle();
         let running = tokio::spawn(server);
+        tokio::spawn(http::close_forgotten_ones(Arc::downgrade(&state.perimeter), FORGOTTEN_AFTER));
         match open(config, directory).await {
             Ok(opened) => {
                 let _ = state.opened.set(opened);
@@ -232,17 +237,25 @@ impl std::fmt::Debug for Application {
     }
 }
 
-fn listen(state: &Arc<http::State>, listen: &Listen, base_path: &str) -> Result<(Server, Vec<SocketAddr>), StartError> {
-    let (state, base_path) = (Arc::clone(state), base_path.to_owned());
+fn listen(state: &Arc<http::State>, config: &Config) -> Result<(Server, Vec<SocketAddr>), StartError> {
+    let Config { listen, base_path, origins, .. } = config;
+    let (state, base_path, origins) = (Arc::clone(state), base_path.clone(), origins.clone());
+    let perimeter = Arc::clone(&state.perimeter);
+    let connections_max = perimeter.connections.limits().total;
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(web::PayloadConfig::new(SMALL_BODY_BYTES))
             .wrap(middleware::from_fn(http::log_requests))
+            .wrap(http::cors(&origins))
+            .wrap(http::Occupy)
             .configure(|config| http::routes(config, &state, &base_path))
     })
-    .on_connect(|connection, _| give_up_on_a_silent_peer(connection))
+    .on_connect(move |connection, extensions| http::take_place(&perimeter, connection, extensions))
+    // For each worker as many as for all together: who comes when all places are taken gets an answer, or another's place.
+    .max_connections(connections_max)
     .disable_signals()
     .keep_alive(KEEP_ALIVE)
+    .client_request_timeout(HEAD_WITHIN)
     .shutdown_timeout(REQUESTS_WITHIN.as_secs());
     for address in &listen.addresses {
         let ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
@@ -251,20 +264,6 @@ fn listen(state: &Arc<http::State>, listen: &Listen, base_path: &str) -> Result<
     }
     let addresses = server.addrs();
     Ok((server.run(), addresses))
-}
-
-/// A peer that takes nothing of what was sent to it is cut off after a while: what waits for it lies in memory. This is the
-/// system's business, since the HTTP library does not look at a connection that can't be written to.
-fn give_up_on_a_silent_peer(connection: &dyn Any) {
-    #[cfg(target_os = "linux")]
-    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
-        let milliseconds = u32::try_from(PEER_SILENT_MAX.as_millis()).unwrap_or(u32::MAX);
-        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(stream, milliseconds) {
-            tracing::debug!(%error, "a connection has no write timeout");
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = connection;
 }
 
 /// Whether the machine can listen on an IPv6 address at all: containers often can't. Asked with a port of the system's

@@ -2,11 +2,14 @@
 
 pub mod account;
 pub mod invite;
+mod perimeter;
 pub mod prune;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use self::perimeter::PerimeterArgs;
 
 /// `taskferry-server`.
 #[derive(Debug, Parser)]
@@ -36,6 +39,8 @@ pub enum Command {
     Invite(invite::InviteCommand),
     /// Take away old versions that no device needs any more, also beside a running server
     Prune(prune::PruneArgs),
+    /// Ask a running server whether it is ready
+    Health(HealthArgs),
 }
 
 /// `serve`. Each flag is also an environment variable (`--data-dir` is `TASKFERRY_DATA_DIR`) and a line in the
@@ -111,6 +116,23 @@ pub struct ServeArgs {
     /// How to log: human or json [default: human]
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
+    /// What strangers may do.
+    #[command(flatten)]
+    pub perimeter: PerimeterArgs,
+}
+
+/// `health`. Without `--url`, the server that `serve` with the same settings would be.
+#[derive(Debug, Default, Args)]
+pub struct HealthArgs {
+    /// Address of the server, plain http [default: where this machine's server listens]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Where the server listens, if it was told with `--listen`
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Vec<String>,
+    /// Configuration file (TOML) [default: /etc/taskferry/server.toml or the user's]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// Which server's data a command is about.

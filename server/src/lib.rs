@@ -13,16 +13,18 @@
 //! | [`admission`] | who may come in, and how much they may keep |
 //! | [`account_hash`] | how an account is named where its client ID must not stand |
 //! | `maintenance` | what the server does by itself |
+//! | [`perimeter`] | addresses, rate limits, connections: what stands between strangers and the rest |
 //! | [`budget`] | how much memory bodies may take, all requests together |
 //! | [`invite`] | invites, as the server knows them: by a hash |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
+//! | [`privileges`] | from root to an unprivileged user, with no way back |
 //! | [`telemetry`], [`terminal`] | logs, and the only place that prints |
 //!
 //! # The life of one request: a device pushes a version
 //!
-//! 1. actix-web parses `POST /v1/client/add-version/{parent}`; the route table (`http`) finds `add_version`.
+//! 1. The connection takes a place ([`perimeter`]). actix-web parses `POST /v1/client/add-version/{parent}`; the route table (`http`) finds `add_version`.
 //! 2. Extractors check the client ID, the version ID, and what the headers say of the body. What is wrong ends here, as a
-//!    `Refusal`.
+//!    `Refusal`; so does a stranger who asks too often, at the gate (`http::gate`). Whoever has an account is delayed at most.
 //! 3. The handler asks [`sync::SyncService::admit_version`] how patient the request is and whether a large body has a chance
 //!    of being kept, and then reads the body: whole if it is small, else piece by piece into storage.
 //! 4. [`sync::SyncService::add_version`] takes the account's lock and asks a core of its own. The core reads the account through the seam, decides that the version follows, invents its ID, and "writes": the seam
@@ -41,6 +43,8 @@ pub mod config;
 mod http;
 pub mod invite;
 mod maintenance;
+pub mod perimeter;
+pub mod privileges;
 pub mod storage;
 pub mod sync;
 pub mod telemetry;
@@ -79,6 +83,7 @@ pub fn main() -> ExitCode {
         ),
         Command::Account(command) => verb(commands::account::run(&command, &env)),
         Command::Invite(command) => verb(commands::invite::run(&command, &env)),
+        Command::Health(args) => commands::health::run(&args, &env),
         Command::Prune(args) => verb(commands::prune::run(&args, &env)),
     }
 }

@@ -16,6 +16,8 @@
 //! | [`quotas`] | how much is kept, who is refused as space runs out, and who never is |
 //! | [`pruning`] | what goes when nobody needs it any more, and who notices |
 //! | [`registration`], [`pages`] | what Taskferry adds to the protocol |
+//! | [`perimeter`] | strangers can't starve, spoof or shut out anybody, and honest devices don't notice them |
+//! | [`privileges`] | a server that was started as root is root no more |
 //! | [`malformed_requests`] | no request that makes no sense changes anything or goes unexplained |
 
 #![expect(
@@ -37,6 +39,8 @@ mod lifecycle;
 mod malformed_requests;
 mod operators;
 mod pages;
+mod perimeter;
+mod privileges;
 mod pruning;
 mod quotas;
 mod registration;
@@ -54,4 +58,10 @@ const PROGRAMS: Programs =
 #[track_caller]
 fn server() -> TestServer {
     PROGRAMS.server().start()
+}
+
+/// The same, but that one address may create as many accounts as it likes. All tests come from one.
+#[track_caller]
+fn server_for_many_accounts() -> TestServer {
+    PROGRAMS.server().option("--limit-new-accounts", "off").start()
 }

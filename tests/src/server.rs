@@ -333,6 +333,20 @@ impl TestServer {
         assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "it ended before it was killed: {status}");
     }
 
+    /// Its process.
+    #[track_caller]
+    pub fn process(&self) -> u32 {
+        self.running.as_ref().expect("a running server").child.id()
+    }
+
+    /// `taskferry-server health` about it.
+    #[track_caller]
+    pub fn health(&self, address: &str) -> Outcome {
+        let mut command = Command::new(&self.setup.program);
+        command.args(["health", "--url", address]).env_clear().env("HOME", self.setup.folder.path());
+        run(&mut command, "")
+    }
+
     /// Stops it and starts it again, on the same port and data.
     #[track_caller]
     pub fn restart(&mut self) {

@@ -66,7 +66,7 @@ impl Programs {
     }
 }
 
-/// Starts this project's server.
+/// Starts this project's server. Without limits: all the load comes from one address, and would be taken for a flood.
 pub(crate) fn start_ours(program: &Path, data_dir: &Path, args: &[String]) -> Result<Server> {
     Server::start(
         Command::new(program)

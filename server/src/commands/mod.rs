@@ -2,6 +2,7 @@
 
 pub mod account;
 mod door;
+pub mod health;
 pub mod invite;
 pub mod prune;
 pub mod serve;

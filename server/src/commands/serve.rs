@@ -8,6 +8,7 @@ use crate::app::{Application, RunError, StartError};
 use crate::cli::ServeArgs;
 use crate::config::sources::Env;
 use crate::config::{Config, ConfigError};
+use crate::privileges::{self, PrivilegeError};
 use crate::{telemetry, terminal};
 
 /// Why `serve` ended otherwise than it was told to.
@@ -16,6 +17,9 @@ pub enum ServeError {
     /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// It could not give up its privileges.
+    #[error(transparent)]
+    Privileges(#[from] PrivilegeError),
     /// It could not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -32,6 +36,7 @@ impl ServeError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Config(error) => error.hint(),
+            Self::Privileges(error) => error.hint(),
             Self::Start(error) => error.hint(),
             Self::Run(_) | Self::Runtime(_) => None,
         }
@@ -45,7 +50,9 @@ impl ServeError {
 
 /// Runs until SIGTERM or SIGINT. A second signal stops at once.
 pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
-    let config = Config::load(args, env)?;
+    let mut config = Config::load(args, env)?;
+    // Before anything has a thread of its own, and before anything is opened.
+    config.notes.extend(privileges::drop_to(config.user, &config.data_dir)?.map(str::to_owned));
     telemetry::start(&config.log);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Runtime)?;
     let outcome = runtime.block_on(async {

@@ -3,6 +3,7 @@
 //! `cli` holds what was typed; [`sources`] finds for each setting the text that counts, and where it came from; here the
 //! texts become values, one struct per concern. Nothing behind this module reads an environment variable or a flag.
 
+mod perimeter;
 pub mod sources;
 pub(crate) mod values;
 
@@ -17,6 +18,8 @@ use crate::admission::newcomers::Rates;
 use crate::admission::quota::Quota;
 use crate::admission::registration::Registration;
 use crate::cli::{DataArgs, ServeArgs};
+use crate::perimeter::Settings as Perimeter;
+use crate::privileges::User;
 use crate::storage::UnixSeconds;
 use crate::sync::SnapshotPolicy;
 
@@ -50,6 +53,12 @@ pub struct Config {
     pub limits_on: bool,
     /// After how many seconds versions that nobody needs any more are taken away; `None` = never.
     pub prune_after: Option<UnixSeconds>,
+    /// What strangers may do.
+    pub perimeter: Perimeter,
+    /// Origins of pages that may sync from a browser.
+    pub origins: Vec<String>,
+    /// Whom to become when started as root.
+    pub user: Option<User>,
     /// What to log and how.
     pub log: Log,
     /// Things that are odd enough to mention at the start, in words.
@@ -186,6 +195,18 @@ const SETTINGS: &[&Setting] = &[
     &QUOTA_SNAPSHOT_BYTES,
     &MIN_FREE,
     &PRETENDED_VOLUME,
+    &perimeter::TRUSTED_PROXY,
+    &perimeter::CLIENT_IP_HEADER,
+    &perimeter::LIMIT_ACCOUNT,
+    &perimeter::LIMIT_ADDRESS,
+    &perimeter::LIMIT_LOOKUPS,
+    &perimeter::LIMIT_UNKNOWN,
+    &perimeter::LIMIT_NEW_ACCOUNTS,
+    &perimeter::LIMIT_PAGES,
+    &perimeter::MAX_CONNECTIONS_PER_ADDRESS,
+    &perimeter::MAX_CONNECTIONS,
+    &perimeter::ALLOW_ORIGIN,
+    &perimeter::USER,
 ];
 
 const DEFAULT_PORT: u16 = 8080;
@@ -235,6 +256,8 @@ impl Config {
         let base_path = or_default(one(&BASE_PATH, &args.base_path), values::base_path, String::new())?;
         let mut notes = notes(env, &sources);
         notes.extend(path_note(public_url.as_ref(), &base_path));
+        let limits_on = or_default(one(&LIMITS, &args.limits), values::on_or_off, true)?;
+        let perimeter = perimeter::perimeter(&sources, env, &args.perimeter, limits_on, &mut notes)?;
         Ok(Self {
             listen: listen(&sources, &args.listen)?,
             data_dir: data_dir(&sources, env, args.data_dir.as_slice())?,
@@ -249,10 +272,13 @@ impl Config {
             pretended_volume: one(&PRETENDED_VOLUME, &args.pretended_volume)
                 .map(|given| given.parse(values::path))
                 .transpose()?,
-            limits_on: or_default(one(&LIMITS, &args.limits), values::on_or_off, true)?,
             prune_after: one(&PRUNE_AFTER, &args.prune_after)
                 .map(|given| given.parse(values::retention))
                 .transpose()?,
+            limits_on,
+            perimeter,
+            origins: perimeter::origins(&sources, &args.perimeter)?,
+            user: one(&perimeter::USER, &args.perimeter.user).map(|given| given.parse(values::user)).transpose()?,
             log: Log {
                 level: or_default(one(&LOG_LEVEL, &args.log_level), values::log_level, tracing::Level::INFO)?,
                 json: or_default(one(&LOG_FORMAT, &args.log_format), values::log_format, false)?,

@@ -12,6 +12,9 @@ use taskferry_protocol::{ClientId, ServerUrl};
 
 use crate::storage::UnixSeconds;
 
+use crate::perimeter::{Rate, rate};
+use crate::privileges::User;
+
 /// An unsigned integer of the type that is asked for.
 pub(crate) fn whole_number<T: FromStr + Bounded>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("a whole number from 0 to {}", T::MAX))
@@ -145,6 +148,51 @@ pub(super) fn log_format(text: &str) -> Result<bool, String> {
     }
 }
 
+/// `COUNT/PERIOD` or `off`.
+pub(super) fn rate(text: &str) -> Result<Option<Rate>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    Rate::parse(text).map(Some).ok_or_else(|| rate::EXPECTED.to_owned())
+}
+
+/// At least one.
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "a whole number, at least 1".to_owned())
+}
+
+pub(super) fn count_or_off(text: &str) -> Result<Option<usize>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    count(text).map(Some).map_err(|expected| format!("{expected}, or `off`"))
+}
+
+/// In lower case.
+pub(super) fn header_name(text: &str) -> Result<String, String> {
+    let token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if text.is_empty() || !text.chars().all(token) {
+        return Err("the name of a header, such as `X-Forwarded-For`".to_owned());
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+/// `SCHEME://HOST[:PORT]`, as browsers write it: nothing behind it, in lower case.
+pub(super) fn origin(text: &str) -> Result<String, String> {
+    let expected = || "an origin such as `https://tasks.example.org`, without a path".to_owned();
+    let origin = text.to_ascii_lowercase();
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).ok_or_else(expected)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']');
+    if host.is_empty() || !host.chars().all(plain) {
+        return Err(expected());
+    }
+    Ok(origin)
+}
+
+pub(super) fn user(text: &str) -> Result<User, String> {
+    text.parse()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +204,17 @@ mod tests {
         }
         for text in ["", "0", "MB", "-1", "1.5MB", "1TB!", "99999999999999999999", "99999999999999GiB"] {
             assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_what_a_browser_sends() {
+        assert_eq!(origin("https://Tasks.Example.org").as_deref(), Ok("https://tasks.example.org"));
+        assert_eq!(origin("http://localhost:5173").as_deref(), Ok("http://localhost:5173"));
+        for text in
+            ["", "*", "null", "tasks.example.org", "https://", "https://a.example/", "https://a b", "ftp://a.example"]
+        {
+            assert!(origin(text).is_err(), "{text}");
         }
     }
 

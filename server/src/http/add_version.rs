@@ -5,7 +5,7 @@ use taskferry_protocol::wire;
 
 use super::State;
 use super::body::{Received, Segment, Upload};
-use super::client_id::Client;
+use super::client_id::PerhapsNew;
 use super::problem::Refusal;
 use super::version_id::Version;
 use crate::admission::NotAdmitted;
@@ -24,7 +24,7 @@ use crate::sync::Added;
 /// may be created is created by its first version.
 pub(super) async fn handle(
     state: web::Data<State>,
-    Client(client): Client,
+    PerhapsNew(client): PerhapsNew,
     Version(parent): Version,
     upload: Upload<Segment>,
 ) -> Result<HttpResponse, Refusal> {

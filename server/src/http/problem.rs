@@ -14,6 +14,7 @@ use taskferry_protocol::{codes, wire};
 
 use crate::admission::NotAdmitted;
 use crate::invite::InviteFlaw;
+use crate::perimeter::rates::Exceeded;
 use crate::storage::Barred;
 use crate::sync::SyncError;
 
@@ -62,6 +63,12 @@ pub(crate) enum Refusal {
     Stopping,
     #[error("the server is busy")]
     Busy,
+    #[error("too many requests came from this address")]
+    TooManyRequests(Exceeded),
+    #[error("too many new accounts were asked for from this address")]
+    TooManyAccounts(Exceeded),
+    #[error("too many connections are open")]
+    NoPlace,
     #[error("internal error")]
     Internal(#[source] SyncError),
 }
@@ -134,6 +141,15 @@ impl Refusal {
             Self::Starting => (S::SERVICE_UNAVAILABLE, codes::STARTING, "try again in a moment"),
             Self::Stopping => (S::SERVICE_UNAVAILABLE, codes::STOPPING, "try again in a moment"),
             Self::Busy => (S::SERVICE_UNAVAILABLE, codes::BUSY, "try again in a moment"),
+            Self::TooManyRequests(_) => {
+                (S::TOO_MANY_REQUESTS, codes::TOO_MANY_REQUESTS, "wait as long as `Retry-After` says, then try again")
+            }
+            Self::TooManyAccounts(_) => (
+                S::TOO_MANY_REQUESTS,
+                codes::TOO_MANY_ACCOUNTS,
+                "wait as long as `Retry-After` says, then try again; accounts that exist are not affected",
+            ),
+            Self::NoPlace => (S::SERVICE_UNAVAILABLE, "too_many_connections", "try again in a moment"),
             Self::Internal(_) => {
                 (S::INTERNAL_SERVER_ERROR, "internal_error", "nothing was changed; the server's log says more")
             }
@@ -222,8 +238,27 @@ impl ResponseError for Refusal {
         if let Some(seconds) = self.retry_after() {
             response.insert_header((RETRY_AFTER, seconds));
         }
+        if let Self::TooManyRequests(exceeded) | Self::TooManyAccounts(exceeded) = self {
+            for header in rate_limit_headers(exceeded) {
+                response.insert_header(header);
+            }
+        }
         render(&mut response, status, code, self.to_string(), hint)
     }
+}
+
+/// What a program needs to know to come back at the right time; the two `RateLimit` fields by
+/// draft-ietf-httpapi-ratelimit-headers-10.
+fn rate_limit_headers(exceeded: &Exceeded) -> [(&'static str, String); 3] {
+    let Exceeded { limit, rate, retry_after } = exceeded;
+    // Never too early, and never "now".
+    let wait = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+    let wait = wait.max(1);
+    [
+        ("retry-after", wait.to_string()),
+        ("ratelimit-policy", format!("\"{limit}\";q={};w={}", rate.count(), rate.period().as_secs())),
+        ("ratelimit", format!("\"{limit}\";r=0;t={wait}")),
+    ]
 }
 
 /// 405, with the methods that the path has.
@@ -270,8 +305,20 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::perimeter::Rate;
     use crate::storage::StorageError;
+
+    const EXCEEDED: Exceeded =
+        Exceeded { limit: "pages", rate: Rate::new(600, 60), retry_after: Duration::from_millis(1500) };
+
+    #[test]
+    fn a_limit_that_was_reached_says_when_to_come_back() {
+        let [retry_after, policy, state] = rate_limit_headers(&EXCEEDED).map(|(_, value)| value);
+        assert_eq!((&*retry_after, &*policy, &*state), ("2", "\"pages\";q=600;w=60", "\"pages\";r=0;t=2"));
+    }
 
     #[test]
     fn every_code_stands_in_the_published_table_once_and_with_its_status() {
@@ -307,6 +354,9 @@ mod tests {
             Refusal::Starting,
             Refusal::Stopping,
             Refusal::Busy,
+            Refusal::TooManyRequests(EXCEEDED),
+            Refusal::TooManyAccounts(EXCEEDED),
+            Refusal::NoPlace,
             Refusal::Internal(SyncError::Storage(StorageError::closed("testing"))),
         ];
         for refusal in all {

@@ -1,14 +1,13 @@
 //! `POST /taskferry/v1/register`.
 
 use actix_web::{HttpResponse, web};
-use bytes::Bytes;
 use serde::Deserialize as _;
 use taskferry_protocol::describe::RegisterRequest;
 
 use super::State;
-use super::client_id::Client;
+use super::client_id::PerhapsNew;
 use super::problem::Refusal;
-use crate::app::SMALL_BODY_BYTES;
+use super::small_body::SmallBody;
 
 /// Creates the account, so that a second device can find it before the first task exists: Taskwarrior sends nothing while
 /// there are no tasks.
@@ -20,10 +19,9 @@ use crate::app::SMALL_BODY_BYTES;
 /// no use of it: the same request twice takes one.
 pub(super) async fn handle(
     state: web::Data<State>,
-    Client(client): Client,
-    body: Result<Bytes, actix_web::Error>,
+    PerhapsNew(client): PerhapsNew,
+    SmallBody(body): SmallBody,
 ) -> Result<HttpResponse, Refusal> {
-    let body = body.map_err(|_| Refusal::BodyTooLarge { limit: SMALL_BODY_BYTES as u64 })?;
     let request = if body.is_empty() {
         RegisterRequest::default()
     } else {

@@ -176,6 +176,10 @@ impl MemoryStorage {
 
 #[async_trait::async_trait]
 impl Storage for MemoryStorage {
+    fn remembers(&self, client: ClientId) -> bool {
+        self.lock().contains_key(&client)
+    }
+
     async fn account(&self, client: ClientId) -> Result<Option<Account>, StorageError> {
         Ok(self.read(client, |kept| Some(kept.account.clone())))
     }

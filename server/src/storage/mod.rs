@@ -266,6 +266,9 @@ impl StorageError {
 /// 6. A commit goes through to its end even if the caller stopped waiting for it.
 #[async_trait::async_trait]
 pub trait Storage: Send + Sync + 'static {
+    /// Whether the account is known to exist without a wait for anything. Advice: `false` says nothing.
+    fn remembers(&self, client: ClientId) -> bool;
+
     /// The account, or `None` if it is unknown.
     async fn account(&self, client: ClientId) -> Result<Option<Account>, StorageError>;
 

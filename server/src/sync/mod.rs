@@ -142,6 +142,11 @@ impl SyncService {
         &self.gate
     }
 
+    /// Whether the account exists, as far as is known without asking the database.
+    pub fn remembers(&self, client: ClientId) -> bool {
+        self.storage.remembers(client)
+    }
+
     /// What is to be known before a version's body is read.
     pub async fn admit_version(&self, client: ClientId, parent: VersionId) -> Result<Admission, SyncError> {
         let Some(account) = self.storage.account(client).await? else {

@@ -74,6 +74,7 @@ macro_rules! suite {
     ($open:expr, $operator:expr) => {
         $crate::storage::conformance::suite!(@each $open, $operator;
             an_unknown_account_has_nothing,
+            only_what_exists_is_remembered,
             registering_twice_creates_once,
             an_account_that_may_not_be_admitted_stays_unknown,
             the_first_version_creates_its_account_in_the_same_commit,
@@ -145,6 +146,14 @@ async fn is_barred(storage: &Backend, client: ClientId, barred: Option<Barred>) 
         (account.barred == barred).then_some(())
     })
     .await;
+}
+
+pub(super) async fn only_what_exists_is_remembered(storage: Backend, _: Operator<'_>) {
+    // Asked for, and not there: that is nothing to remember.
+    assert_eq!(storage.account(client(1)).await.unwrap(), None);
+    assert!(!storage.remembers(client(1)));
+    storage.commit(add(client(1), VersionId::NIL, version(1), "a")).await.unwrap();
+    assert!(storage.remembers(client(1)) && !storage.remembers(client(2)));
 }
 
 pub(super) async fn an_unknown_account_has_nothing(storage: Backend, _: Operator<'_>) {

@@ -68,6 +68,11 @@ impl Heads {
         self.shard(client).heads.get(&client).cloned()
     }
 
+    /// Whether the account is known here. Does not count as use.
+    pub(super) fn contains(&self, client: ClientId) -> bool {
+        self.shard(client).heads.contains(&client)
+    }
+
     /// To be taken before a read whose result is to be [`Heads::fill`]ed in.
     pub(super) fn before(&self) -> Before {
         Before(self.sequence.load(Ordering::Acquire))

@@ -189,6 +189,10 @@ fn pieces(
 
 #[async_trait::async_trait]
 impl Storage for SqliteStorage {
+    fn remembers(&self, client: ClientId) -> bool {
+        self.heads.contains(client)
+    }
+
     async fn account(&self, client: ClientId) -> Result<Option<Account>, StorageError> {
         if let Some(head) = self.heads.get(client) {
             return Ok(Some(head.account));
