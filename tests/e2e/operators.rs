@@ -114,6 +114,25 @@ fn deleting_asks_and_without_anybody_to_ask_it_does_nothing() {
 }
 
 #[test]
+fn at_a_terminal_deleting_tells_what_it_means_and_only_a_yes_is_a_yes() {
+    let server = server();
+    let account = server.account();
+    let [.., latest] = account.grow::<3>();
+    let hash = server.hash_of(&account);
+    for no in ["\n", "n\n", "what?\n", "\u{4}"] {
+        let (code, screen) = server.operate_at_a_terminal(["account", "delete", &hash], no);
+        assert_eq!(code, Some(1), "{no:?}: {screen}");
+        for words in [hash.as_str(), "3 versions", "refused for ever", "stopped; nothing was changed"] {
+            assert!(screen.contains(words), "{no:?}: {screen}");
+        }
+    }
+    account.append(latest, "still there");
+    let (code, screen) = server.operate_at_a_terminal(["account", "delete", &hash], "yes\n");
+    assert_eq!(code, Some(0), "{screen}");
+    wait::until("the server notices", || account.snapshot().status == 403);
+}
+
+#[test]
 fn a_text_that_names_no_account_is_told_from_an_account_that_is_not_there() {
     let server = server();
     server.account();

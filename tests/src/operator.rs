@@ -1,10 +1,14 @@
 //! The operator of a server: the server's own verbs, as a process beside it, and a volume that is as full as a test needs it.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use rusqlite::Connection;
+use rustix::fs::{Mode, OFlags, open};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -22,6 +26,30 @@ impl TestServer {
     #[track_caller]
     pub fn operate_as_typed(&self, verb: impl IntoIterator<Item = std::ffi::OsString>) -> Outcome {
         run(self.beside().args(verb), "")
+    }
+
+    /// The same in front of a terminal, where somebody types `keys`. Returns its exit code and what the screen showed.
+    #[track_caller]
+    pub fn operate_at_a_terminal<S: AsRef<OsStr>>(
+        &self,
+        verb: impl IntoIterator<Item = S>,
+        keys: &str,
+    ) -> (Option<i32>, String) {
+        let mut screen = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal"));
+        grantpt(&screen).and_then(|()| unlockpt(&screen)).expect("a terminal");
+        let name = ptsname(&screen, Vec::new()).expect("a terminal's name");
+        let terminal = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("a terminal");
+        // Typed ahead: the terminal keeps it until somebody reads.
+        screen.write_all(keys.as_bytes()).expect("a keyboard");
+        let end = || Stdio::from(terminal.try_clone().expect("a terminal"));
+        let mut command = self.beside();
+        command.args(verb).arg("--data-dir").arg(self.data_dir());
+        let status = command.stdin(end()).stdout(Stdio::null()).stderr(end()).status().expect("the program");
+        // With its last user gone the terminal ends, with an error that is its way to say so.
+        drop((command, terminal));
+        let mut shown = Vec::new();
+        let _ = screen.read_to_end(&mut shown);
+        (status.code(), String::from_utf8_lossy(&shown).into_owned())
     }
 
     /// The same for a verb that answers in JSON.

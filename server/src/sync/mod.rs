@@ -29,7 +29,6 @@ use self::pushes::Pushes;
 use self::seam::Seam;
 use self::stands::Stands;
 use crate::admission::{Admission, Gate, NotAdmitted};
-use crate::invite::InviteFlaw;
 use crate::storage::body::{Incoming, Outgoing, Staging};
 use crate::storage::stands::Week;
 use crate::storage::{Account, Action, Barred, Change, CommitError, Patience, Storage, StorageError, UnixSeconds};
@@ -62,9 +61,6 @@ pub enum SyncError {
     /// The account may not be created, or not store what it wants to.
     #[error(transparent)]
     NotAdmitted(#[from] NotAdmitted),
-    /// The invite admits nobody.
-    #[error(transparent)]
-    Invite(#[from] InviteFlaw),
     /// Too much is waiting to be written.
     #[error("the server is busy")]
     Busy,
@@ -336,7 +332,7 @@ impl SyncService {
             account.check_usable()?;
             return Ok(false);
         }
-        let admit = self.gate.register(client, invite)??;
+        let admit = self.gate.register(client, invite)?;
         let change = Change { client, admit, now: now(), patience: Patience::Refuse, action: Action::Register };
         Ok(self.storage.commit(change).await?.created)
     }
@@ -348,7 +344,7 @@ impl SyncService {
 
     /// What to say of an account that is not there.
     fn unknown(&self, client: ClientId) -> SyncError {
-        self.gate.stranger(client).map_or(SyncError::UnknownAccount, SyncError::NotAdmitted)
+        self.gate.check_creatable(client).map_or_else(SyncError::NotAdmitted, |()| SyncError::UnknownAccount)
     }
 
     fn of_reading(&self, client: ClientId, error: core::ServerError) -> SyncError {
@@ -414,7 +410,7 @@ impl From<CommitError> for Refusal {
             CommitError::UnknownVersion => Self::Ignored,
             CommitError::UnknownAccount => Self::Other(SyncError::UnknownAccount),
             CommitError::Barred(barred) => Self::Other(SyncError::Barred(barred)),
-            CommitError::Invite(flaw) => Self::Other(SyncError::Invite(flaw)),
+            CommitError::Invite(flaw) => Self::Other(SyncError::NotAdmitted(flaw.into())),
             CommitError::Busy => Self::Other(SyncError::Busy),
             CommitError::Storage(error) => Self::Other(SyncError::Storage(error)),
         }
