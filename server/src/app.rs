@@ -14,13 +14,19 @@ use actix_web::{App, HttpServer, middleware, web};
 use taskferry_protocol::describe::{Registration, SERVER_NAME, ServerInfo};
 use tokio::task::JoinHandle;
 
+use crate::account_hash::AccountHasher;
 use crate::budget::Budget;
 use crate::config::{Config, Listen};
 use crate::http;
+use crate::metrics::Metrics;
+use crate::metrics::listener::MetricsListener;
+use crate::metrics::storage::StorageMetrics;
 use crate::storage::sqlite::directory::DataDirectory;
 use crate::storage::sqlite::{OpenError, SqliteStorage};
 use crate::storage::{Storage, StorageError};
 use crate::sync::SyncService;
+use crate::telemetry::request_id::RequestIds;
+use crate::watch::watch;
 
 /// How long a stop waits for large pushes that are under way, and then for single requests. Together a little less than the
 /// 30 seconds that platforms usually grant.
@@ -88,6 +94,8 @@ pub struct Application {
     running: JoinHandle<std::io::Result<()>>,
     handle: ServerHandle,
     addresses: Vec<SocketAddr>,
+    metrics: Option<MetricsListener>,
+    watching: JoinHandle<()>,
     state: Arc<http::State>,
 }
 
@@ -103,14 +111,18 @@ impl Application {
             uploads: Budget::of_this_machine(),
             downloads: Budget::of_this_machine(),
             draining: AtomicBool::new(false),
+            metrics: Arc::default(),
+            request_ids: RequestIds::default(),
         });
+        let metrics = config.metrics_listen.map(|address| listen_for_metrics(address, &state.metrics)).transpose()?;
         let (server, addresses) = listen(&state, &config.listen, &config.base_path)?;
         let handle = server.handle();
         let running = tokio::spawn(server);
-        match open(config, directory).await {
+        match open(config, directory, state.metrics.storage.clone()).await {
             Ok(opened) => {
                 let _ = state.opened.set(opened);
-                Ok(Self { running, handle, addresses, state })
+                let watching = tokio::spawn(watch(Arc::clone(&state)));
+                Ok(Self { running, handle, addresses, metrics, watching, state })
             }
             Err(error) => {
                 handle.stop(false).await;
@@ -124,6 +136,11 @@ impl Application {
         &self.addresses
     }
 
+    /// Where the metrics are, if they are anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsListener::address)
+    }
+
     /// Answers requests until `stop` is done; then finishes the large pushes and the requests that are under way (at most 28
     /// seconds) and closes the data. A second stop, `at_once`, cuts them off; what was acknowledged is stored all the same.
     pub async fn run_until(
@@ -131,7 +148,7 @@ impl Application {
         stop: impl Future<Output = ()>,
         at_once: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
-        let Self { mut running, handle, state, .. } = self;
+        let Self { mut running, handle, metrics, watching, state, .. } = self;
         let failed = |result: Result<std::io::Result<()>, tokio::task::JoinError>| match result {
             Ok(result) => result.map_err(RunError::Server),
             Err(error) => Err(RunError::Server(std::io::Error::other(error))),
@@ -141,6 +158,7 @@ impl Application {
             ended = &mut running => return failed(ended),
         }
         state.draining.store(true, Ordering::Relaxed);
+        state.metrics.gauges.set_ready(false);
         tracing::info!("stopping: what is under way is finished first");
         let in_order = async {
             if let Some(opened) = state.opened.get() {
@@ -153,16 +171,22 @@ impl Application {
             // actix can't be told to hurry once it was told to wait, so it is left where it is; the process ends soon.
             () = at_once => running.abort(),
         }
-        match state.opened.get() {
+        watching.abort();
+        let closed = match state.opened.get() {
             Some(opened) => opened.sync.storage().close().await.map_err(RunError::Close),
             None => Ok(()),
+        };
+        // Last: how a slow stop goes on can be watched to its end.
+        if let Some(metrics) = metrics {
+            metrics.stop().await;
         }
+        closed
     }
 }
 
 /// Opens the data, which may upgrade it first, off the thread that serves `/livez`.
-async fn open(config: &Config, directory: DataDirectory) -> Result<http::Opened, StartError> {
-    let opening = tokio::task::spawn_blocking(move || SqliteStorage::open_in(directory));
+async fn open(config: &Config, directory: DataDirectory, metrics: StorageMetrics) -> Result<http::Opened, StartError> {
+    let opening = tokio::task::spawn_blocking(move || SqliteStorage::open_in(directory, metrics));
     let storage: Arc<dyn Storage> = Arc::new(opening.await.map_err(StartError::Opening)??);
     let info = ServerInfo {
         name: SERVER_NAME.to_owned(),
@@ -173,7 +197,8 @@ async fn open(config: &Config, directory: DataDirectory) -> Result<http::Opened,
         epoch: storage.epoch().to_owned(),
         public_url: config.public_url.as_ref().map(|url| url.as_str().to_owned()),
     };
-    Ok(http::Opened { sync: SyncService::new(storage, config.snapshots), info })
+    let hasher = AccountHasher::new(storage.salt());
+    Ok(http::Opened { hasher, sync: SyncService::new(storage, config.snapshots), info })
 }
 
 impl std::fmt::Debug for Application {
@@ -187,7 +212,7 @@ fn listen(state: &Arc<http::State>, listen: &Listen, base_path: &str) -> Result<
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(web::PayloadConfig::new(SMALL_BODY_BYTES))
-            .wrap(middleware::from_fn(http::log_requests))
+            .wrap(middleware::from_fn(http::observe_requests))
             .configure(|config| http::routes(config, &state, &base_path))
     })
     .on_connect(|connection, _| give_up_on_a_silent_peer(connection))
@@ -201,6 +226,11 @@ fn listen(state: &Arc<http::State>, listen: &Listen, base_path: &str) -> Result<
     }
     let addresses = server.addrs();
     Ok((server.run(), addresses))
+}
+
+fn listen_for_metrics(address: SocketAddr, metrics: &Arc<Metrics>) -> Result<MetricsListener, StartError> {
+    let listener = MetricsListener::start(address, Arc::clone(metrics));
+    listener.map_err(|cause| StartError::Listen { address, cause })
 }
 
 /// A peer that takes nothing of what was sent to it is cut off after a while: what waits for it lies in memory. This is the

@@ -64,6 +64,9 @@ pub struct ServeArgs {
     /// Who may create an account; this version knows `open` only [default: open]
     #[arg(long, value_name = "WHO")]
     pub registration: Option<String>,
+    /// Address and port for Prometheus metrics (`/metrics`); keep it private [default: none]
+    #[arg(long, value_name = "ADDR")]
+    pub metrics_listen: Option<String>,
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,

@@ -13,6 +13,7 @@
 //! | [`account_hash`] | how an account is named where its client ID must not stand |
 //! | [`budget`] | how much memory bodies may take, all requests together |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
+//! | [`metrics`], [`watch`] | what an operator's Prometheus is told, and what is looked at for it |
 //! | [`telemetry`], [`terminal`] | logs, and the only place that prints |
 //!
 //! # The life of one request: a device pushes a version
@@ -35,10 +36,12 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 mod http;
+pub mod metrics;
 pub mod storage;
 pub mod sync;
 pub mod telemetry;
 pub mod terminal;
+mod watch;
 
 use std::process::ExitCode;
 

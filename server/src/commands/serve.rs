@@ -44,19 +44,20 @@ impl ServeError {
 /// Runs until SIGTERM or SIGINT. A second signal stops at once.
 pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
     let config = Config::load(args, env)?;
-    telemetry::start(&config.log);
+    let repeats = telemetry::start(&config.log);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Runtime)?;
     let outcome = runtime.block_on(async {
         // Before anything is opened: a signal during start-up must not kill the process half-way.
         let mut signals = Signals::new().map_err(ServeError::Runtime)?;
         let (stop, at_once) = signals.split();
+        tokio::spawn(async move { repeats.report().await });
         let mut stop = std::pin::pin!(stop);
         let application = tokio::select! {
             started = Application::start(&config) => started?,
             // An upgrade that is under way rolls back.
             () = &mut stop => return Ok(()),
         };
-        terminal::say(&banner(&config, application.addresses()));
+        terminal::say(&banner(&config, application.addresses(), application.metrics_address()));
         for note in &config.notes {
             tracing::warn!("{note}");
         }
@@ -70,11 +71,12 @@ pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
 }
 
 /// What a person needs to know now: where it listens, where the data lies, who may come in, and what to type next.
-fn banner(config: &Config, addresses: &[SocketAddr]) -> String {
+fn banner(config: &Config, addresses: &[SocketAddr], metrics: Option<SocketAddr>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let base = &config.base_path;
     let mut lines = vec![format!("taskferry-server {version}")];
     lines.extend(addresses.iter().map(|address| format!("  listening on http://{address}{base}")));
+    lines.extend(metrics.map(|address| format!("  metrics on http://{address}/metrics")));
     lines.push(format!("  data in {}", config.data_dir.display()));
     lines.push("  registration is open: everybody who reaches this server can create an account".to_owned());
     lines.push(String::new());
@@ -151,7 +153,7 @@ mod tests {
     #[test]
     fn the_banner_ends_with_the_next_command() {
         let config = config(&ServeArgs::default());
-        let banner = banner(&config, &["127.0.0.1:8080".parse().unwrap()]);
+        let banner = banner(&config, &["127.0.0.1:8080".parse().unwrap()], None);
         assert_eq!(
             banner,
             "taskferry-server 0.1.0\n  \

@@ -31,6 +31,8 @@ pub struct Config {
     pub snapshots: SnapshotPolicy,
     /// Largest bodies.
     pub limits: Limits,
+    /// Where the metrics are, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// What to log and how.
     pub log: Log,
     /// Things that are odd enough to mention at the start, in words.
@@ -124,6 +126,7 @@ const SNAPSHOT_DAYS: Setting = Setting { name: "snapshot-days", reference: &["SN
 const SNAPSHOT_VERSIONS: Setting = Setting { name: "snapshot-versions", reference: &["SNAPSHOT_VERSIONS"] };
 const MAX_VERSION_BYTES: Setting = Setting { name: "max-version-bytes", reference: &[] };
 const MAX_SNAPSHOT_BYTES: Setting = Setting { name: "max-snapshot-bytes", reference: &[] };
+const METRICS_LISTEN: Setting = Setting { name: "metrics-listen", reference: &[] };
 const LOG_LEVEL: Setting = Setting { name: "log-level", reference: &[] };
 const LOG_FORMAT: Setting = Setting { name: "log-format", reference: &[] };
 
@@ -139,6 +142,7 @@ const SETTINGS: &[&Setting] = &[
     &SNAPSHOT_VERSIONS,
     &MAX_VERSION_BYTES,
     &MAX_SNAPSHOT_BYTES,
+    &METRICS_LISTEN,
     &LOG_LEVEL,
     &LOG_FORMAT,
     &REGISTRATION,
@@ -189,6 +193,9 @@ impl Config {
             base_path,
             snapshots,
             limits,
+            metrics_listen: one(&METRICS_LISTEN, &args.metrics_listen)
+                .map(|given| given.parse(values::address))
+                .transpose()?,
             log: Log {
                 level: or_default(one(&LOG_LEVEL, &args.log_level), values::log_level, tracing::Level::INFO)?,
                 json: or_default(one(&LOG_FORMAT, &args.log_format), values::log_format, false)?,
@@ -308,7 +315,7 @@ mod tests {
         let (_dir, args) = file(
             "listen = ['127.0.0.1:1', '127.0.0.1:2']\ndata_dir = '/d'\npublic_url = 'https://A.example/'\n\
              base_path = 'sync/'\nsnapshot_days = 3\nsnapshot_versions = '7'\nmax_version_bytes = '2MiB'\n\
-             max_snapshot_bytes = 1000\nlog_level = 'debug'\nlog_format = 'json'\n",
+             max_snapshot_bytes = 1000\nmetrics_listen = '127.0.0.1:9'\nlog_level = 'debug'\nlog_format = 'json'\n",
         );
         let config = load(&args, &[]).unwrap();
         assert_eq!(address(&config), "127.0.0.1:1 127.0.0.1:2");
@@ -316,6 +323,7 @@ mod tests {
         assert_eq!(config.base_path, "/sync");
         assert_eq!((config.snapshots.days, config.snapshots.versions), (3, 7));
         assert_eq!((config.limits.version_bytes, config.limits.snapshot_bytes), (2_097_152, 1000));
+        assert_eq!(config.metrics_listen.unwrap().to_string(), "127.0.0.1:9");
         assert_eq!((config.log.level, config.log.json), (tracing::Level::DEBUG, true));
 
         let (_dir, args) = file("snapshot_day = 3");

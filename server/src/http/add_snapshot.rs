@@ -7,6 +7,7 @@ use super::body::{Received, Snapshot, Upload};
 use super::client_id::Client;
 use super::problem::Refusal;
 use super::version_id::Version;
+use crate::metrics::limits::Limit;
 
 /// Offers a snapshot of the account at `version`.
 ///
@@ -21,13 +22,25 @@ pub(super) async fn handle(
 ) -> Result<HttpResponse, Refusal> {
     let sync = state.sync()?;
     let admission = sync.admit_snapshot(client, version).await?;
-    match upload.receive(&state, admission).await? {
+    let kept = match upload.receive(&state, admission).await? {
         Received::Body(body, _held) => sync.add_snapshot(client, version, body).await?,
-        Received::NotWanted => {}
+        Received::NotWanted => false,
         Received::TooLarge => {
-            tracing::warn!(limit_bytes = state.limits.snapshot_bytes, "a snapshot over the limit was dropped");
+            state.metrics.limit_hit(Limit::SnapshotBytes);
+            let account = state.opened()?.hasher.of(client);
+            let limit_bytes = state.limits.snapshot_bytes;
+            tracing::warn!(%account, limit_bytes, "a snapshot over the limit was dropped");
+            false
         }
-        Received::NoRoom => tracing::warn!("a snapshot was dropped, since too many large bodies are under way"),
+        Received::NoRoom => {
+            state.metrics.limit_hit(Limit::Busy);
+            let account = state.opened()?.hasher.of(client);
+            tracing::warn!(%account, "a snapshot was dropped, since too many large bodies are under way");
+            false
+        }
+    };
+    if !kept {
+        state.metrics.http.snapshots_ignored.inc();
     }
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).finish())
 }

@@ -12,7 +12,8 @@ use super::problem::Refusal;
 /// Whose account the request is about. Knowing the ID is the authorisation.
 pub(super) struct Client(pub(super) ClientId);
 
-fn read(headers: &HeaderMap) -> Result<ClientId, Refusal> {
+/// The header's value.
+pub(super) fn read(headers: &HeaderMap) -> Result<ClientId, Refusal> {
     let mut values = headers.get_all(wire::X_CLIENT_ID);
     let value = values.next().ok_or(Refusal::ClientIdMissing)?;
     // Two values could be read as one account by a proxy and as another here.

@@ -19,6 +19,17 @@ pub(super) async fn live() -> HttpResponse {
 /// 200 if requests can be served, else 503 with the reasons: the server is starting or stopping, or the database can't be
 /// read.
 pub(super) async fn ready(state: web::Data<State>) -> HttpResponse {
+    let reasons = unready(&state).await;
+    let (mut response, status) = if reasons.is_empty() {
+        (HttpResponse::Ok(), "ready")
+    } else {
+        (HttpResponse::ServiceUnavailable(), "unavailable")
+    };
+    response.insert_header(("cache-control", "no-store")).json(json!({ "status": status, "reasons": reasons }))
+}
+
+/// Why requests can't be served; empty if they can.
+pub(crate) async fn unready(state: &State) -> Vec<&'static str> {
     let mut reasons = Vec::new();
     if state.is_draining() {
         reasons.push("the server is stopping");
@@ -30,10 +41,5 @@ pub(super) async fn ready(state: web::Data<State>) -> HttpResponse {
             Ok(Err(_)) | Err(_) => reasons.push("the database can't be read"),
         },
     }
-    let (mut response, status) = if reasons.is_empty() {
-        (HttpResponse::Ok(), "ready")
-    } else {
-        (HttpResponse::ServiceUnavailable(), "unavailable")
-    };
-    response.insert_header(("cache-control", "no-store")).json(json!({ "status": status, "reasons": reasons }))
+    reasons
 }

@@ -4,7 +4,7 @@
 //! Taskwarrior shows only the status line, hence status codes that are as telling as they can be.
 //!
 //! A failure inside the server has two messages: "internal error" for whoever asked, and the cause, with all of its
-//! sources, in the log, once.
+//! sources, in the log, once ([`super::observe`]).
 
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
@@ -12,6 +12,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use taskferry_protocol::describe::Problem;
 use taskferry_protocol::wire;
 
+use crate::metrics::limits::Limit;
 use crate::sync::SyncError;
 
 /// Why a request is refused.
@@ -113,9 +114,21 @@ impl Refusal {
             Self::Starting => (S::SERVICE_UNAVAILABLE, "starting", "try again in a moment"),
             Self::Stopping => (S::SERVICE_UNAVAILABLE, "stopping", "try again in a moment"),
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "try again in a moment"),
-            Self::Internal(_) => {
-                (S::INTERNAL_SERVER_ERROR, "internal_error", "nothing was changed; the server's log says more")
-            }
+            Self::Internal(_) => (
+                S::INTERNAL_SERVER_ERROR,
+                "internal_error",
+                "nothing was changed; the server's log says more, under the answer's `X-Request-Id`",
+            ),
+        }
+    }
+
+    /// The limit that it is about, for whoever counts how often each is reached.
+    pub(super) const fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::BodyTooLarge { .. } => Some(Limit::VersionBytes),
+            Self::BodyTooSlow => Some(Limit::SlowBody),
+            Self::Busy => Some(Limit::Busy),
+            _ => None,
         }
     }
 }
@@ -137,9 +150,6 @@ impl ResponseError for Refusal {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if let Self::Internal(error) = self {
-            tracing::error!(error = %chain(error), "a request failed inside the server");
-        }
         let (status, code, hint) = self.entry();
         let mut response = HttpResponse::build(status);
         if matches!(self, Self::Busy | Self::Starting | Self::Stopping) {
@@ -178,17 +188,6 @@ fn render(
         .insert_header((CONTENT_TYPE, wire::PROBLEM_JSON))
         .insert_header((CACHE_CONTROL, "no-store"))
         .body(serde_json::to_string(&problem).unwrap_or_default())
-}
-
-/// An error with all of its sources, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use bytes::Bytes;
 use taskferry_protocol::{ClientId, VersionId};
 
 use super::body::{Incoming, Outgoing, Staged, Staging};
-use super::{Account, Action, Change, CommitError, Committed, SnapshotMeta, Storage, StorageError, StoredVersion};
+use super::{
+    Account, AccountCounts, Action, Change, CommitError, Committed, Figures, SnapshotMeta, Storage, StorageError,
+    StoredVersion,
+};
 
 #[derive(Debug)]
 struct Kept {
@@ -117,6 +120,16 @@ impl Storage for MemoryStorage {
 
     fn epoch(&self) -> &'static str {
         "memory"
+    }
+
+    async fn figures(&self) -> Figures {
+        Figures::default()
+    }
+
+    async fn count_accounts(&self) -> Result<AccountCounts, StorageError> {
+        let accounts = self.lock();
+        let disabled = accounts.values().filter(|kept| kept.account.disabled).count() as u64;
+        Ok(AccountCounts { active: accounts.len() as u64 - disabled, disabled })
     }
 
     fn salt(&self) -> &'static str {
