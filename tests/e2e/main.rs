@@ -11,6 +11,8 @@
 //! | [`add_version`] … [`snapshots`] | the sync protocol to the letter, one module per request |
 //! | [`wire_format`] | what holds for all of its requests: content types, spellings, sizes |
 //! | [`registration`], [`pages`] | what Taskferry adds to the protocol |
+//! | [`logging`], [`metrics`] | an operator sees what happens, and never who |
+//! | [`dependencies`] | what is built in may be given away |
 //! | [`malformed_requests`] | no request that makes no sense changes anything or goes unexplained |
 
 #![expect(
@@ -23,10 +25,13 @@ mod accounts;
 mod add_version;
 mod configuration;
 mod convergence;
+mod dependencies;
 mod durability;
 mod get_child_version;
 mod lifecycle;
+mod logging;
 mod malformed_requests;
+mod metrics;
 mod pages;
 mod registration;
 mod snapshots;

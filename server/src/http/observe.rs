@@ -17,7 +17,6 @@ use super::problem::Refusal;
 use super::{State, client_id};
 use crate::account_hash::AccountHash;
 use crate::metrics::http::Route;
-use crate::telemetry::request_id::RequestId;
 
 /// The middleware.
 pub(crate) async fn observe_requests(
@@ -26,37 +25,37 @@ pub(crate) async fn observe_requests(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let started = Instant::now();
     let mut response = next.call(request).await?;
-    let took = started.elapsed();
-    let route = response.request().app_data::<Route>().copied().unwrap_or(Route::Other);
-    let Some(state) = response.request().app_data::<web::Data<State>>().cloned() else { return Ok(response) };
-    state.metrics.http.answered(route, response.status().as_u16(), took);
-    // The usual request ends here: it is neither refused nor logged, and needs no name.
-    let refused = response.response().error().is_some();
-    if !refused && !tracing::enabled!(tracing::Level::DEBUG) {
-        return Ok(response);
-    }
-    let id = state.request_ids.next();
-    note(&state, &response, id, route, took);
-    if refused && let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-        response.headers_mut().insert(HeaderName::from_static(wire::X_REQUEST_ID), value);
+    if let Some(name) = observe(&response, started.elapsed()) {
+        response.headers_mut().insert(HeaderName::from_static(wire::X_REQUEST_ID), name);
     }
     Ok(response)
 }
 
-/// Counts a limit that was reached, and logs.
-fn note<B>(state: &State, response: &ServiceResponse<B>, id: RequestId, route: Route, took: Duration) {
+/// Counts the request, and logs it if it is to be logged. Returns its name if it was refused.
+fn observe<B>(response: &ServiceResponse<B>, took: Duration) -> Option<HeaderValue> {
+    let state = response.request().app_data::<web::Data<State>>()?;
+    let route = response.request().app_data::<Route>().copied().unwrap_or(Route::Other);
+    let status = response.status().as_u16();
+    state.metrics.http.answered(route, status, took);
+    // The usual request ends here: it is neither refused nor logged, and needs no name.
+    let error = response.response().error();
+    if error.is_none() && !tracing::enabled!(tracing::Level::DEBUG) {
+        return None;
+    }
+    let id = state.request_ids.next();
     let account = account(state, response.request()).map(tracing::field::display);
-    let refusal = response.response().error().and_then(actix_web::Error::as_error::<Refusal>);
-    if let Some(limit) = refusal.and_then(Refusal::limit) {
-        state.metrics.limit_hit(limit);
+    if let Some(refusal) = error.and_then(actix_web::Error::as_error::<Refusal>) {
+        if let Some(limit) = refusal.limit() {
+            state.metrics.limit_hit(limit);
+        }
+        if let Refusal::Internal(error) = refusal {
+            let error = chain(error);
+            tracing::error!(request = %id, route = route.name(), account, error, "a request failed inside the server");
+        }
     }
-    if let Some(Refusal::Internal(error)) = refusal {
-        let error = chain(error);
-        tracing::error!(request = %id, route = route.name(), account, error, "a request failed inside the server");
-    }
-    let (method, status) = (response.request().method(), response.status().as_u16());
-    let milliseconds = took.as_secs_f64() * 1000.0;
+    let (method, milliseconds) = (response.request().method(), took.as_secs_f64() * 1000.0);
     tracing::debug!(request = %id, %method, route = route.name(), account, status, milliseconds, "request");
+    error.and_then(|_| HeaderValue::from_str(&id.to_string()).ok())
 }
 
 /// Whose account the request says that it is about, known or not.

@@ -73,3 +73,43 @@ fn count_slice(db: &Connection, after: i64) -> rusqlite::Result<Slice> {
         Ok(Slice { all: row.get(0)?, active: row.get(1)?, last: row.get(2)? })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::SqliteStorage;
+    use super::super::directory::DATABASE_FILE;
+    use super::*;
+    use crate::storage::Storage as _;
+    use crate::storage::conformance;
+
+    #[test]
+    fn accounts_are_counted_by_state_across_slices() {
+        let dir = tempfile::tempdir().unwrap();
+        conformance::run(|| async {
+            let storage = SqliteStorage::open(dir.path()).unwrap();
+            assert_eq!(storage.count_accounts().await.unwrap(), AccountCounts::default());
+            let db = Connection::open(dir.path().join(DATABASE_FILE)).unwrap();
+            db.execute_batch(
+                "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 25000) \
+                 INSERT INTO account (client_id, state, created_at) SELECT randomblob(16), n % 10 = 0, 0 FROM n",
+            )
+            .unwrap();
+            let expected = AccountCounts { active: 22_500, disabled: 2_500 };
+            assert_eq!(storage.count_accounts().await.unwrap(), expected);
+        });
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_files_and_the_volume() {
+        let dir = tempfile::tempdir().unwrap();
+        conformance::run(|| async {
+            let storage = SqliteStorage::open(dir.path()).unwrap();
+            let figures = storage.figures().await;
+            let size = |name: &str| std::fs::metadata(dir.path().join(name)).unwrap().len();
+            assert_eq!(figures.database_bytes, size(DATABASE_FILE));
+            assert_eq!(figures.wal_bytes, size("taskferry.sqlite3-wal"));
+            assert!(figures.volume_free_bytes > 0 && figures.volume_free_bytes < figures.volume_bytes);
+            assert_eq!(figures.waiting, 0);
+        });
+    }
+}
