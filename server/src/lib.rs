@@ -45,6 +45,9 @@ mod watch;
 
 use std::process::ExitCode;
 
+#[doc(hidden)]
+pub use self::http::untrusted;
+
 use clap::{CommandFactory as _, Parser as _};
 
 use self::cli::{Cli, Command};

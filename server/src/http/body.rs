@@ -123,6 +123,11 @@ pub(super) enum Received {
 }
 
 impl<K: Kind> Upload<K> {
+    /// The length that the head gives.
+    pub(super) const fn declared(&self) -> Option<u64> {
+        self.declared
+    }
+
     /// Reads the body. `admission` was decided from its account.
     pub(super) async fn receive(self, state: &State, admission: Admission) -> Result<Received, Refusal> {
         // What is under way may go on; what begins now would be cut off in its middle.

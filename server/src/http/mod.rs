@@ -19,6 +19,7 @@ mod page;
 mod problem;
 mod register;
 mod root;
+pub mod untrusted;
 mod version_id;
 mod well_known;
 
