@@ -50,6 +50,15 @@ pub enum StartError {
     /// The thread that opens the data is gone.
     #[error("could not open the data")]
     Opening(#[source] tokio::task::JoinError),
+    /// The address for metrics can't be listened on.
+    #[error("could not listen on {address} for metrics")]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        #[source]
+        cause: std::io::Error,
+    },
     /// An address can't be listened on.
     #[error("could not listen on {address}")]
     Listen {
@@ -71,6 +80,9 @@ impl StartError {
             }
             Self::Listen { cause, .. } if cause.kind() == std::io::ErrorKind::PermissionDenied => {
                 Some("ports below 1024 need privileges; choose another with `--listen ADDRESS:PORT`".to_owned())
+            }
+            Self::Metrics { .. } => {
+                Some("choose a free address of this machine with `--metrics-listen ADDRESS:PORT`".to_owned())
             }
             Self::Opening(_) => None,
             Self::Listen { .. } => Some("choose an address of this machine with `--listen ADDRESS:PORT`".to_owned()),
@@ -230,7 +242,7 @@ fn listen(state: &Arc<http::State>, listen: &Listen, base_path: &str) -> Result<
 
 fn listen_for_metrics(address: SocketAddr, metrics: &Arc<Metrics>) -> Result<MetricsListener, StartError> {
     let listener = MetricsListener::start(address, Arc::clone(metrics));
-    listener.map_err(|cause| StartError::Listen { address, cause })
+    listener.map_err(|cause| StartError::Metrics { address, cause })
 }
 
 /// A peer that takes nothing of what was sent to it is cut off after a while: what waits for it lies in memory. This is the

@@ -18,7 +18,8 @@
 //!
 //! # The life of one request: a device pushes a version
 //!
-//! 1. actix-web parses `POST /v1/client/add-version/{parent}`; the route table (`http`) finds `add_version`.
+//! 1. actix-web parses `POST /v1/client/add-version/{parent}`; past `http::observe`, which counts and times it, the route table
+//!    (`http`) finds `add_version`.
 //! 2. Extractors check the client ID, the version ID, and what the headers say of the body. What is wrong ends here, as a
 //!    `Refusal`.
 //! 3. The handler asks [`sync::SyncService::admit_version`] how patient the request is and whether a large body has a chance

@@ -2,6 +2,7 @@
 //! left, how many accounts there are. What it sees goes to the metrics, and a change of readiness to the log.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::http::{self, State};
@@ -27,7 +28,8 @@ async fn look(state: &State) {
         tick.tick().await;
         let reasons = http::unready(state).await;
         state.metrics.gauges.set_ready(reasons.is_empty());
-        if ready.replace(reasons.is_empty()) != Some(reasons.is_empty()) {
+        // A stop was announced already.
+        if !state.draining.load(Ordering::Relaxed) && ready.replace(reasons.is_empty()) != Some(reasons.is_empty()) {
             match reasons.join(", ") {
                 none if none.is_empty() => tracing::info!("ready"),
                 reasons => tracing::warn!(reasons, "not ready"),

@@ -8,6 +8,7 @@ use e2e::metrics::Metrics;
 use e2e::wait;
 use serde::Deserialize;
 use taskferry_protocol::VersionId;
+use taskferry_server::metrics::limits::Limit;
 
 use crate::{PROGRAMS, server};
 
@@ -110,6 +111,35 @@ fn the_documentation_names_exactly_what_is_exported() {
     let exported: BTreeMap<&str, BTreeSet<&str>> =
         exported.iter().map(|(name, labels)| (name.as_str(), labels.iter().map(String::as_str).collect())).collect();
     assert_eq!(documented, exported);
+    for limit in Limit::ALL {
+        assert!(table.contains(&format!("`{}`", limit.name())), "{}", limit.name());
+    }
+}
+
+#[test]
+fn an_address_for_metrics_that_is_taken_is_an_error_that_names_the_flag() {
+    let first = PROGRAMS.server().with_metrics().start();
+    let taken = first.metrics_address().to_string();
+    let refused = PROGRAMS.server().option("--metrics-listen", &taken).run_to_its_end().exits_with(1);
+    assert!(refused.stderr.contains(&taken), "{refused}");
+    assert!(refused.stderr.contains("`--metrics-listen ADDRESS:PORT`"), "{refused}");
+}
+
+#[test]
+fn readiness_that_is_lost_is_logged_and_told_and_so_is_its_return() {
+    let server = PROGRAMS.server().with_metrics().start();
+    let database = rusqlite::Connection::open(server.data_dir().join("taskferry.sqlite3")).expect("the database");
+    let readiness_is = |expected: f64| {
+        wait::until("readiness changed", || (server.metrics().sum("taskferry_ready", &[]) - expected).abs() < 0.1);
+    };
+    readiness_is(1.0);
+    database.execute_batch("ALTER TABLE meta RENAME TO elsewhere").expect("a broken database");
+    server.log().wait_for("the loss", |line| line.contains("WARN not ready reasons=").then_some(()));
+    readiness_is(0.0);
+    database.execute_batch("ALTER TABLE elsewhere RENAME TO meta").expect("a mended database");
+    readiness_is(1.0);
+    let ready = server.log().text().lines().filter(|line| line.ends_with("INFO ready")).count();
+    assert_eq!(ready, 2);
 }
 
 /// `| `name` | `label`, `label` | …`

@@ -288,11 +288,17 @@ impl TestServer {
         Request::get(WELL_KNOWN).send(self.address()).good().json()
     }
 
+    /// Where its metrics are. It was started [`ServerSetup::with_metrics`].
+    #[track_caller]
+    pub fn metrics_address(&self) -> SocketAddr {
+        let address = self.log().wait_for("where the metrics are", |line| address_behind("metrics on http://", line));
+        address.expect("a running server")
+    }
+
     /// What it tells Prometheus. It was started [`ServerSetup::with_metrics`].
     #[track_caller]
     pub fn metrics(&self) -> Metrics {
-        let address = self.log().wait_for("where the metrics are", |line| address_behind("metrics on http://", line));
-        let answer = Request::get("/metrics").send(address.expect("a running server")).good();
+        let answer = Request::get("/metrics").send(self.metrics_address()).good();
         assert_eq!(answer.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
         Metrics::parse(String::from_utf8(answer.body).expect("text"))
     }

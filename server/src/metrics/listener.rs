@@ -44,9 +44,16 @@ impl MetricsListener {
         self.address
     }
 
-    /// Stops at once.
+    /// Stops at once, and returns when the port is free.
     pub async fn stop(self) {
         self.handle.stop(false).await;
+    }
+}
+
+impl Drop for MetricsListener {
+    /// Where a start fails, nobody gets to stop it. The order goes out with the call; the future only waits for its end.
+    fn drop(&mut self) {
+        drop(self.handle.stop(false));
     }
 }
 
