@@ -45,6 +45,7 @@ impl ServeError {
 pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
     let config = Config::load(args, env)?;
     let repeats = telemetry::start(&config.log);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Runtime)?;
     let outcome = runtime.block_on(async {
         // Before anything is opened: a signal during start-up must not kill the process half-way.
