@@ -212,6 +212,8 @@ impl SetupLink {
         match open(&payload, server.as_str()) {
             Some(bytes) => Self::from_bytes(server, &bytes),
             None if payload.len() < (FRAME_BYTES + 1) * 8 / 5 => Err(BadLink::CutOff),
+            // More than a slip. To try every slip in a page of text that happened to be pasted would take minutes.
+            None if payload.len() > PAYLOAD_CHARS_MAX + 1 || before > BASE_CHARS_MAX => Err(BadLink::Damaged(None)),
             None => match slip_in_payload(&payload, &server, before).or_else(|| slip_in_base(&payload, base)) {
                 Some(slip) => Err(BadLink::Damaged(Some(slip))),
                 // A link that this project made has a known length; a shorter one lost its end.
@@ -238,6 +240,10 @@ impl SetupLink {
     }
 }
 
+/// Characters in the longest payload.
+const PAYLOAD_CHARS_MAX: usize = ((FRAME_BYTES + Secret::LENGTH_MAX) * 8).div_ceil(5);
+/// Characters of the longest address in which slips are looked for: more than any host name has.
+const BASE_CHARS_MAX: usize = 300;
 /// Characters in the payload of a format 1 link: 53 bytes.
 const HEX_PAYLOAD_CHARS: usize = ((FRAME_BYTES + 32) * 8).div_ceil(5);
 
@@ -418,6 +424,23 @@ mod tests {
             let twin = doubled.as_bytes()[at] as char;
             doubled.insert(at, twin);
             assert!(matches!(SetupLink::parse(&doubled), Err(BadLink::Damaged(Some(Slip::Extra { .. })))));
+        }
+    }
+
+    /// Found by fuzzing: a page of text behind `/j#` took the wizard minutes.
+    #[test]
+    fn a_slip_is_looked_for_in_the_longest_link_and_not_in_a_page_of_text() {
+        let longest =
+            link("https://a.example", "7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10", &"ü".repeat(Secret::LENGTH_MAX / 2));
+        let text = longest.to_text();
+        assert_eq!(SetupLink::parse(&text), Ok(longest));
+        let doubled = text.replacen("#A", "#AA", 1);
+        assert!(matches!(SetupLink::parse(&doubled), Err(BadLink::Damaged(Some(Slip::Extra { .. })))));
+        for page in [
+            format!("https://a.example/j#{}", "A".repeat(4000)),
+            format!("https://a.example/{}/j#{}", "a".repeat(3900), "A".repeat(85)),
+        ] {
+            assert!(SetupLink::parse(&page).is_err());
         }
     }
 

@@ -31,6 +31,8 @@ pub const X_VERSION_ID: &str = "x-version-id";
 pub const X_PARENT_VERSION_ID: &str = "x-parent-version-id";
 /// Asks for a snapshot; see [`crate::SnapshotUrgency`].
 pub const X_SNAPSHOT_REQUEST: &str = "x-snapshot-request";
+/// Names one refused request, as the server's log does.
+pub const X_REQUEST_ID: &str = "x-request-id";
 
 /// Content type of a version's body, to the letter: clients compare it as a string.
 pub const HISTORY_SEGMENT: &str = "application/vnd.taskchampion.history-segment";

@@ -14,17 +14,23 @@ use actix_web::{App, HttpServer, middleware, web};
 use taskferry_protocol::describe::{SERVER_NAME, ServerInfo};
 use tokio::task::JoinHandle;
 
+use crate::account_hash::AccountHasher;
 use crate::admission::Gate;
 use crate::admission::newcomers::Newcomers;
 use crate::admission::quota::Quotas;
 use crate::admission::space::{Pretended, Space, Volume, VolumeOf};
 use crate::budget::Budget;
 use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::metrics::listener::MetricsListener;
+use crate::metrics::storage::StorageMetrics;
 use crate::perimeter::Perimeter;
 use crate::storage::sqlite::directory::DataDirectory;
 use crate::storage::sqlite::{OpenError, SqliteStorage};
 use crate::storage::{Storage, StorageError, UnixSeconds};
 use crate::sync::SyncService;
+use crate::telemetry::request_id::RequestIds;
+use crate::watch::watch;
 use crate::{http, maintenance};
 
 /// How long a stop waits for large pushes that are under way, and then for single requests. Together a little less than the
@@ -60,6 +66,15 @@ pub enum StartError {
         #[source]
         cause: std::io::Error,
     },
+    /// The address for metrics can't be listened on.
+    #[error("could not listen on {address} for metrics")]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        #[source]
+        cause: std::io::Error,
+    },
     /// An address can't be listened on.
     #[error("could not listen on {address}")]
     Listen {
@@ -81,6 +96,9 @@ impl StartError {
             }
             Self::Listen { cause, .. } if cause.kind() == std::io::ErrorKind::PermissionDenied => {
                 Some("ports below 1024 need privileges; choose another with `--listen ADDRESS:PORT`".to_owned())
+            }
+            Self::Metrics { .. } => {
+                Some("choose a free address of this machine with `--metrics-listen ADDRESS:PORT`".to_owned())
             }
             Self::Opening(_) | Self::Volume { .. } => None,
             Self::Listen { .. } => Some("choose an address of this machine with `--listen ADDRESS:PORT`".to_owned()),
@@ -104,6 +122,8 @@ pub struct Application {
     running: JoinHandle<std::io::Result<()>>,
     handle: ServerHandle,
     addresses: Vec<SocketAddr>,
+    metrics: Option<MetricsListener>,
+    watching: JoinHandle<()>,
     state: Arc<http::State>,
     maintenance: JoinHandle<()>,
 }
@@ -122,16 +142,20 @@ impl Application {
             perimeter: Arc::new(Perimeter::new(&config.perimeter)),
             https: config.public_url.as_ref().is_some_and(|url| url.as_str().starts_with("https://")),
             draining: AtomicBool::new(false),
+            metrics: Arc::default(),
+            request_ids: RequestIds::default(),
         });
+        let metrics = config.metrics_listen.map(|address| listen_for_metrics(address, &state.metrics)).transpose()?;
         let (server, addresses) = listen(&state, config)?;
         let handle = server.handle();
         let running = tokio::spawn(server);
         tokio::spawn(http::close_forgotten_ones(Arc::downgrade(&state.perimeter), FORGOTTEN_AFTER));
-        match open(config, directory).await {
+        match open(config, directory, state.metrics.storage.clone()).await {
             Ok(opened) => {
                 let _ = state.opened.set(opened);
+                let watching = tokio::spawn(watch(Arc::clone(&state)));
                 let maintenance = tokio::spawn(maintain(Arc::clone(&state), config.prune_after));
-                Ok(Self { running, handle, addresses, state, maintenance })
+                Ok(Self { running, handle, addresses, metrics, watching, maintenance, state })
             }
             Err(error) => {
                 handle.stop(false).await;
@@ -145,6 +169,11 @@ impl Application {
         &self.addresses
     }
 
+    /// Where the metrics are, if they are anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsListener::address)
+    }
+
     /// Answers requests until `stop` is done; then finishes the large pushes and the requests that are under way (at most 28
     /// seconds) and closes the data. A second stop, `at_once`, cuts them off; what was acknowledged is stored all the same.
     pub async fn run_until(
@@ -152,7 +181,7 @@ impl Application {
         stop: impl Future<Output = ()>,
         at_once: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
-        let Self { mut running, handle, state, maintenance, .. } = self;
+        let Self { mut running, handle, metrics, watching, maintenance, state, .. } = self;
         let failed = |result: Result<std::io::Result<()>, tokio::task::JoinError>| match result {
             Ok(result) => result.map_err(RunError::Server),
             Err(error) => Err(RunError::Server(std::io::Error::other(error))),
@@ -162,6 +191,7 @@ impl Application {
             ended = &mut running => return failed(ended),
         }
         state.draining.store(true, Ordering::Relaxed);
+        state.metrics.gauges.set_ready(false);
         tracing::info!("stopping: what is under way is finished first");
         let in_order = async {
             if let Some(opened) = state.opened.get() {
@@ -174,16 +204,22 @@ impl Application {
             // actix can't be told to hurry once it was told to wait, so it is left where it is; the process ends soon.
             () = at_once => running.abort(),
         }
-        match state.opened.get() {
+        watching.abort();
+        maintenance.abort();
+        let closed = match state.opened.get() {
             Some(opened) => {
-                maintenance.abort();
                 if let Err(error) = opened.sync.hand_over_stands().await {
                     tracing::warn!(%error, "where devices stand could not be noted");
                 }
                 opened.sync.storage().close().await.map_err(RunError::Close)
             }
             None => Ok(()),
+        };
+        // Last: how a slow stop goes on can be watched to its end.
+        if let Some(metrics) = metrics {
+            metrics.stop().await;
         }
+        closed
     }
 }
 
@@ -195,8 +231,8 @@ async fn maintain(state: Arc<http::State>, prune_after: Option<UnixSeconds>) {
 }
 
 /// Opens the data, which may upgrade it first, off the thread that serves `/livez`.
-async fn open(config: &Config, directory: DataDirectory) -> Result<http::Opened, StartError> {
-    let opening = tokio::task::spawn_blocking(move || SqliteStorage::open_in(directory));
+async fn open(config: &Config, directory: DataDirectory, metrics: StorageMetrics) -> Result<http::Opened, StartError> {
+    let opening = tokio::task::spawn_blocking(move || SqliteStorage::open_in(directory, metrics));
     let storage: Arc<dyn Storage> = Arc::new(opening.await.map_err(StartError::Opening)??);
     let space = watch_the_volume(config, &storage)?;
     let gate = Gate {
@@ -214,7 +250,8 @@ async fn open(config: &Config, directory: DataDirectory) -> Result<http::Opened,
         epoch: storage.epoch().to_owned(),
         public_url: config.public_url.as_ref().map(|url| url.as_str().to_owned()),
     };
-    Ok(http::Opened { sync: SyncService::new(storage, config.snapshots, gate), info })
+    let hasher = AccountHasher::new(storage.salt());
+    Ok(http::Opened { hasher, sync: SyncService::new(storage, config.snapshots, gate), info })
 }
 
 /// Measures the free space now, and from now on.
@@ -246,9 +283,10 @@ fn listen(state: &Arc<http::State>, config: &Config) -> Result<(Server, Vec<Sock
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(web::PayloadConfig::new(SMALL_BODY_BYTES))
-            .wrap(middleware::from_fn(http::log_requests))
             .wrap(http::cors(&origins))
             .wrap(http::Occupy)
+            // The outermost: what the others refuse is counted too.
+            .wrap(middleware::from_fn(http::observe_requests))
             .configure(|config| http::routes(config, &state, &base_path))
     })
     .on_connect(move |connection, extensions| http::take_place(&perimeter, connection, extensions))
@@ -265,6 +303,11 @@ fn listen(state: &Arc<http::State>, config: &Config) -> Result<(Server, Vec<Sock
     }
     let addresses = server.addrs();
     Ok((server.run(), addresses))
+}
+
+fn listen_for_metrics(address: SocketAddr, metrics: &Arc<Metrics>) -> Result<MetricsListener, StartError> {
+    let listener = MetricsListener::start(address, Arc::clone(metrics));
+    listener.map_err(|cause| StartError::Metrics { address, cause })
 }
 
 /// Whether the machine can listen on an IPv6 address at all: containers often can't. Asked with a port of the system's

@@ -114,6 +114,9 @@ pub struct ServeArgs {
     /// Take versions away that are older than this and that nobody needs any more, such as 180d [default: never]
     #[arg(long, value_name = "TIME")]
     pub prune_after: Option<String>,
+    /// Address and port for Prometheus metrics (`/metrics`); keep it private [default: none]
+    #[arg(long, value_name = "ADDR")]
+    pub metrics_listen: Option<String>,
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,

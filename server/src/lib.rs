@@ -18,11 +18,13 @@
 //! | [`invite`] | invites, as the server knows them: by a hash |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
 //! | [`privileges`] | from root to an unprivileged user, with no way back |
+//! | [`metrics`], [`watch`] | what an operator's Prometheus is told, and what is looked at for it |
 //! | [`telemetry`], [`terminal`] | logs, and the only place that prints |
 //!
 //! # The life of one request: a device pushes a version
 //!
-//! 1. The connection takes a place ([`perimeter`]). actix-web parses `POST /v1/client/add-version/{parent}`; the route table (`http`) finds `add_version`.
+//! 1. The connection takes a place ([`perimeter`]). actix-web parses `POST /v1/client/add-version/{parent}`; past
+//!    `http::observe`, which counts and times it, the route table (`http`) finds `add_version`.
 //! 2. Extractors check the client ID, the version ID, and what the headers say of the body. What is wrong ends here, as a
 //!    `Refusal`; so does a stranger who asks too often, at the gate (`http::gate`). Whoever has an account is delayed at most.
 //! 3. The handler asks [`sync::SyncService::admit_version`], and through it the [`admission::Gate`], whether the account may
@@ -44,15 +46,20 @@ pub mod config;
 mod http;
 pub mod invite;
 mod maintenance;
+pub mod metrics;
 pub mod perimeter;
 pub mod privileges;
 pub mod storage;
 pub mod sync;
 pub mod telemetry;
 pub mod terminal;
+mod watch;
 
 use std::error::Error;
 use std::process::ExitCode;
+
+#[doc(hidden)]
+pub use self::http::untrusted;
 
 use clap::{CommandFactory as _, Parser as _};
 

@@ -185,19 +185,3 @@ fn a_server_on_port_zero_says_where_it_listens() {
     let server = PROGRAMS.server().listening_on("127.0.0.1:0").start();
     assert_ne!(server.address().port(), 0);
 }
-
-#[test]
-fn client_ids_are_never_logged() {
-    let mut server = PROGRAMS.server().option("--log-level", "trace").start();
-    let account = server.account();
-    let version = account.append(VersionId::NIL, "first");
-    account.add_snapshot(version, "a snapshot").good();
-    account.child_of(VersionId::NIL).good();
-    account.add_version(VersionId::NIL, "conflict");
-    account.describe().good();
-    let log = server.log().clone();
-    server.stop();
-    let log = log.text().to_lowercase();
-    let id = account.id().expose();
-    assert!(!log.contains(&id.hyphenated().to_string()) && !log.contains(&id.simple().to_string()), "{log}");
-}

@@ -18,6 +18,8 @@
 //! | [`registration`], [`pages`] | what Taskferry adds to the protocol |
 //! | [`perimeter`] | strangers can't starve, spoof or shut out anybody, and honest devices don't notice them |
 //! | [`privileges`] | a server that was started as root is root no more |
+//! | [`logging`], [`metrics`] | an operator sees what happens, and never who |
+//! | [`dependencies`] | what is built in may be given away |
 //! | [`malformed_requests`] | no request that makes no sense changes anything or goes unexplained |
 
 #![expect(
@@ -30,13 +32,16 @@ mod accounts;
 mod add_version;
 mod configuration;
 mod convergence;
+mod dependencies;
 mod durability;
 mod get_child_version;
 #[cfg(target_os = "linux")] // several addresses of one machine, and memory as the kernel counts it
 mod hostile;
 mod large_push;
 mod lifecycle;
+mod logging;
 mod malformed_requests;
+mod metrics;
 mod operators;
 mod pages;
 mod perimeter;

@@ -12,6 +12,7 @@
 //! | [`tasks`] | the tasks on a computer in a form that compares |
 //! | [`command`] | a program run to its end, and what it said |
 //! | [`log`] | what a running program says |
+//! | [`metrics`] | what a server tells Prometheus |
 //! | [`port`] | a port that stays ours while its server is down |
 //! | [`wait`] | the one bound of every wait |
 //!
@@ -45,6 +46,7 @@ pub mod gate;
 pub mod home;
 pub mod http;
 pub mod log;
+pub mod metrics;
 pub mod operator;
 pub mod port;
 pub mod replica;

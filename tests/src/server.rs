@@ -18,6 +18,7 @@ use crate::account::Account;
 use crate::command::{Outcome, run};
 use crate::http::Request;
 use crate::log::Log;
+use crate::metrics::Metrics;
 use crate::port::Port;
 use crate::{Programs, wait};
 
@@ -86,6 +87,12 @@ impl ServerSetup {
         let file = self.folder.path().join("server.toml");
         fs::write(&file, content).expect("a configuration file");
         self.flag("--config").flag(file)
+    }
+
+    /// Metrics on a port of the system's choice.
+    #[must_use]
+    pub fn with_metrics(self) -> Self {
+        self.option("--metrics-listen", "127.0.0.1:0")
     }
 
     /// `--listen` with this address instead of a port of its own.
@@ -302,6 +309,21 @@ impl TestServer {
         kib * 1024
     }
 
+    /// Where its metrics are. It was started [`ServerSetup::with_metrics`].
+    #[track_caller]
+    pub fn metrics_address(&self) -> SocketAddr {
+        let address = self.log().wait_for("where the metrics are", |line| address_behind("metrics on http://", line));
+        address.expect("a running server")
+    }
+
+    /// What it tells Prometheus. It was started [`ServerSetup::with_metrics`].
+    #[track_caller]
+    pub fn metrics(&self) -> Metrics {
+        let answer = Request::get("/metrics").send(self.metrics_address()).good();
+        assert_eq!(answer.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
+        Metrics::parse(String::from_utf8(answer.body).expect("text"))
+    }
+
     /// Sends a signal, and waits for nothing.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
@@ -370,7 +392,11 @@ impl TestServer {
 
 /// The address in the line that says where the server listens.
 fn listening_address(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once("listening on http://")?;
+    address_behind("listening on http://", line)
+}
+
+fn address_behind(words: &str, line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(words)?;
     let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '[' | ']'))).unwrap_or(rest.len());
     rest[..end].parse().ok()
 }

@@ -53,19 +53,21 @@ pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
     let mut config = Config::load(args, env)?;
     // Before anything has a thread of its own, and before anything is opened.
     config.notes.extend(privileges::drop_to(config.user, &config.data_dir)?.map(str::to_owned));
-    telemetry::start(&config.log);
+    let repeats = telemetry::start(&config.log);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Runtime)?;
     let outcome = runtime.block_on(async {
         // Before anything is opened: a signal during start-up must not kill the process half-way.
         let mut signals = Signals::new().map_err(ServeError::Runtime)?;
         let (stop, at_once) = signals.split();
+        tokio::spawn(async move { repeats.report().await });
         let mut stop = std::pin::pin!(stop);
         let application = tokio::select! {
             started = Application::start(&config) => started?,
             // An upgrade that is under way rolls back.
             () = &mut stop => return Ok(()),
         };
-        terminal::say(&banner(&config, application.addresses()));
+        terminal::say(&banner(&config, application.addresses(), application.metrics_address()));
         for note in &config.notes {
             tracing::warn!("{note}");
         }
@@ -79,11 +81,12 @@ pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
 }
 
 /// What a person needs to know now: where it listens, where the data lies, who may come in, and what to type next.
-fn banner(config: &Config, addresses: &[SocketAddr]) -> String {
+fn banner(config: &Config, addresses: &[SocketAddr], metrics: Option<SocketAddr>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let base = &config.base_path;
     let mut lines = vec![format!("taskferry-server {version}")];
     lines.extend(addresses.iter().map(|address| format!("  listening on http://{address}{base}")));
+    lines.extend(metrics.map(|address| format!("  metrics on http://{address}/metrics")));
     lines.push(format!("  data in {}", config.data_dir.display()));
     let (who, next) = registration(config, &address_for_people(config, addresses));
     lines.push(format!("  registration is {who}"));
@@ -175,7 +178,7 @@ mod tests {
     #[test]
     fn the_banner_ends_with_the_next_command() {
         let config = config(&ServeArgs::default());
-        let banner = banner(&config, &["127.0.0.1:8080".parse().unwrap()]);
+        let banner = banner(&config, &["127.0.0.1:8080".parse().unwrap()], None);
         assert_eq!(
             banner,
             "taskferry-server 0.1.0\n  \

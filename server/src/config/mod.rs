@@ -59,6 +59,8 @@ pub struct Config {
     pub origins: Vec<String>,
     /// Whom to become when started as root.
     pub user: Option<User>,
+    /// Where the metrics are, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// What to log and how.
     pub log: Log,
     /// Things that are odd enough to mention at the start, in words.
@@ -156,6 +158,7 @@ const MAX_VERSION_BYTES: Setting = Setting { name: "max-version-bytes", referenc
 const MAX_SNAPSHOT_BYTES: Setting = Setting { name: "max-snapshot-bytes", reference: &[] };
 const LIMITS: Setting = Setting { name: "limits", reference: &[] };
 const PRUNE_AFTER: Setting = Setting { name: "prune-after", reference: &[] };
+const METRICS_LISTEN: Setting = Setting { name: "metrics-listen", reference: &[] };
 const LOG_LEVEL: Setting = Setting { name: "log-level", reference: &[] };
 const LOG_FORMAT: Setting = Setting { name: "log-format", reference: &[] };
 
@@ -183,6 +186,7 @@ const SETTINGS: &[&Setting] = &[
     &MAX_SNAPSHOT_BYTES,
     &LIMITS,
     &PRUNE_AFTER,
+    &METRICS_LISTEN,
     &LOG_LEVEL,
     &LOG_FORMAT,
     &REGISTRATION,
@@ -278,6 +282,9 @@ impl Config {
             perimeter,
             origins: perimeter::origins(&sources, &args.perimeter)?,
             user: one(&perimeter::USER, &args.perimeter.user).map(|given| given.parse(values::user)).transpose()?,
+            metrics_listen: one(&METRICS_LISTEN, &args.metrics_listen)
+                .map(|given| given.parse(values::address))
+                .transpose()?,
             log: Log {
                 level: or_default(one(&LOG_LEVEL, &args.log_level), values::log_level, tracing::Level::INFO)?,
                 json: or_default(one(&LOG_FORMAT, &args.log_format), values::log_format, false)?,
@@ -452,7 +459,7 @@ mod tests {
         let (_dir, args) = file(
             "listen = ['127.0.0.1:1', '127.0.0.1:2']\ndata_dir = '/d'\npublic_url = 'https://A.example/'\n\
              base_path = 'sync/'\nsnapshot_days = 3\nsnapshot_versions = '7'\nmax_version_bytes = '2MiB'\n\
-             max_snapshot_bytes = 1000\nlimits = 'off'\nlog_level = 'debug'\nlog_format = 'json'\n",
+             max_snapshot_bytes = 1000\nlimits = 'off'\nmetrics_listen = '127.0.0.1:9'\nlog_level = 'debug'\nlog_format = 'json'\n",
         );
         let config = load(&args, &[]).unwrap();
         assert_eq!(address(&config), "127.0.0.1:1 127.0.0.1:2");
@@ -461,6 +468,7 @@ mod tests {
         assert_eq!((config.snapshots.days, config.snapshots.versions), (3, 7));
         assert_eq!((config.body_limits.version_bytes, config.body_limits.snapshot_bytes), (2_097_152, 1000));
         assert_eq!((config.log.level, config.log.json, config.limits_on), (tracing::Level::DEBUG, true, false));
+        assert_eq!(config.metrics_listen.unwrap().to_string(), "127.0.0.1:9");
 
         let (_dir, args) = file("snapshot_day = 3");
         let error = load(&args, &[]).unwrap_err();

@@ -75,6 +75,11 @@ pub(super) fn addresses(text: &str) -> Result<Vec<SocketAddr>, String> {
     Ok(resolved)
 }
 
+/// One of them.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    addresses(text)?.first().copied().ok_or_else(String::new)
+}
+
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     // What was not Unicode carries replacement characters by now.
     if text.contains('\u{FFFD}') { Err("a path in Unicode".to_owned()) } else { Ok(PathBuf::from(text)) }

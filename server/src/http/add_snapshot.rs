@@ -2,11 +2,14 @@
 
 use actix_web::{HttpResponse, web};
 
+use taskferry_protocol::ClientId;
+
 use super::State;
 use super::body::{Received, Snapshot, Upload};
 use super::client_id::Client;
 use super::problem::Refusal;
 use super::version_id::Version;
+use crate::metrics::limits::Limit;
 
 /// Offers a snapshot of the account at `version`.
 ///
@@ -21,17 +24,24 @@ pub(super) async fn handle(
 ) -> Result<HttpResponse, Refusal> {
     let sync = state.sync()?;
     let admission = sync.admit_snapshot(client, version).await?;
-    match upload.receive(&state, admission).await? {
+    let kept = match upload.receive(&state, admission).await? {
         Received::Body(body, _held) => sync.add_snapshot(client, version, body).await?,
-        Received::NotWanted => {}
-        Received::TooLarge => {
-            tracing::warn!(limit_bytes = state.limits.snapshot_bytes, "a snapshot over the limit was dropped");
-        }
-        Received::OverQuota => {
-            tracing::info!(quota_bytes = admission.bytes_max, "a snapshot over its account's quota was dropped");
-        }
-        Received::NoSpace => tracing::warn!("a snapshot was dropped, since the volume has no room for it"),
-        Received::NoRoom => tracing::warn!("a snapshot was dropped, since too many large bodies are under way"),
+        Received::NotWanted => false,
+        Received::TooLarge => dropped(&state, client, Limit::SnapshotBytes)?,
+        Received::OverQuota => dropped(&state, client, Limit::Quota)?,
+        Received::NoSpace => dropped(&state, client, Limit::FreeSpace)?,
+        Received::NoRoom => dropped(&state, client, Limit::Busy)?,
+    };
+    if !kept {
+        state.metrics.http.snapshots_ignored.inc();
     }
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).finish())
+}
+
+/// A snapshot that a limit leaves no room for is not kept; the device is told nothing of it, the operator is.
+fn dropped(state: &State, client: ClientId, limit: Limit) -> Result<bool, Refusal> {
+    state.metrics.limit_hit(limit);
+    let account = state.opened()?.hasher.of(client);
+    tracing::warn!(%account, limit = limit.name(), "a snapshot was dropped");
+    Ok(false)
 }

@@ -50,9 +50,12 @@ pub(super) async fn handle(
             }
             Ok(response.finish())
         }
-        Added::Conflict(latest) => Ok(HttpResponse::Conflict()
-            .insert_header((wire::X_PARENT_VERSION_ID, latest.to_string()))
-            .insert_header(("cache-control", "no-store"))
-            .finish()),
+        Added::Conflict(latest) => {
+            state.metrics.http.conflicts.inc();
+            Ok(HttpResponse::Conflict()
+                .insert_header((wire::X_PARENT_VERSION_ID, latest.to_string()))
+                .insert_header(("cache-control", "no-store"))
+                .finish())
+        }
     }
 }

@@ -128,6 +128,11 @@ pub(super) enum Received {
 }
 
 impl<K: Kind> Upload<K> {
+    /// The length that the head gives.
+    pub(super) const fn declared(&self) -> Option<u64> {
+        self.declared
+    }
+
     /// Reads the body. `admission` was decided from its account.
     pub(super) async fn receive(self, state: &State, admission: Admission) -> Result<Received, Refusal> {
         // What is under way may go on; what begins now would be cut off in its middle.
@@ -146,6 +151,7 @@ impl<K: Kind> Upload<K> {
         let (started, mut seen) = (Instant::now(), 0_u64);
         while let Some(received) = next_part(&mut payload, started, seen).await? {
             seen += received.len() as u64;
+            state.metrics.http.received_bytes.inc_by(received.len() as u64);
             if seen > drain {
                 return Ok(Received::TooLarge);
             }
@@ -252,14 +258,17 @@ impl<'a> Body<'a> {
 pub(super) async fn send(state: &State, body: Outgoing) -> Result<BoxBody, Refusal> {
     let bytes = body.bytes();
     let pieces = match body {
-        Outgoing::Whole(body) if body.len() <= FREE_BYTES => return Ok(body.boxed()),
+        Outgoing::Whole(body) if body.len() <= FREE_BYTES => {
+            state.metrics.http.sent_bytes.inc_by(bytes);
+            return Ok(body.boxed());
+        }
         Outgoing::Whole(body) => stream::once(std::future::ready(Ok(body))).boxed(),
         Outgoing::Pieces { pieces, .. } => pieces,
     };
-    let budget = state.downloads.clone();
+    let (budget, counted) = (state.downloads.clone(), state.metrics.http.sent_bytes.clone());
     let first = budget.reserve(bytes, Patience::Wait).await.map_err(|_| Refusal::Busy)?;
     let sent = stream::unfold((pieces, Some(first), None), move |(mut pieces, first, before)| {
-        let budget = budget.clone();
+        let (budget, counted) = (budget.clone(), counted.clone());
         async move {
             // The connection asks for more when it has taken over the piece before.
             drop::<Option<Reservation>>(before);
@@ -273,6 +282,7 @@ pub(super) async fn send(state: &State, body: Outgoing) -> Result<BoxBody, Refus
             };
             // The status line is out by now; what is left is to break the connection off and to say why in the log.
             let piece = piece.inspect_err(|error| tracing::error!(%error, "a body could not be sent to its end"));
+            counted.inc_by(piece.as_ref().map_or(0, |piece| piece.len() as u64));
             Some((piece, (pieces, None, reservation.ok())))
         }
     });

@@ -15,7 +15,8 @@ pub(super) struct Client(pub(super) ClientId);
 /// The same for a request that creates the account if there is none.
 pub(super) struct PerhapsNew(pub(super) ClientId);
 
-fn read(headers: &HeaderMap) -> Result<ClientId, Refusal> {
+/// The header's value.
+pub(super) fn read(headers: &HeaderMap) -> Result<ClientId, Refusal> {
     let mut values = headers.get_all(wire::X_CLIENT_ID);
     let value = values.next().ok_or(Refusal::ClientIdMissing)?;
     // Two values could be read as one account by a proxy and as another here.

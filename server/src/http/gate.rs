@@ -14,6 +14,7 @@ use taskferry_protocol::ClientId;
 
 use super::State;
 use super::problem::Refusal;
+use crate::metrics::limits::Limit;
 use crate::perimeter::address::Address;
 use crate::perimeter::connections::Place;
 use crate::perimeter::rates::{DELAY_MAX, Rates};
@@ -54,6 +55,7 @@ pub(super) fn admit<T: 'static>(
         if delay.is_zero() {
             return at_once(Ok(extracted(client)));
         }
+        state.metrics.limit_hit(Limit::Delay);
         let state = state.clone();
         return Either::Right(
             async move {

@@ -24,6 +24,19 @@ pub(super) async fn live() -> HttpResponse {
 ///
 /// [`Perimeter::suspects_proxy`]: crate::perimeter::Perimeter::suspects_proxy
 pub(super) async fn ready(state: web::Data<State>, _: Visitor) -> HttpResponse {
+    let reasons = unready(&state).await;
+    let (mut response, status) = if reasons.is_empty() {
+        (HttpResponse::Ok(), "ready")
+    } else {
+        (HttpResponse::ServiceUnavailable(), "unavailable")
+    };
+    let warnings: &[&str] = if state.perimeter.suspects_proxy() { &["unconfigured_proxy"] } else { &[] };
+    let body = json!({ "status": status, "reasons": reasons, "warnings": warnings });
+    response.insert_header(("cache-control", "no-store")).json(body)
+}
+
+/// Why requests can't be served; empty if they can.
+pub(crate) async fn unready(state: &State) -> Vec<&'static str> {
     let mut reasons = Vec::new();
     if state.is_draining() {
         reasons.push("the server is stopping");
@@ -35,12 +48,5 @@ pub(super) async fn ready(state: web::Data<State>, _: Visitor) -> HttpResponse {
             Ok(Err(_)) | Err(_) => reasons.push("the database can't be read"),
         },
     }
-    let (mut response, status) = if reasons.is_empty() {
-        (HttpResponse::Ok(), "ready")
-    } else {
-        (HttpResponse::ServiceUnavailable(), "unavailable")
-    };
-    let warnings: &[&str] = if state.perimeter.suspects_proxy() { &["unconfigured_proxy"] } else { &[] };
-    let body = json!({ "status": status, "reasons": reasons, "warnings": warnings });
-    response.insert_header(("cache-control", "no-store")).json(body)
+    reasons
 }

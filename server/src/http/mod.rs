@@ -17,13 +17,14 @@ mod get_child_version;
 mod get_snapshot;
 mod health;
 mod join_page;
-mod log;
 mod no_route;
+mod observe;
 mod page;
 mod problem;
 mod register;
 mod root;
 mod small_body;
+pub mod untrusted;
 mod version_id;
 mod well_known;
 
@@ -36,13 +37,18 @@ use actix_web::{FromRequest, Handler, Resource, Responder, guard, web};
 use taskferry_protocol::describe::{Limits, ServerInfo};
 use taskferry_protocol::wire;
 
+use crate::account_hash::AccountHasher;
 use crate::budget::Budget;
+use crate::metrics::Metrics;
+use crate::metrics::http::Route;
 use crate::perimeter::Perimeter;
 use crate::sync::SyncService;
+use crate::telemetry::request_id::RequestIds;
 
 pub(crate) use self::connection::{Occupy, close_forgotten_ones, take_place};
 pub(crate) use self::cors::cors;
-pub(crate) use self::log::log_requests;
+pub(crate) use self::health::unready;
+pub(crate) use self::observe::observe_requests;
 use self::problem::Refusal;
 
 /// What every handler can reach.
@@ -60,6 +66,8 @@ pub(crate) struct State {
     pub(crate) https: bool,
     /// Set once the server was told to stop.
     pub(crate) draining: AtomicBool,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) request_ids: RequestIds,
 }
 
 /// What there is to serve.
@@ -67,6 +75,8 @@ pub(crate) struct State {
 pub(crate) struct Opened {
     pub(crate) sync: SyncService,
     pub(crate) info: ServerInfo,
+    /// How accounts are named in the log.
+    pub(crate) hasher: AccountHasher,
 }
 
 impl State {
@@ -90,9 +100,9 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, state: &Arc<State>, base_p
         endpoints(config);
     } else {
         // Platforms and monitors ask these without knowing the base path.
-        config.service(health_endpoints()).service(get(wire::WELL_KNOWN, well_known::handle));
+        config.service(health_endpoints()).service(get(Route::WellKnown, wire::WELL_KNOWN, well_known::handle));
         // A scope's root is `/sync/`; people type `/sync` too.
-        let scope = web::scope(base_path).configure(endpoints).service(get("", root::handle));
+        let scope = web::scope(base_path).configure(endpoints).service(get(Route::Root, "", root::handle));
         config.service(scope.default_service(web::to(no_route::handle)));
     }
     config.default_service(web::to(no_route::handle));
@@ -101,43 +111,47 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, state: &Arc<State>, base_p
 fn endpoints(config: &mut web::ServiceConfig) {
     let version = |path: &str| format!("{path}/{{version}}");
     config
-        .service(post(&version(wire::ADD_VERSION), add_version::handle))
-        .service(get(&version(wire::GET_CHILD_VERSION), get_child_version::handle))
-        .service(post(&version(wire::ADD_SNAPSHOT), add_snapshot::handle))
-        .service(get(wire::SNAPSHOT, get_snapshot::handle))
-        .service(post(wire::REGISTER, register::handle))
-        .service(get(wire::ACCOUNT, account::handle))
-        .service(get(wire::WELL_KNOWN, well_known::handle))
+        .service(post(Route::AddVersion, &version(wire::ADD_VERSION), add_version::handle))
+        .service(get(Route::GetChildVersion, &version(wire::GET_CHILD_VERSION), get_child_version::handle))
+        .service(post(Route::AddSnapshot, &version(wire::ADD_SNAPSHOT), add_snapshot::handle))
+        .service(get(Route::GetSnapshot, wire::SNAPSHOT, get_snapshot::handle))
+        .service(post(Route::Register, wire::REGISTER, register::handle))
+        .service(get(Route::Account, wire::ACCOUNT, account::handle))
+        .service(get(Route::WellKnown, wire::WELL_KNOWN, well_known::handle))
         .service(health_endpoints())
-        .service(get(wire::JOIN_PAGE, join_page::handle))
-        .service(get("/", root::handle));
+        .service(get(Route::JoinPage, wire::JOIN_PAGE, join_page::handle))
+        .service(get(Route::Root, "/", root::handle));
 }
 
 fn health_endpoints() -> impl HttpServiceFactory {
-    (get("/livez", health::live), get("/readyz", health::ready), get("/health", health::ready))
+    (
+        get(Route::Live, "/livez", health::live),
+        get(Route::Ready, "/readyz", health::ready),
+        get(Route::Health, "/health", health::ready),
+    )
 }
 
-fn post<F, Args>(path: &str, handler: F) -> Resource
+fn post<F, Args>(route: Route, path: &str, handler: F) -> Resource
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    only(&[Method::POST], path, handler)
+    only(route, &[Method::POST], path, handler)
 }
 
 /// GET and HEAD: uptime monitors ask with HEAD.
-fn get<F, Args>(path: &str, handler: F) -> Resource
+fn get<F, Args>(route: Route, path: &str, handler: F) -> Resource
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    only(&[Method::GET, Method::HEAD], path, handler)
+    only(route, &[Method::GET, Method::HEAD], path, handler)
 }
 
-/// A resource that refuses every other method with 405 and the ones that it has.
-fn only<F, Args>(methods: &'static [Method], path: &str, handler: F) -> Resource
+/// A resource that refuses every other method with 405 and the ones that it has. `route` is what it is counted as.
+fn only<F, Args>(route: Route, methods: &'static [Method], path: &str, handler: F) -> Resource
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
@@ -145,6 +159,7 @@ where
 {
     let right = guard::fn_guard(move |context| methods.contains(&context.head().method));
     web::resource(path)
+        .app_data(route)
         .route(web::route().guard(right).to(handler))
         .default_service(web::to(move || async move { problem::wrong_method(methods) }))
 }

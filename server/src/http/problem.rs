@@ -4,7 +4,7 @@
 //! Taskwarrior shows only the status line, hence status codes that are as telling as they can be.
 //!
 //! A failure inside the server has two messages: "internal error" for whoever asked, and the cause, with all of its
-//! sources, in the log, once.
+//! sources, in the log, once ([`super::observe`]).
 
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
@@ -14,6 +14,7 @@ use taskferry_protocol::{codes, wire};
 
 use crate::admission::NotAdmitted;
 use crate::invite::InviteFlaw;
+use crate::metrics::limits::Limit;
 use crate::perimeter::rates::Exceeded;
 use crate::storage::Barred;
 use crate::sync::SyncError;
@@ -147,9 +148,26 @@ impl Refusal {
                 "wait as long as `Retry-After` says, then try again; accounts that exist are not affected",
             ),
             Self::NoPlace => (S::SERVICE_UNAVAILABLE, "too_many_connections", "try again in a moment"),
-            Self::Internal(_) => {
-                (S::INTERNAL_SERVER_ERROR, "internal_error", "nothing was changed; the server's log says more")
-            }
+            Self::Internal(_) => (
+                S::INTERNAL_SERVER_ERROR,
+                "internal_error",
+                "nothing was changed; the server's log says more, under the answer's `X-Request-Id`",
+            ),
+        }
+    }
+
+    /// The limit that it is about, for whoever counts how often each is reached.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::BodyTooLarge { .. } => Some(Limit::VersionBytes),
+            Self::BodyTooSlow => Some(Limit::SlowBody),
+            Self::Busy => Some(Limit::Busy),
+            Self::NotAdmitted(NotAdmitted::QuotaExceeded) => Some(Limit::Quota),
+            Self::NotAdmitted(NotAdmitted::StorageLow) => Some(Limit::FreeSpace),
+            Self::NotAdmitted(NotAdmitted::TooManyAccounts { .. }) => Some(Limit::AllNewAccounts),
+            Self::TooManyRequests(exceeded) | Self::TooManyAccounts(exceeded) => Limit::named(exceeded.limit),
+            Self::NoPlace => Some(Limit::Connections),
+            _ => None,
         }
     }
 }
@@ -227,9 +245,6 @@ impl ResponseError for Refusal {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if let Self::Internal(error) = self {
-            tracing::error!(error = %chain(error), "a request failed inside the server");
-        }
         let (status, code, hint) = self.entry();
         let mut response = HttpResponse::build(status);
         if let Some(seconds) = self.retry_after() {
@@ -287,17 +302,6 @@ fn render(
         .insert_header((CONTENT_TYPE, wire::PROBLEM_JSON))
         .insert_header((CACHE_CONTROL, "no-store"))
         .body(serde_json::to_string(&problem).unwrap_or_default())
-}
-
-/// An error with all of its sources, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -22,15 +22,19 @@ pub(super) async fn handle(
     PerhapsNew(client): PerhapsNew,
     SmallBody(body): SmallBody,
 ) -> Result<HttpResponse, Refusal> {
-    let request = if body.is_empty() {
-        RegisterRequest::default()
-    } else {
-        // By way of a map: a struct by itself would also be read from an array.
-        let object: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_slice(&body).map_err(|_| Refusal::BodyNotJson)?;
-        RegisterRequest::deserialize(serde_json::Value::Object(object)).map_err(|_| Refusal::BodyNotJson)?
-    };
+    let request = read(&body)?;
     let created = state.sync()?.register(client, request.invite.as_deref()).await?;
     let mut response = if created { HttpResponse::Created() } else { HttpResponse::Ok() };
     Ok(response.insert_header(("cache-control", "no-store")).json(serde_json::json!({ "created": created })))
+}
+
+/// An empty body asks for nothing.
+pub(super) fn read(body: &[u8]) -> Result<RegisterRequest, Refusal> {
+    if body.is_empty() {
+        return Ok(RegisterRequest::default());
+    }
+    // By way of a map: a struct by itself would also be read from an array.
+    let object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(body).map_err(|_| Refusal::BodyNotJson)?;
+    RegisterRequest::deserialize(serde_json::Value::Object(object)).map_err(|_| Refusal::BodyNotJson)
 }

@@ -12,7 +12,7 @@ use super::body::{Incoming, Outgoing, Staged, Staging};
 use super::prune::{Cursor, Prunable, Pruned, Retention};
 use super::stands::{Stand, Week};
 use super::{
-    Account, Action, Admit, Barred, Change, CommitError, Committed, SnapshotMeta, Storage, StorageError, StoredVersion,
+    Account, AccountCounts, Action, Admit, Barred, Change, CommitError, Committed, Figures, SnapshotMeta, Storage, StorageError, StoredVersion,
     UnixSeconds,
 };
 use crate::invite::{InviteFlaw, InviteHash};
@@ -268,6 +268,23 @@ impl Storage for MemoryStorage {
 
     fn epoch(&self) -> &'static str {
         "memory"
+    }
+
+    async fn figures(&self) -> Figures {
+        Figures::default()
+    }
+
+    async fn count_accounts(&self) -> Result<AccountCounts, StorageError> {
+        let mut counts = AccountCounts::default();
+        for kept in self.lock().values() {
+            let count = match kept.account.barred {
+                None => &mut counts.active,
+                Some(Barred::Disabled { .. }) => &mut counts.disabled,
+                Some(Barred::Deleted) => &mut counts.deleted,
+            };
+            *count += 1;
+        }
+        Ok(counts)
     }
 
     fn salt(&self) -> &'static str {

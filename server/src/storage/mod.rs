@@ -206,6 +206,32 @@ pub struct Committed {
     pub created: bool,
 }
 
+/// How it stands with a backend, for whoever operates it. What does not apply to a backend, or can't be read, is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// Changes that wait to be written.
+    pub waiting: u64,
+    /// Bytes in the database.
+    pub database_bytes: u64,
+    /// Bytes in its write-ahead log.
+    pub wal_bytes: u64,
+    /// Bytes that are free where it lies.
+    pub volume_free_bytes: u64,
+    /// Bytes that there are where it lies.
+    pub volume_bytes: u64,
+}
+
+/// Accounts by state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AccountCounts {
+    /// In use.
+    pub active: u64,
+    /// Switched off by the operator.
+    pub disabled: u64,
+    /// Deleted: a tombstone, or soon one.
+    pub deleted: u64,
+}
+
 /// Why a [`Change`] was not carried out. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
@@ -296,6 +322,12 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Bytes that what was deleted has left behind inside the backend, and that it will use before it takes more of its volume.
     async fn reusable_bytes(&self) -> Result<u64, StorageError>;
+
+    /// How it stands. Costs no more than looks at files; may wait for a slow disk.
+    async fn figures(&self) -> Figures;
+
+    /// Counts the accounts, which walks all of them, a few thousand at a time so that nobody waits behind it.
+    async fn count_accounts(&self) -> Result<AccountCounts, StorageError>;
 
     /// Changes when the data was taken back to an older state. Opaque.
     fn epoch(&self) -> &str;

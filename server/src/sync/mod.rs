@@ -285,18 +285,22 @@ impl SyncService {
     }
 
     /// AddSnapshot: keeps `body` if the core's rules say so (a recent version, newer than the stored snapshot), and says
-    /// nothing if not: a device would take a refusal for a failed sync, after its version was accepted.
-    pub async fn add_snapshot(&self, client: ClientId, version: VersionId, body: Incoming) -> Result<(), SyncError> {
+    /// no if not, which the device is not told: it would take a refusal for a failed sync, after its version was accepted.
+    pub async fn add_snapshot(&self, client: ClientId, version: VersionId, body: Incoming) -> Result<bool, SyncError> {
         if let Incoming::Whole(body) = &body {
             self.gate.space.spend(body.len() as u64);
         }
         let _alone = self.locks.lock(client).await;
         let seam = Seam::writing(Arc::clone(&self.storage), client, body, Patience::Wait);
         match self.core(&seam).add_snapshot(client.expose(), version.as_uuid(), Vec::new()).await.map_err(refusal) {
-            // The core takes the parent of a chain's first version for one of its versions; storage does not.
-            Ok(()) | Err(Refusal::Ignored) => {
+            Ok(()) => {
                 self.pushes.stored_snapshot(client, Instant::now());
-                Ok(())
+                Ok(seam.wrote())
+            }
+            // The core takes the parent of a chain's first version for one of its versions; storage does not.
+            Err(Refusal::Ignored) => {
+                self.pushes.stored_snapshot(client, Instant::now());
+                Ok(false)
             }
             Err(refusal) => Err(refusal.into()),
         }
@@ -529,11 +533,11 @@ mod tests {
         for body in ["a", "b", "c", "d", "e", "f", "g"] {
             chain.push(stored(&sync, me, chain[chain.len() - 1], body).await);
         }
-        sync.add_snapshot(me, chain[1], "too old".into()).await.unwrap();
+        assert!(!sync.add_snapshot(me, chain[1], "too old".into()).await.unwrap());
         assert_eq!(snapshot(&sync, me).await, None);
-        sync.add_snapshot(me, chain[5], "five".into()).await.unwrap();
-        sync.add_snapshot(me, chain[4], "older than five".into()).await.unwrap();
-        sync.add_snapshot(me, VersionId::NIL, "nil".into()).await.unwrap();
+        assert!(sync.add_snapshot(me, chain[5], "five".into()).await.unwrap());
+        assert!(!sync.add_snapshot(me, chain[4], "older than five".into()).await.unwrap());
+        assert!(!sync.add_snapshot(me, VersionId::NIL, "nil".into()).await.unwrap());
         assert_eq!(snapshot(&sync, me).await, Some((chain[5], "five".into())));
         sync.add_snapshot(me, chain[7], "seven".into()).await.unwrap();
         assert_eq!(snapshot(&sync, me).await, Some((chain[7], "seven".into())));
@@ -544,7 +548,7 @@ mod tests {
         let (sync, me) = (sync(), ClientId::generate());
         let elsewhere = VersionId::from_uuid(uuid::Uuid::from_u128(9));
         stored(&sync, me, elsewhere, "moved").await;
-        sync.add_snapshot(me, elsewhere, "of another server's version".into()).await.unwrap();
+        assert!(!sync.add_snapshot(me, elsewhere, "of another server's version".into()).await.unwrap());
         assert_eq!(snapshot(&sync, me).await, None);
     }
 

@@ -84,6 +84,11 @@ impl Seam {
         self.carried().saw_account
     }
 
+    /// Whether the core took the body to write it.
+    pub(super) fn wrote(&self) -> bool {
+        self.carried().incoming.is_none()
+    }
+
     /// Whether the account had a snapshot when the core looked.
     pub(super) fn saw_snapshot(&self) -> bool {
         self.carried().saw_snapshot

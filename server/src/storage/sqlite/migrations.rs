@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 use uuid::Uuid;
 
+use super::figures::volume;
 use super::schema::SchemaError;
 
 /// One step.
@@ -34,7 +35,7 @@ pub(super) fn applied(db: &Connection, file: &Path) -> Result<usize, SchemaError
 
 /// Applies what is missing.
 pub(super) fn migrate(db: &mut Connection, file: &Path) -> Result<(), SchemaError> {
-    run(db, file, MIGRATIONS, free_bytes)
+    run(db, file, MIGRATIONS, |directory| volume(directory).map(|volume| volume.free_bytes))
 }
 
 fn run(
@@ -110,17 +111,6 @@ fn copy(
         Ok(())
     };
     made().map_err(failed)
-}
-
-#[cfg(unix)]
-fn free_bytes(directory: &Path) -> std::io::Result<u64> {
-    let volume = rustix::fs::statvfs(directory)?;
-    Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
-}
-
-#[cfg(not(unix))]
-fn free_bytes(_: &Path) -> std::io::Result<u64> {
-    Ok(u64::MAX)
 }
 
 #[cfg(test)]

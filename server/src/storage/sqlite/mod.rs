@@ -9,6 +9,7 @@
 //! | [`writer`] | the one thread that writes: many changes, one transaction, one fsync |
 //! | [`change`] | what one change does inside that transaction |
 //! | [`readers`] | the few threads that read |
+//! | [`figures`] | how large it is, and how many accounts it holds, for an operator |
 //! | [`heads`] | what accounts look like, in memory, for the request that finds nothing new |
 //! | [`account`], [`mod@invite`] | what they and invites look like in the database |
 //! | [`erase`] | erases what deleted accounts have stored |
@@ -25,6 +26,7 @@ mod blobs;
 mod change;
 pub mod directory;
 mod erase;
+mod figures;
 pub mod file;
 mod heads;
 mod invite;
@@ -54,11 +56,13 @@ use self::file::DatabaseFile;
 use self::heads::{Head, Heads};
 use self::place::Place;
 use self::readers::Readers;
-use self::writer::Writer;
+use self::writer::{Observer, Writer};
 use super::body::{Outgoing, Staging};
 use super::prune::{Cursor, Pruned, Retention};
 use super::stands::Stand;
-use super::{Account, Change, CommitError, Committed, Storage, StorageError, StoredVersion};
+use super::{Account, AccountCounts, Change, CommitError, Committed, Figures, Storage, StorageError, StoredVersion};
+use crate::account_hash::AccountHasher;
+use crate::metrics::storage::StorageMetrics;
 
 /// Why the data can't be opened. Display says what failed, `source` why, [`OpenError::hint`] what mends it.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +98,7 @@ pub struct SqliteStorage {
     blobs: Blobs,
     epoch: String,
     salt: String,
+    file: DatabaseFile,
     // Last: the lock is given back after the threads have closed the file.
     _directory: Option<DataDirectory>,
 }
@@ -101,27 +106,35 @@ pub struct SqliteStorage {
 impl SqliteStorage {
     /// Opens the data in `dir`, creating both if they are not there, and migrates it to this version's schema.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        Self::open_in(DataDirectory::open(dir)?)
+        Self::open_in(DataDirectory::open(dir)?, StorageMetrics::default())
     }
 
-    /// The same in a directory that is held already: holding is quick, and migrating may not be.
-    pub fn open_in(directory: DataDirectory) -> Result<Self, OpenError> {
+    /// The same in a directory that is held already: holding is quick, and migrating may not be. Writes are counted in
+    /// `metrics`.
+    pub fn open_in(directory: DataDirectory, metrics: StorageMetrics) -> Result<Self, OpenError> {
         let file = DatabaseFile::from(&directory.database());
         let connection = schema::open_for_writing(file.clone())?;
-        Self::start(connection, &file, Some(directory))
+        Self::start(connection, &file, Some(directory), metrics)
     }
 
     /// Goes on from the writer's connection to `file`, which it takes over.
-    fn start(connection: Connection, file: &DatabaseFile, directory: Option<DataDirectory>) -> Result<Self, OpenError> {
+    fn start(
+        connection: Connection,
+        file: &DatabaseFile,
+        directory: Option<DataDirectory>,
+        metrics: StorageMetrics,
+    ) -> Result<Self, OpenError> {
         let open = |cause| schema::SchemaError::Open { path: file.path().to_owned(), cause };
         let (epoch, salt) = (schema::epoch(&connection)?, schema::salt(&connection)?);
         let (heads, blobs) = (Arc::new(Heads::default()), Blobs::default());
         for blob in place::unlinked(&connection).map_err(open)? {
             blobs.unlink(blob);
         }
-        let writer = Writer::start(connection, Arc::clone(&heads), blobs.clone()).map_err(OpenError::Thread)?;
+        let observer = Observer { metrics, hasher: AccountHasher::new(&salt) };
+        let writer =
+            Writer::start(connection, Arc::clone(&heads), blobs.clone(), observer).map_err(OpenError::Thread)?;
         let readers = Arc::new(Readers::start(|| schema::open_for_reading(file.clone()))?);
-        Ok(Self { writer, readers, heads, blobs, epoch, salt, _directory: directory })
+        Ok(Self { writer, readers, heads, blobs, epoch, salt, file: file.clone(), _directory: directory })
     }
 
     /// Makes of a place in the database something that can be sent.
@@ -278,6 +291,17 @@ impl Storage for SqliteStorage {
         const SQL: &str = "SELECT freelist_count * page_size FROM pragma_freelist_count(), pragma_page_size()";
         let read = |db: &Connection| db.prepare_cached(SQL)?.query_row([], |row| row.get(0));
         self.readers.ask("reading how much of the database is free", read).await
+    }
+
+    async fn figures(&self) -> Figures {
+        let waiting = self.writer.waiting();
+        let file = self.file.clone();
+        let sizes = tokio::task::spawn_blocking(move || figures::sizes(file.path())).await.unwrap_or_default();
+        Figures { waiting, ..sizes }
+    }
+
+    async fn count_accounts(&self) -> Result<AccountCounts, StorageError> {
+        figures::count_accounts(&self.readers).await
     }
 
     fn epoch(&self) -> &str {

@@ -30,6 +30,8 @@ use super::blobs::Blobs;
 use super::change::{self, Applied};
 use super::heads::{Head, Heads};
 use super::{erase, pages, place, prune, stands};
+use crate::account_hash::AccountHasher;
+use crate::metrics::storage::StorageMetrics;
 use crate::storage::body::{CHUNK_BYTES, Incoming, Staged, Staging};
 use crate::storage::prune::{Cursor, Pruned, Retention};
 use crate::storage::stands::Stand;
@@ -112,6 +114,28 @@ struct Failed {
 
 type Queue = Mutex<Option<flume::Sender<Job>>>;
 
+/// To whom the writer tells what it did: numbers for the operator, and accounts that came to be for the log.
+#[derive(Debug)]
+pub(super) struct Observer {
+    pub(super) metrics: StorageMetrics,
+    pub(super) hasher: AccountHasher,
+}
+
+impl Observer {
+    /// A change is durable.
+    fn stored(&self, change: &Change, applied: &Applied) {
+        if applied.created {
+            self.metrics.accounts.inc();
+            tracing::info!(account = %self.hasher.of(change.client), "account created");
+        }
+        match change.action {
+            Action::Register => {}
+            Action::AddVersion { .. } => drop(self.metrics.versions.inc()),
+            Action::PutSnapshot { .. } => drop(self.metrics.snapshots.inc()),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Writer {
     /// `None` once closed.
@@ -122,9 +146,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(db: Connection, heads: Arc<Heads>, blobs: Blobs) -> std::io::Result<Self> {
+    pub(super) fn start(db: Connection, heads: Arc<Heads>, blobs: Blobs, observer: Observer) -> std::io::Result<Self> {
         let (sender, receiver) = flume::bounded::<Job>(QUEUE);
-        let mut worker = Worker::new(db, heads, blobs.clone());
+        let mut worker = Worker::new(db, heads, blobs.clone(), observer);
         let thread = std::thread::Builder::new().name("db-writer".into()).spawn(move || worker.run(&receiver))?;
         Ok(Self {
             queue: Arc::new(Mutex::new(Some(sender))),
@@ -189,6 +213,11 @@ impl Writer {
             bytes: 0,
             finished: false,
         })
+    }
+
+    /// Changes and pieces that wait.
+    pub(super) fn waiting(&self) -> u64 {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |queue| queue.len() as u64)
     }
 
     /// Whether the thread is there to write.
@@ -281,6 +310,7 @@ struct Worker {
     db: Connection,
     heads: Arc<Heads>,
     blobs: Blobs,
+    observer: Observer,
     /// SQLite's count of changes by other connections.
     data_version: Option<i64>,
     /// When sweeping may go on.
@@ -292,10 +322,10 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(db: Connection, heads: Arc<Heads>, blobs: Blobs) -> Self {
+    fn new(db: Connection, heads: Arc<Heads>, blobs: Blobs, observer: Observer) -> Self {
         let data_version = read_data_version(&db).ok();
         let now = Instant::now();
-        Self { db, heads, blobs, data_version, sweep_from: now, erase_from: now, give_back_from: now }
+        Self { db, heads, blobs, observer, data_version, sweep_from: now, erase_from: now, give_back_from: now }
     }
 
     fn run(&mut self, queue: &flume::Receiver<Job>) {
@@ -359,7 +389,12 @@ impl Worker {
     fn write(&mut self, mut batch: Vec<Job>) {
         let mut again = false;
         loop {
-            match self.try_together(&batch) {
+            self.observer.metrics.batch.observe(batch.len() as u64);
+            let outcome = self.try_together(&batch);
+            if outcome.is_err() {
+                self.observer.metrics.failures.inc();
+            }
+            match outcome {
                 Ok(done) => return self.answer(batch, done),
                 // First all of them once more: disks hiccup, and a refusal in the middle of a push is dear.
                 Err(Failed { error, .. }) if !again => {
@@ -382,8 +417,10 @@ impl Worker {
             .enumerate()
             .map(|(n, job)| carry_out(&txn, job).map_err(failed(Some(n))))
             .collect::<Result<Vec<_>, _>>()?;
-        txn.commit().map_err(failed(None))?;
-        Ok(done)
+        let started = Instant::now();
+        let committed = txn.commit().map_err(failed(None));
+        self.observer.metrics.commit.observe_duration(started.elapsed());
+        committed.map(|()| done)
     }
 
     /// The commit is durable: publish what the accounts look like now, then tell everybody.
@@ -393,6 +430,7 @@ impl Worker {
         for (job, done) in batch.into_iter().zip(done) {
             match (job, done) {
                 (Job::Change { change, answer }, Done::Change(Ok(applied))) => {
+                    self.observer.stored(&change, &applied);
                     linked(change);
                     if let Some(blob) = applied.unlinked {
                         self.blobs.unlink(blob);
@@ -527,8 +565,12 @@ mod tests {
         let file = dir.path().join("db");
         std::fs::File::create(&file).unwrap();
         let db = schema::open_for_writing(&file).unwrap();
-        let worker = Worker::new(db, Arc::default(), Blobs::default());
+        let worker = Worker::new(db, Arc::default(), Blobs::default(), observer());
         (dir, worker)
+    }
+
+    fn observer() -> Observer {
+        Observer { metrics: StorageMetrics::default(), hasher: AccountHasher::new("salt") }
     }
 
     fn jobs(changes: Vec<Change>) -> (Vec<Job>, Vec<oneshot::Receiver<Outcome>>) {

@@ -4,6 +4,7 @@ use faultfs::{FaultFs, Survival};
 
 use super::super::file::DatabaseFile;
 use super::super::{OpenError, SqliteStorage, schema};
+use crate::metrics::storage::StorageMetrics;
 use crate::storage::Storage as _;
 
 const FILE: &str = "/taskferry.sqlite3";
@@ -25,7 +26,7 @@ pub(super) fn open_with(fs: &FaultFs, synchronous: Option<&str>) -> Result<Sqlit
     }
     set("wal_autocheckpoint", &CHECKPOINT_PAGES.to_string()).unwrap();
     set("cache_size", &CACHE_PAGES.to_string()).unwrap();
-    SqliteStorage::start(db, &file(fs), None)
+    SqliteStorage::start(db, &file(fs), None, StorageMetrics::default())
 }
 
 pub(super) fn open(fs: &FaultFs) -> Result<SqliteStorage, OpenError> {

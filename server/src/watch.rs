@@ -1,0 +1,56 @@
+//! Looks at the server every few seconds, as an operator would: whether it is ready, how large the data is, how much room is
+//! left, how many accounts there are. What it sees goes to the metrics, and a change of readiness to the log.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::http::{self, State};
+
+/// How often it looks.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long a look may take: on a disk that hangs, the rest is still looked at.
+const LOOK_WITHIN: Duration = Duration::from_secs(3);
+/// Accounts are counted at most this often, …
+const COUNT: Duration = Duration::from_mins(1);
+/// … and so seldom that counting takes at most 1/500 of the time: with a million accounts it is seconds of reading.
+const COUNT_SHARE: u32 = 500;
+
+/// Looks for ever. Begins with the data open.
+pub(crate) async fn watch(state: Arc<State>) {
+    tokio::join!(look(&state), count(&state));
+}
+
+async fn look(state: &State) {
+    let mut ready = None;
+    let mut tick = tokio::time::interval(LOOK);
+    loop {
+        tick.tick().await;
+        let reasons = http::unready(state).await;
+        state.metrics.gauges.set_ready(reasons.is_empty());
+        // A stop was announced already.
+        if !state.draining.load(Ordering::Relaxed) && ready.replace(reasons.is_empty()) != Some(reasons.is_empty()) {
+            match reasons.join(", ") {
+                none if none.is_empty() => tracing::info!("ready"),
+                reasons => tracing::warn!(reasons, "not ready"),
+            }
+        }
+        if let Some(opened) = state.opened.get()
+            && let Ok(figures) = tokio::time::timeout(LOOK_WITHIN, opened.sync.storage().figures()).await
+        {
+            state.metrics.gauges.set_figures(&figures);
+        }
+    }
+}
+
+async fn count(state: &State) {
+    let Some(opened) = state.opened.get() else { return };
+    loop {
+        let started = Instant::now();
+        match opened.sync.storage().count_accounts().await {
+            Ok(counts) => state.metrics.gauges.set_accounts(counts),
+            Err(error) => tracing::warn!(%error, "the accounts could not be counted"),
+        }
+        tokio::time::sleep(COUNT.max(started.elapsed() * COUNT_SHARE)).await;
+    }
+}
