@@ -37,6 +37,7 @@ fn a_first_sync_of_10_000_tasks_arrives_whole_although_everything_is_refused_fro
     let volume = PretendedVolume::with_free_mb(1000);
     // A young account may begin a push below a quarter of the quota: this one crosses it with its seventh version.
     let setup = PROGRAMS.server().option("--quota-bytes", "24MB").option("--pretended-volume", volume.file());
+    let setup = setup.option("--limit-new-accounts", "off");
     let mut server = setup.start();
     let (settings, other) = (server.new_account(), server.account());
     let laptop = first_sync(&server, &settings, || {

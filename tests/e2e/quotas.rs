@@ -152,7 +152,8 @@ fn a_first_sync_of_ten_thousand_tasks_fits_a_young_account_by_default() {
 #[test]
 fn as_the_volume_runs_full_the_dispensable_is_refused_first_and_reading_goes_on() {
     let volume = PretendedVolume::with_free_mb(1000);
-    let server = PROGRAMS.server().option("--pretended-volume", volume.file()).start();
+    let setup = PROGRAMS.server().option("--pretended-volume", volume.file());
+    let server = setup.option("--limit-new-accounts", "off").start();
     let [old, under_way, young] = [(); 3].map(|()| server.account());
     let [mut old_at, mut under_way_at, young_at] = [&old, &under_way, &young].map(|account| account.grow::<1>()[0]);
     server.age(&old, DAYS);

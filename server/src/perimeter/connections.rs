@@ -76,11 +76,8 @@ impl ConnectionLimits {
                 };
             if allowed < needed {
                 let total = usize::try_from(allowed.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX).max(1);
-                tracing::warn!(
-                    "this process may open {allowed} files, which is enough for {total} connections and not for {}: raise \
-                     the limit (`ulimit -n`, `LimitNOFILE=`)",
-                    self.total
-                );
+                let hint = "raise the limit: `ulimit -n`, or `LimitNOFILE=` of systemd";
+                tracing::warn!(allowed, connections = total, hint, "too few files may be open for all connections");
                 return Self { total, ..self };
             }
         }

@@ -91,13 +91,13 @@ impl Perimeter {
 
     /// Somebody was refused for what came from their address before.
     pub(crate) fn limit_reached_by(&self, address: Address) {
-        self.suspect_if_local(address, "a rate limit was reached by");
+        self.suspect_if_local(address, "it reached a rate limit");
     }
 
     /// A request with headers that only proxies send.
     pub(crate) fn forwarded_by(&self, connection: &Connection) {
         if !connection.is_proxy() {
-            self.suspect_if_local(connection.peer(), "a proxy seems to pass requests on from");
+            self.suspect_if_local(connection.peer(), "it sends headers that proxies send");
         }
     }
 
@@ -112,11 +112,8 @@ impl Perimeter {
         if !proxies::is_local(address) || self.proxy_suspected.swap(true, Ordering::Relaxed) {
             return;
         }
-        tracing::warn!(
-            "{what} {}, which is not an address of the internet: if a proxy stands there, everybody behind it shares one rate \
-             limit; name it with `--trusted-proxy` and its header with `--client-ip-header`",
-            address.ip()
-        );
+        let hint = "if a proxy stands there, everybody behind it shares one rate limit: name it with `--trusted-proxy`";
+        tracing::warn!(address = %address.ip(), sign = what, hint, "many come from an address that is not of the internet");
     }
 }
 

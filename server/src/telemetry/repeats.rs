@@ -88,9 +88,10 @@ impl<S: Subscriber> Filter<S> for Sparing {
         true
     }
 
-    // It decides about events only, and by their number: what is written or not by level stays known in advance, and costs nothing.
+    // Not "always", although only single events are refused: then the library would not ask before each event, and take the
+    // refusal of one for that of the next. What the level refuses is refused in advance all the same, and costs nothing.
     fn callsite_enabled(&self, _: &'static Metadata<'static>) -> Interest {
-        Interest::always()
+        Interest::sometimes()
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
