@@ -1,5 +1,7 @@
 //! The command line, as typed. Values are texts here; `config` checks them, whichever way they came in.
 
+pub mod deploy;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -24,6 +26,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the server until it is told to stop
     Serve(ServeArgs),
+    /// Write what a platform needs to run the server, and say what to type there
+    Deploy(deploy::DeployArgs),
 }
 
 /// `serve`. Each flag is also an environment variable (`--data-dir` is `TASKFERRY_DATA_DIR`) and a line in the

@@ -7,6 +7,7 @@
 //! | [`cli`] | the command line, as typed |
 //! | [`config`] | the same, checked, with environment and file; one struct per concern |
 //! | [`commands`] | the verbs, one per file |
+//! | [`deploy`] | getting the server onto a machine: files, commands, and whether it works |
 //! | [`app`] | the server as a value: start, run, stop |
 //! | `http` | route table, extractors, one endpoint per file, and the one place that chooses status codes |
 //! | [`sync`] | the protocol without HTTP, around `taskchampion-sync-server-core` |
@@ -32,6 +33,7 @@ pub mod budget;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod deploy;
 mod http;
 pub mod storage;
 pub mod sync;
@@ -62,6 +64,13 @@ pub fn main() -> ExitCode {
     };
     match command {
         Command::Serve(args) => match commands::serve::run(&args, &Env::of_process()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                terminal::say(&terminal::error_text(&error, error.hint().as_deref()));
+                ExitCode::from(if error.is_usage() { 2 } else { 1 })
+            }
+        },
+        Command::Deploy(args) => match commands::deploy::run(&args.platform) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 terminal::say(&terminal::error_text(&error, error.hint().as_deref()));

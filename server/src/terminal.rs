@@ -9,6 +9,16 @@ pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// Gives what was asked for, to be read or piped on. Nobody reading is no reason to fail.
+pub fn give(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// A text from outside, without what could steer a terminal.
+pub fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(512).collect()
+}
+
 /// An error in words: what failed, why, and what mends it.
 ///
 /// ```text

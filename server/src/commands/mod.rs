@@ -1,3 +1,4 @@
 //! The verbs, one per file.
 
+pub mod deploy;
 pub mod serve;
