@@ -17,7 +17,7 @@ use crate::deploy::values::Image;
 use crate::deploy::{Deployment, compose, fly, railway, systemd};
 use crate::terminal;
 
-const NAME: Question = Question { flag: "--name", words: "name, in lower case", default: None };
+const NAME: Question = Question { flag: "--name", words: "name of the app or project", default: None };
 const REGION: Question = Question { flag: "--region", words: "region", default: None };
 const DOMAIN: Question = Question { flag: "--domain", words: "domain name, such as sync.example.org", default: None };
 const REGISTRATION: Question = Question {

@@ -50,7 +50,7 @@ pub fn deployment(answers: &Answers, folder: &Path) -> Deployment {
         ],
         steps: vec![
             Step::new(
-                format!("see that the name leads to this machine, and ports 80 and 443 are open: {domain}"),
+                "see that the name leads to this machine; ports 80 and 443 have to be open",
                 format!("getent hosts {domain}"),
             ),
             Step::new("start both containers, and wait until they are healthy", {

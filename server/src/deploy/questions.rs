@@ -32,7 +32,7 @@ pub enum QuestionError {
         expected: String,
     },
     /// Nobody can be asked.
-    #[error("{words}: that has to be said with `{flag}`, since nobody can be asked here")]
+    #[error("`{flag}` is missing: the {words} has to be known, and nobody can be asked here")]
     Missing {
         /// The flag.
         flag: &'static str,
@@ -195,7 +195,7 @@ mod tests {
         let error = questions.ask::<Name>(&NAME, None).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "name of the app: that has to be said with `--name`, since nobody can be asked here"
+            "`--name` is missing: the name of the app has to be known, and nobody can be asked here"
         );
     }
 

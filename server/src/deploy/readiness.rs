@@ -25,13 +25,13 @@ pub enum ReadinessError {
     #[error("`{url}` is plain http, which the computers of your testers refuse")]
     PlainHttp {
         /// The server.
-        url: ServerUrl,
+        url: Box<ServerUrl>,
     },
     /// Not within the time.
     #[error("`{url}` was not ready within {seconds} seconds")]
     NotReady {
         /// The server.
-        url: ServerUrl,
+        url: Box<ServerUrl>,
         /// How long it was waited for.
         seconds: u64,
         /// How the last attempt went.
@@ -42,7 +42,7 @@ pub enum ReadinessError {
     #[error("`{url}` answers, but it is not a Taskferry server")]
     SomethingElse {
         /// The server.
-        url: ServerUrl,
+        url: Box<ServerUrl>,
     },
     /// The HTTP client could not start.
     #[error("could not prepare the connection")]
@@ -67,7 +67,7 @@ pub async fn wait(
     mut waiting: impl FnMut(&Attempt),
 ) -> Result<ServerInfo, ReadinessError> {
     if !url.is_https() && !url.is_private() {
-        return Err(ReadinessError::PlainHttp { url: url.clone() });
+        return Err(ReadinessError::PlainHttp { url: Box::new(url.clone()) });
     }
     let client = Client::builder()
         .timeout(ANSWER_WITHIN)
@@ -81,7 +81,7 @@ pub async fn wait(
     let mut told = false;
     while let Err(last) = ask_once(&client, url).await {
         if Instant::now() + pause > deadline {
-            return Err(ReadinessError::NotReady { url: url.clone(), seconds: patience.as_secs(), last });
+            return Err(ReadinessError::NotReady { url: Box::new(url.clone()), seconds: patience.as_secs(), last });
         }
         if !std::mem::replace(&mut told, true) {
             waiting(&last);
@@ -89,7 +89,7 @@ pub async fn wait(
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
-    describe(&client, url).await.ok_or_else(|| ReadinessError::SomethingElse { url: url.clone() })
+    describe(&client, url).await.ok_or_else(|| ReadinessError::SomethingElse { url: Box::new(url.clone()) })
 }
 
 async fn ask_once(client: &Client, url: &ServerUrl) -> Result<(), Attempt> {

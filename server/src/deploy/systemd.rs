@@ -61,7 +61,7 @@ pub fn deployment(answers: &Answers, folder: &Path, program: &Path) -> Deploymen
                  sudo systemctl enable --now taskferry-server",
             ),
             Step::new(
-                format!("put HTTPS in front of it, with Caddy 2.8 or later; {domain} must lead to this machine"),
+                format!("put HTTPS in front of it, with Caddy; this machine must be {domain}"),
                 "sudo install -m 0644 Caddyfile /etc/caddy/Caddyfile\nsudo systemctl reload caddy",
             ),
             Step::new("see that it works", format!("taskferry-server deploy systemd --check https://{domain}")),

@@ -23,13 +23,10 @@ pub const SERVER_TOML: &str = include_str!("../../../deploy/systemd/server.toml"
 /// # Panics
 /// If a text is not there exactly once. The files are part of the program, so that is a mistake in the program, and each
 /// platform's test finds it.
-#[expect(clippy::panic, reason = "see above")]
 pub fn fill<const N: usize>(template: &str, values: [(&str, String); N]) -> String {
     values.into_iter().fold(template.to_owned(), |text, (from, to)| {
         let found = text.matches(from).count();
-        if found != 1 {
-            panic!("`{from}` stands {found} times in a template");
-        }
+        assert!(found == 1, "`{from}` stands {found} times in a template");
         text.replacen(from, &to, 1)
     })
 }
