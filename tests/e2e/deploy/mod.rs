@@ -1,0 +1,26 @@
+//! Deployment: from files to a server that testers use.
+//!
+//! | module | promises |
+//! |---|---|
+//! | [`files`] | what stands in the files is what the program understands: settings, verbs, ports, paths, times |
+//! | [`checkers`] | each platform's own parser or linter accepts its file; Caddy carries requests and logs no account's ID |
+//! | [`verb`] | `taskferry-server deploy` writes files that work, overwrites nothing, and waits for the server |
+//! | [`installer`] | `install.sh` installs what was released, and nothing else |
+
+mod checkers;
+mod files;
+mod installer;
+mod verb;
+
+use std::path::PathBuf;
+
+/// The root of the repository.
+fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A file of the repository.
+#[track_caller]
+fn read(path: &str) -> String {
+    std::fs::read_to_string(repository().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
+}
