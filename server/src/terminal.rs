@@ -9,8 +9,8 @@ pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// Gives what was asked for, to be read or piped on. Nobody reading is no reason to fail.
-pub fn give(text: &str) {
+/// Prints a line of what may be piped on. A reader that has enough and goes is no reason to fail.
+pub fn print(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 

@@ -221,7 +221,7 @@ fn check(url: &str, patience: Duration) -> Result<(), DeployError> {
         terminal::say(&note);
     }
     terminal::say("your testers run, on the computer that has their tasks:\n");
-    terminal::give(&testers_command(&url, info.registration));
+    terminal::print(&testers_command(&url, info.registration));
     Ok(())
 }
 

@@ -44,7 +44,7 @@ pub fn deployment(answers: &Answers, folder: &Path) -> Deployment {
             Step::new("log in", "fly auth login"),
             Step::new("take the name", format!("fly apps create {name}")),
             Step::new(
-                "create volume and machine (a few minutes); one, since two would be two servers",
+                "create the volume and one machine (two would be two servers); some minutes",
                 format!("fly deploy --config {config}{image} --ha=false"),
             ),
             Step::new("see that it works", format!("taskferry-server deploy fly --check https://{name}.fly.dev")),

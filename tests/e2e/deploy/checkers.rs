@@ -16,6 +16,15 @@ use tempfile::TempDir;
 use super::{read, repository};
 use crate::{PROGRAMS, server};
 
+/// The library's types are its own matter (`skipLibCheck`), and Node's are not needed (`types`).
+const TSCONFIG: &str = r#"{
+  "compilerOptions": {
+    "noEmit": true, "strict": true, "skipLibCheck": true, "types": [],
+    "target": "es2022", "module": "esnext", "moduleResolution": "bundler"
+  },
+  "files": ["railway.ts"]
+}"#;
+
 /// A program that `tests/setup-deploy.sh` brought.
 fn tool(path: &str) -> Command {
     let mut command = Command::new(Path::new(env!("DEPLOY_TOOLS")).join(path));
@@ -137,6 +146,12 @@ fn scripts_are_free_of_known_mistakes() {
 
 #[test]
 #[cfg_attr(not(deploy_tools), ignore = "needs checkers: run tests/setup-deploy.sh")]
+fn the_image_is_built_by_the_rules() {
+    run(tool("python/bin/hadolint").args(["--failure-threshold", "info", "Dockerfile"]), "").good();
+}
+
+#[test]
+#[cfg_attr(not(deploy_tools), ignore = "needs checkers: run tests/setup-deploy.sh")]
 fn compose_and_workflows_fit_their_schemas() {
     let check = |schema: &str, files: &[&str]| {
         run(tool("python/bin/check-jsonschema").args(["--builtin-schema", schema]).args(files), "").good();
@@ -152,6 +167,35 @@ fn kubernetes_knows_every_field() {
         let path = format!("deploy/kubernetes/{file}.yaml");
         run(tool("python/bin/kubernetes-validate").args(["--strict", &path]), "").good();
     }
+}
+
+/// The guide's `kustomization.yaml` and `ingress.yaml`, beside a clone as the guide says.
+#[test]
+#[cfg_attr(not(deploy_tools), ignore = "needs checkers: run tests/setup-deploy.sh")]
+fn the_overlay_of_the_guide_yields_the_image_and_the_address_that_it_names() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let own = folder.path().join("own");
+    fs::create_dir(&own).expect("a folder");
+    std::os::unix::fs::symlink(repository().canonicalize().expect("the clone"), folder.path().join("taskferry"))
+        .expect("a clone");
+    let guide = read("docs/deploy/kubernetes.md");
+    let mut blocks = guide.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
+    for name in ["kustomization.yaml", "ingress.yaml"] {
+        let block = blocks.next().unwrap_or_else(|| panic!("the guide has no {name}"));
+        // As it stands in a numbered list: three columns to the right.
+        let lines: Vec<&str> = block.lines().map(|line| line.strip_prefix("   ").unwrap_or(line)).collect();
+        fs::write(own.join(name), lines.join("\n")).expect(name);
+    }
+    let rendered = run(tool("python/bin/kubectl").arg("kustomize").arg(&own), "").good().stdout;
+    for line in
+        ["image: registry.example.org/taskferry-server:0.1.0", "value: https://sync.example.org", "value: invite"]
+    {
+        assert!(rendered.contains(line), "{line}\n{rendered}");
+    }
+    assert!(!rendered.contains("value: open"), "{rendered}");
+    let all = folder.path().join("all.yaml");
+    fs::write(&all, rendered).expect("all.yaml");
+    run(tool("python/bin/kubernetes-validate").arg("--strict").arg(&all), "").good();
 }
 
 #[test]
@@ -173,10 +217,8 @@ fn railways_file_has_the_types_of_railways_library() {
         fs::write(folder.path().join("railway.ts"), text).expect("railway.ts");
         let modules = Path::new(env!("DEPLOY_TOOLS")).join("node/node_modules");
         std::os::unix::fs::symlink(modules, folder.path().join("node_modules")).expect("a link to the library");
-        let mut tsc = tool("node/node_modules/.bin/tsc");
-        tsc.args(["--noEmit", "--strict", "--skipLibCheck", "--target", "es2022"]);
-        tsc.args(["--module", "esnext", "--moduleResolution", "bundler", "--types", "", "railway.ts"]);
-        run(tsc.current_dir(folder.path()), "")
+        fs::write(folder.path().join("tsconfig.json"), TSCONFIG).expect("tsconfig.json");
+        run(tool("node/node_modules/.bin/tsc").current_dir(folder.path()), "")
     };
     typed(&ours).good();
     typed(&of_image).good();

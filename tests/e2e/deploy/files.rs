@@ -13,7 +13,8 @@ use super::read;
 use crate::{PROGRAMS, server};
 
 /// Everything that says something about the program.
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
+    "Dockerfile",
     "fly.toml",
     "railway.json",
     ".railway/railway.ts",
@@ -33,7 +34,7 @@ const FILES: [&str; 16] = [
 ];
 
 /// What the files name and the program does not have yet. A test fails once it does, so that nothing stays here unnoticed.
-const AWAITED_SETTINGS: [&str; 2] = ["trusted-proxy", "metrics-listen"];
+const AWAITED_SETTINGS: [&str; 3] = ["metrics-listen", "trusted-proxy", "user"];
 const AWAITED_VERBS: [&str; 5] = ["health", "backup", "restore", "invite", "account"];
 
 /// A push under way gets 20 seconds to end when the server stops, then requests get 8.
@@ -43,8 +44,7 @@ const STOP_SECONDS: u64 = 28;
 fn settings() -> BTreeSet<String> {
     let help = run(Command::new(PROGRAMS.server).args(["serve", "--help"]), "").good().stdout;
     let flags = help.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
-    let settings: BTreeSet<String> =
-        flags.map(|rest| rest.split(' ').next().unwrap_or_default().to_owned()).collect();
+    let settings: BTreeSet<String> = flags.map(|rest| rest.split(' ').next().unwrap_or_default().to_owned()).collect();
     assert!(settings.contains("data-dir"), "{help}");
     settings
 }
@@ -66,7 +66,8 @@ fn words_after<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = &'a s
 }
 
 fn yaml(path: &str) -> Value {
-    let mut value: serde_norway::Value = serde_norway::from_str(&read(path)).unwrap_or_else(|why| panic!("{path}: {why}"));
+    let mut value: serde_norway::Value =
+        serde_norway::from_str(&read(path)).unwrap_or_else(|why| panic!("{path}: {why}"));
     value.apply_merge().unwrap_or_else(|why| panic!("{path}: {why}"));
     serde_json::to_value(value).unwrap_or_else(|why| panic!("{path}: {why}"))
 }
@@ -126,6 +127,45 @@ fn every_guide_ends_with_what_testers_run() {
         let last_block = text.trim_end().strip_suffix("```").and_then(|text| text.rsplit("```").next());
         let command = last_block.unwrap_or_else(|| panic!("{path} does not end with a command"));
         assert!(command.contains("taskferry setup --server https://"), "{path}: {command}");
+    }
+}
+
+/// Templates are compiled in, so an image can be built only where they are.
+#[test]
+fn the_build_of_the_image_sees_every_template() {
+    let ignore = read(".dockerignore");
+    let source = read("server/src/deploy/template.rs");
+    let templates: Vec<&str> = words_of_paths(&source).collect();
+    assert!(templates.contains(&"fly.toml"), "{templates:?}");
+    for template in templates {
+        let mut allowed = ignore.lines().filter_map(|line| line.strip_prefix('!'));
+        assert!(
+            allowed.any(|allowed| template == allowed || template.starts_with(&format!("{allowed}/"))),
+            "{template} is not in .dockerignore"
+        );
+    }
+}
+
+/// The paths in `include_str!("../../../PATH")`.
+fn words_of_paths(source: &str) -> impl Iterator<Item = &str> {
+    source.split("include_str!(\"../../../").skip(1).filter_map(|rest| rest.split('"').next())
+}
+
+#[test]
+fn the_image_is_what_the_other_files_take_it_for() {
+    let image = read("Dockerfile");
+    for line in ["STOPSIGNAL SIGTERM", "VOLUME /data", "EXPOSE 8080", "ENTRYPOINT [\"taskferry-server\"]"] {
+        assert!(image.lines().any(|found| found == line), "{line}");
+    }
+    // Railway's builder refuses them.
+    assert!(!image.contains("--mount=type=cache"));
+    let uid = image.split("--uid ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a user");
+    let compose = yaml("compose.yaml");
+    assert_eq!(compose["services"]["server"]["user"], format!("{uid}:{uid}"));
+    let set = yaml("deploy/kubernetes/statefulset.yaml");
+    let context = &set["spec"]["template"]["spec"]["securityContext"];
+    for key in ["runAsUser", "runAsGroup", "fsGroup"] {
+        assert_eq!(context[key].to_string(), uid, "{key}");
     }
 }
 
@@ -235,7 +275,7 @@ fn fly_toml_is_right_for_one_machine_with_one_volume() {
     assert_eq!(fly.deploy.strategy, "rolling", "the others refuse volumes");
     assert_eq!((fly.http_service.auto_stop_machines.as_str(), fly.http_service.min_machines_running), ("off", 1));
     assert!(fly.http_service.force_https);
-    assert_eq!(fly.http_service.concurrency.kind, "requests");
+    assert_eq!(fly.http_service.concurrency.kind, "connections");
     assert!(fly.http_service.concurrency.soft_limit < fly.http_service.concurrency.hard_limit);
     assert_eq!(fly.kill_signal, "SIGTERM");
     assert!((STOP_SECONDS + 5..=300).contains(&seconds(&fly.kill_timeout)), "300 is Fly's limit");
