@@ -99,7 +99,8 @@ fn every_variable_is_a_setting_of_the_program() {
 #[test]
 fn every_verb_is_one_of_the_program() {
     let verbs = verbs();
-    for path in FILES {
+    // The image's own commands are lists of words, and stand in the test about the image.
+    for path in FILES.iter().filter(|path| **path != "Dockerfile") {
         // Commands in prose and code blocks; `taskferry-server: …` and the like are no commands.
         let text = read(path);
         let called = words_after(&text, "taskferry-server ").chain(words_after(&text, "taskferry-server, "));
@@ -154,7 +155,9 @@ fn words_of_paths(source: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn the_image_is_what_the_other_files_take_it_for() {
     let image = read("Dockerfile");
-    for line in ["STOPSIGNAL SIGTERM", "VOLUME /data", "EXPOSE 8080", "ENTRYPOINT [\"taskferry-server\"]"] {
+    for line in
+        ["STOPSIGNAL SIGTERM", "VOLUME /data", "EXPOSE 8080", "ENTRYPOINT [\"taskferry-server\"]", "CMD [\"serve\"]"]
+    {
         assert!(image.lines().any(|found| found == line), "{line}");
     }
     // Railway's builder refuses them.
