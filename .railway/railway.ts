@@ -30,6 +30,9 @@ export default defineRailway(() => {
     env: {
       TASKFERRY_DATA_DIR: "/data",
       TASKFERRY_REGISTRATION: registration,
+      // On the volume, beside the data: against mistakes. docs/deploy/railway.md says how to send them elsewhere too.
+      TASKFERRY_BACKUP_EVERY: "1d",
+      TASKFERRY_BACKUP_KEEP: "3",
       // Railway mounts volumes as root's. The server takes over the volume and then drops all its rights.
       RAILWAY_RUN_UID: "0",
     },

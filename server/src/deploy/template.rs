@@ -13,8 +13,8 @@ pub const COMPOSE: &str = include_str!("../../../compose.yaml");
 pub const CADDYFILE: &str = include_str!("../../../Caddyfile");
 /// `deploy/systemd/taskferry-server.service`.
 pub const UNIT: &str = include_str!("../../../deploy/systemd/taskferry-server.service");
-/// `deploy/systemd/taskferry-server.sysusers.conf`.
-pub const SYSUSERS: &str = include_str!("../../../deploy/systemd/taskferry-server.sysusers.conf");
+/// `deploy/systemd/taskferry-server.conf`.
+pub const SYSUSERS: &str = include_str!("../../../deploy/systemd/taskferry-server.conf");
 /// `deploy/systemd/server.toml`.
 pub const SERVER_TOML: &str = include_str!("../../../deploy/systemd/server.toml");
 

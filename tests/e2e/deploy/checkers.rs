@@ -135,7 +135,6 @@ fn caddy_logs_no_accounts_id_when_the_server_is_away() {
 fn scripts_are_free_of_known_mistakes() {
     let scripts = [
         "install.sh",
-        "deploy/debian/postinst",
         "deploy/debian/postrm",
         ".ci/packages",
         ".ci/release-notes",

@@ -21,7 +21,7 @@ const FILES: [&str; 17] = [
     "compose.yaml",
     "Caddyfile",
     "deploy/systemd/taskferry-server.service",
-    "deploy/systemd/taskferry-server.sysusers.conf",
+    "deploy/systemd/taskferry-server.conf",
     "deploy/systemd/server.toml",
     "deploy/kubernetes/kustomization.yaml",
     "deploy/kubernetes/statefulset.yaml",
@@ -34,7 +34,8 @@ const FILES: [&str; 17] = [
 ];
 
 /// What the files name and the program does not have yet. A test fails once it does, so that nothing stays here unnoticed.
-const AWAITED_SETTINGS: [&str; 3] = ["metrics-listen", "trusted-proxy", "user"];
+const AWAITED_SETTINGS: [&str; 6] =
+    ["backup-every", "backup-keep", "backup-to", "metrics-listen", "trusted-proxy", "user"];
 const AWAITED_VERBS: [&str; 5] = ["health", "backup", "restore", "invite", "account"];
 
 /// A push under way gets 20 seconds to end when the server stops, then requests get 8.
@@ -342,6 +343,10 @@ fn compose_connects_caddy_and_the_server() {
     assert!(read("Caddyfile").contains(&format!("reverse_proxy server:{port} {{")));
     let data = environment["TASKFERRY_DATA_DIR"].as_str().unwrap();
     assert_eq!(server["volumes"][0], format!("data:{data}"));
+    // A folder that the image does not give to its user would be root's.
+    let backups = environment["TASKFERRY_BACKUP_TO"].as_str().unwrap();
+    assert_eq!(server["volumes"][1], format!("backups:{backups}"));
+    assert!(read("Dockerfile").contains(&format!("--mode=0700 {data} {backups}\n")));
     assert!(seconds(server["stop_grace_period"].as_str().unwrap()) > STOP_SECONDS);
 }
 
@@ -400,7 +405,7 @@ fn the_unit_its_user_and_its_settings_agree() {
     assert!(seconds(value("TimeoutStopSec")) > STOP_SECONDS);
 
     let user = value("User");
-    let users = read("deploy/systemd/taskferry-server.sysusers.conf");
+    let users = read("deploy/systemd/taskferry-server.conf");
     let line: Vec<&str> = users.lines().find(|line| line.starts_with("u ")).unwrap().split_whitespace().collect();
     assert_eq!((line[1], *line.last().unwrap()), (user, format!("/var/lib/{}", value("StateDirectory")).as_str()));
 
