@@ -18,7 +18,9 @@ use crate::deploy::{Deployment, compose, fly, railway, systemd};
 use crate::terminal;
 
 const NAME: Question = Question { flag: "--name", words: "name of the app or project", default: None };
-const REGION: Question = Question { flag: "--region", words: "region", default: None };
+const FLY_REGION: Question = Question { flag: "--region", words: "region, such as fra", default: None };
+const RAILWAY_REGION: Question =
+    Question { flag: "--region", words: "region, such as europe-west4-drams3a", default: None };
 const DOMAIN: Question = Question { flag: "--domain", words: "domain name, such as sync.example.org", default: None };
 const REGISTRATION: Question = Question {
     flag: "--registration",
@@ -131,7 +133,7 @@ fn on_fly(args: &FlyArgs, questions: &mut Questions<'_>, folder: &Path) -> Resul
     let image = image(&args.image)?;
     let answers = fly::Answers {
         name: questions.ask(&NAME, args.name.as_deref())?,
-        region: questions.ask(&REGION, args.region.as_deref())?,
+        region: questions.ask(&FLY_REGION, args.region.as_deref())?,
         registration: questions.ask(&REGISTRATION, args.common.registration.as_deref())?,
         memory: questions.ask(&MEMORY, args.memory.as_deref())?,
         disk: questions.ask(&DISK, args.disk.as_deref())?,
@@ -144,7 +146,7 @@ fn on_railway(args: &RailwayArgs, questions: &mut Questions<'_>, folder: &Path) 
     let image = image(&args.image)?;
     let answers = railway::Answers {
         name: questions.ask(&NAME, args.name.as_deref())?,
-        region: questions.ask(&REGION, args.region.as_deref())?,
+        region: questions.ask(&RAILWAY_REGION, args.region.as_deref())?,
         registration: questions.ask(&REGISTRATION, args.common.registration.as_deref())?,
         disk: questions.ask(&DISK, args.disk.as_deref())?,
         image,

@@ -32,7 +32,7 @@ pub enum QuestionError {
         expected: String,
     },
     /// Nobody can be asked.
-    #[error("`{flag}` is missing: the {words} has to be known, and nobody can be asked here")]
+    #[error("`{flag}` is missing ({words}), and nobody can be asked here")]
     Missing {
         /// The flag.
         flag: &'static str,
@@ -193,10 +193,7 @@ mod tests {
         let mut questions = Questions::new(None);
         assert_eq!(questions.ask::<Memory>(&MEMORY, None).unwrap().to_string(), "256");
         let error = questions.ask::<Name>(&NAME, None).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`--name` is missing: the name of the app has to be known, and nobody can be asked here"
-        );
+        assert_eq!(error.to_string(), "`--name` is missing (name of the app), and nobody can be asked here");
     }
 
     #[test]

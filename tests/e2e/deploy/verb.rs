@@ -75,6 +75,30 @@ fn everything_said_fits_eighty_columns() {
     }
 }
 
+/// Whoever has the guide open sees the same commands on the screen.
+#[test]
+fn every_command_that_is_printed_stands_in_the_guide() {
+    let clone = clone();
+    let calls: [&[&str]; 4] = [
+        &["fly", "--name", "our-tasks", "--region", "fra"],
+        &["railway", "--name", "our-tasks", "--region", "us-west2"],
+        &["compose", "--domain", "sync.example.org"],
+        &["systemd", "--domain", "sync.example.org"],
+    ];
+    for call in calls {
+        let said = deploy(clone.path(), call).good();
+        let guide = read(&format!("docs/deploy/{}.md", call[0]));
+        let commands = said.stderr.lines().filter_map(|line| line.strip_prefix("   ")).map(str::trim);
+        // Where this program lies, and the address that Railway gives, nobody knows beforehand.
+        let commands = commands.filter(|command| !command.contains(PROGRAMS.server) && !command.ends_with("https://…"));
+        let commands: Vec<&str> = commands.collect();
+        assert!(commands.len() >= 4, "{said}");
+        for command in commands {
+            assert!(guide.lines().any(|line| line.trim() == command), "docs/deploy/{}.md: {command}", call[0]);
+        }
+    }
+}
+
 #[test]
 fn a_missing_answer_names_its_flag_and_writes_nothing() {
     let clone = clone();
