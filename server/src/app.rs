@@ -3,24 +3,29 @@
 //! Ports and lifetime belong to the caller: port 0 lets the system choose and [`Application::addresses`] says which, and
 //! [`Application::run_until`] ends when the future that it is given does.
 
-use std::any::Any;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, middleware, web};
-use taskferry_protocol::describe::{Registration, SERVER_NAME, ServerInfo};
+use taskferry_protocol::describe::{SERVER_NAME, ServerInfo};
 use tokio::task::JoinHandle;
 
+use crate::admission::Gate;
+use crate::admission::newcomers::Newcomers;
+use crate::admission::quota::Quotas;
+use crate::admission::space::{Pretended, Space, Volume, VolumeOf};
 use crate::budget::Budget;
-use crate::config::{Config, Listen};
-use crate::http;
+use crate::config::Config;
+use crate::perimeter::Perimeter;
 use crate::storage::sqlite::directory::DataDirectory;
 use crate::storage::sqlite::{OpenError, SqliteStorage};
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Storage, StorageError, UnixSeconds};
 use crate::sync::SyncService;
+use crate::{http, maintenance};
 
 /// How long a stop waits for large pushes that are under way, and then for single requests. Together a little less than the
 /// 30 seconds that platforms usually grant.
@@ -29,9 +34,11 @@ const REQUESTS_WITHIN: Duration = Duration::from_secs(8);
 /// How long an idle connection stays open. Longer than the usual proxies', so that it is never the server that closes a
 /// connection which a proxy is just about to use again.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long a peer may take nothing of what was sent to it.
-#[cfg(target_os = "linux")]
-const PEER_SILENT_MAX: Duration = Duration::from_secs(30);
+/// How long a connection may be idle before it is closed from our side, whatever was begun on it. More than [`KEEP_ALIVE`],
+/// which ends what is idle between requests.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(85);
+/// How long the head of a connection's first request may take.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// The largest body of the requests that are not the sync protocol's, in bytes.
 pub(crate) const SMALL_BODY_BYTES: usize = 16 * 1024;
 
@@ -44,6 +51,15 @@ pub enum StartError {
     /// The thread that opens the data is gone.
     #[error("could not open the data")]
     Opening(#[source] tokio::task::JoinError),
+    /// The free space can't be measured.
+    #[error("could not find out how much space is free at `{}`", .path.display())]
+    Volume {
+        /// The data directory.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        cause: std::io::Error,
+    },
     /// An address can't be listened on.
     #[error("could not listen on {address}")]
     Listen {
@@ -66,7 +82,7 @@ impl StartError {
             Self::Listen { cause, .. } if cause.kind() == std::io::ErrorKind::PermissionDenied => {
                 Some("ports below 1024 need privileges; choose another with `--listen ADDRESS:PORT`".to_owned())
             }
-            Self::Opening(_) => None,
+            Self::Opening(_) | Self::Volume { .. } => None,
             Self::Listen { .. } => Some("choose an address of this machine with `--listen ADDRESS:PORT`".to_owned()),
         }
     }
@@ -89,6 +105,7 @@ pub struct Application {
     handle: ServerHandle,
     addresses: Vec<SocketAddr>,
     state: Arc<http::State>,
+    maintenance: JoinHandle<()>,
 }
 
 impl Application {
@@ -99,18 +116,22 @@ impl Application {
         let directory = DataDirectory::open(&config.data_dir).map_err(OpenError::from)?;
         let state = Arc::new(http::State {
             opened: OnceLock::new(),
-            limits: config.limits,
+            limits: config.body_limits,
             uploads: Budget::of_this_machine(),
             downloads: Budget::of_this_machine(),
+            perimeter: Arc::new(Perimeter::new(&config.perimeter)),
+            https: config.public_url.as_ref().is_some_and(|url| url.as_str().starts_with("https://")),
             draining: AtomicBool::new(false),
         });
-        let (server, addresses) = listen(&state, &config.listen, &config.base_path)?;
+        let (server, addresses) = listen(&state, config)?;
         let handle = server.handle();
         let running = tokio::spawn(server);
+        tokio::spawn(http::close_forgotten_ones(Arc::downgrade(&state.perimeter), FORGOTTEN_AFTER));
         match open(config, directory).await {
             Ok(opened) => {
                 let _ = state.opened.set(opened);
-                Ok(Self { running, handle, addresses, state })
+                let maintenance = tokio::spawn(maintain(Arc::clone(&state), config.prune_after));
+                Ok(Self { running, handle, addresses, state, maintenance })
             }
             Err(error) => {
                 handle.stop(false).await;
@@ -131,7 +152,7 @@ impl Application {
         stop: impl Future<Output = ()>,
         at_once: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
-        let Self { mut running, handle, state, .. } = self;
+        let Self { mut running, handle, state, maintenance, .. } = self;
         let failed = |result: Result<std::io::Result<()>, tokio::task::JoinError>| match result {
             Ok(result) => result.map_err(RunError::Server),
             Err(error) => Err(RunError::Server(std::io::Error::other(error))),
@@ -154,9 +175,22 @@ impl Application {
             () = at_once => running.abort(),
         }
         match state.opened.get() {
-            Some(opened) => opened.sync.storage().close().await.map_err(RunError::Close),
+            Some(opened) => {
+                maintenance.abort();
+                if let Err(error) = opened.sync.hand_over_stands().await {
+                    tracing::warn!(%error, "where devices stand could not be noted");
+                }
+                opened.sync.storage().close().await.map_err(RunError::Close)
+            }
             None => Ok(()),
         }
+    }
+}
+
+/// What goes on beside the requests.
+async fn maintain(state: Arc<http::State>, prune_after: Option<UnixSeconds>) {
+    if let Some(opened) = state.opened.get() {
+        maintenance::run(&opened.sync, prune_after).await;
     }
 }
 
@@ -164,16 +198,38 @@ impl Application {
 async fn open(config: &Config, directory: DataDirectory) -> Result<http::Opened, StartError> {
     let opening = tokio::task::spawn_blocking(move || SqliteStorage::open_in(directory));
     let storage: Arc<dyn Storage> = Arc::new(opening.await.map_err(StartError::Opening)??);
+    let space = watch_the_volume(config, &storage)?;
+    let gate = Gate {
+        registration: config.registration.clone(),
+        newcomers: config.limits_on.then(|| Newcomers::new(config.newcomers)),
+        quotas: config.limits_on.then_some(Quotas { grown: config.quota }),
+        space,
+    };
     let info = ServerInfo {
         name: SERVER_NAME.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        registration: Registration::Open,
-        limits: config.limits,
+        registration: config.registration.policy,
+        limits: config.body_limits,
         features: vec!["register".to_owned(), "account".to_owned()],
         epoch: storage.epoch().to_owned(),
         public_url: config.public_url.as_ref().map(|url| url.as_str().to_owned()),
     };
-    Ok(http::Opened { sync: SyncService::new(storage, config.snapshots), info })
+    Ok(http::Opened { sync: SyncService::new(storage, config.snapshots, gate), info })
+}
+
+/// Measures the free space now, and from now on.
+fn watch_the_volume(config: &Config, storage: &Arc<dyn Storage>) -> Result<Arc<Space>, StartError> {
+    let directory = config.data_dir.clone();
+    let volume: Arc<dyn Volume> = match &config.pretended_volume {
+        Some(file) => Arc::new(Pretended(file.clone())),
+        None => Arc::new(VolumeOf(directory.clone())),
+    };
+    let measured = Space::of(volume.as_ref(), config.min_free);
+    let space = Arc::new(measured.map_err(|cause| StartError::Volume { path: directory.clone(), cause })?);
+    // Not to keep open what is to be closed.
+    let (watched, storage) = (Arc::clone(&space), Arc::downgrade(storage));
+    tokio::spawn(async move { watched.keep_measuring(volume, storage, &directory).await });
+    Ok(space)
 }
 
 impl std::fmt::Debug for Application {
@@ -182,17 +238,25 @@ impl std::fmt::Debug for Application {
     }
 }
 
-fn listen(state: &Arc<http::State>, listen: &Listen, base_path: &str) -> Result<(Server, Vec<SocketAddr>), StartError> {
-    let (state, base_path) = (Arc::clone(state), base_path.to_owned());
+fn listen(state: &Arc<http::State>, config: &Config) -> Result<(Server, Vec<SocketAddr>), StartError> {
+    let Config { listen, base_path, origins, .. } = config;
+    let (state, base_path, origins) = (Arc::clone(state), base_path.clone(), origins.clone());
+    let perimeter = Arc::clone(&state.perimeter);
+    let connections_max = perimeter.connections.limits().total;
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(web::PayloadConfig::new(SMALL_BODY_BYTES))
             .wrap(middleware::from_fn(http::log_requests))
+            .wrap(http::cors(&origins))
+            .wrap(http::Occupy)
             .configure(|config| http::routes(config, &state, &base_path))
     })
-    .on_connect(|connection, _| give_up_on_a_silent_peer(connection))
+    .on_connect(move |connection, extensions| http::take_place(&perimeter, connection, extensions))
+    // For each worker as many as for all together: who comes when all places are taken gets an answer, or another's place.
+    .max_connections(connections_max)
     .disable_signals()
     .keep_alive(KEEP_ALIVE)
+    .client_request_timeout(HEAD_WITHIN)
     .shutdown_timeout(REQUESTS_WITHIN.as_secs());
     for address in &listen.addresses {
         let ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
@@ -201,20 +265,6 @@ fn listen(state: &Arc<http::State>, listen: &Listen, base_path: &str) -> Result<
     }
     let addresses = server.addrs();
     Ok((server.run(), addresses))
-}
-
-/// A peer that takes nothing of what was sent to it is cut off after a while: what waits for it lies in memory. This is the
-/// system's business, since the HTTP library does not look at a connection that can't be written to.
-fn give_up_on_a_silent_peer(connection: &dyn Any) {
-    #[cfg(target_os = "linux")]
-    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
-        let milliseconds = u32::try_from(PEER_SILENT_MAX.as_millis()).unwrap_or(u32::MAX);
-        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(stream, milliseconds) {
-            tracing::debug!(%error, "a connection has no write timeout");
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = connection;
 }
 
 /// Whether the machine can listen on an IPv6 address at all: containers often can't. Asked with a port of the system's

@@ -62,8 +62,7 @@ impl Budget {
 
     /// For one direction of traffic, by this process's memory limit.
     pub fn of_this_machine() -> Self {
-        let memory = memory_limit(Path::new("/")).unwrap_or(256 * 1024 * 1024);
-        Self::new((memory / SHARE).clamp(BYTES_MIN, BYTES_MAX))
+        Self::new((machine_memory() / SHARE).clamp(BYTES_MIN, BYTES_MAX))
     }
 
     /// Reserves room for `bytes`, at most one piece of a body. Waits for its turn.
@@ -87,6 +86,11 @@ impl Budget {
             Ok(Err(_)) | Err(_) => Err(OutOfBudget),
         }
     }
+}
+
+/// What this process may use, in bytes; a small machine's where the system does not tell.
+pub fn machine_memory() -> u64 {
+    memory_limit(Path::new("/")).unwrap_or(256 * 1024 * 1024)
 }
 
 /// The least of the machine's memory and the control groups' limits, in bytes. `root` is `/`, but in tests.

@@ -11,23 +11,32 @@
 //! | [`app`] | the server as a value: start, run, stop |
 //! | `http` | route table, extractors, one endpoint per file, and the one place that chooses status codes |
 //! | [`sync`] | the protocol without HTTP, around `taskchampion-sync-server-core` |
+//! | [`admission`] | who may come in, and how much they may keep |
+//! | [`account_hash`] | how an account is named where its client ID must not stand |
+//! | `maintenance` | what the server does by itself |
+//! | [`perimeter`] | addresses, rate limits, connections: what stands between strangers and the rest |
 //! | [`budget`] | how much memory bodies may take, all requests together |
+//! | [`invite`] | invites, as the server knows them: by a hash |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
+//! | [`privileges`] | from root to an unprivileged user, with no way back |
 //! | [`telemetry`], [`terminal`] | logs, and the only place that prints |
 //!
 //! # The life of one request: a device pushes a version
 //!
-//! 1. actix-web parses `POST /v1/client/add-version/{parent}`; the route table (`http`) finds `add_version`.
+//! 1. The connection takes a place ([`perimeter`]). actix-web parses `POST /v1/client/add-version/{parent}`; the route table (`http`) finds `add_version`.
 //! 2. Extractors check the client ID, the version ID, and what the headers say of the body. What is wrong ends here, as a
-//!    `Refusal`.
-//! 3. The handler asks [`sync::SyncService::admit_version`] how patient the request is and whether a large body has a chance
-//!    of being kept, and then reads the body: whole if it is small, else piece by piece into storage.
+//!    `Refusal`; so does a stranger who asks too often, at the gate (`http::gate`). Whoever has an account is delayed at most.
+//! 3. The handler asks [`sync::SyncService::admit_version`], and through it the [`admission::Gate`], whether the account may
+//!    send now, how large the body may be and how patient the request is, and then reads the body: whole if it is small, else
+//!    piece by piece into storage.
 //! 4. [`sync::SyncService::add_version`] takes the account's lock and asks a core of its own. The core reads the account through the seam, decides that the version follows, invents its ID, and "writes": the seam
 //!    keeps that until `commit`, and then hands [`storage::Storage::commit`] one [`storage::Change`].
 //! 5. The writer thread takes it together with whatever else is waiting, checks the parent again, writes all of it in one
 //!    transaction, and answers each after the fsync.
 //! 6. It publishes what the account now looks like, and the handler renders 200 with the new ID. If the device hung up meanwhile, the version is stored all the same.
 
+pub mod account_hash;
+pub mod admission;
 pub mod app;
 pub mod budget;
 pub mod cli;
@@ -35,16 +44,22 @@ pub mod commands;
 pub mod config;
 pub mod deploy;
 mod http;
+pub mod invite;
+mod maintenance;
+pub mod perimeter;
+pub mod privileges;
 pub mod storage;
 pub mod sync;
 pub mod telemetry;
 pub mod terminal;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
 use self::cli::{Cli, Command};
+use self::commands::VerbError;
 use self::config::sources::Env;
 
 /// The program: parses the command line, runs the verb, and turns its outcome into words and an exit code: 0 fine, 1 failed,
@@ -62,20 +77,45 @@ pub fn main() -> ExitCode {
         let _ = Cli::command().print_help();
         return ExitCode::SUCCESS;
     };
+    let env = Env::of_process();
     match command {
-        Command::Serve(args) => match commands::serve::run(&args, &Env::of_process()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                terminal::say(&terminal::error_text(&error, error.hint().as_deref()));
-                ExitCode::from(if error.is_usage() { 2 } else { 1 })
-            }
-        },
-        Command::Deploy(args) => match commands::deploy::run(&args.platform) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                terminal::say(&terminal::error_text(&error, error.hint().as_deref()));
-                ExitCode::from(if error.is_usage() { 2 } else { 1 })
-            }
-        },
+        Command::Serve(args) => finish(
+            commands::serve::run(&args, &env),
+            commands::serve::ServeError::hint,
+            commands::serve::ServeError::is_usage,
+        ),
+        Command::Account(command) => verb(commands::account::run(&command, &env)),
+        Command::Invite(command) => verb(commands::invite::run(&command, &env)),
+        Command::Health(args) => commands::health::run(&args, &env),
+        Command::Prune(args) => verb(commands::prune::run(&args, &env)),
+        Command::Deploy(args) => finish(
+            commands::deploy::run(&args.platform),
+            commands::deploy::DeployError::hint,
+            commands::deploy::DeployError::is_usage,
+        ),
+    }
+}
+
+fn verb(outcome: Result<(), VerbError>) -> ExitCode {
+    if let Err(declined) = &outcome
+        && declined.is_choice()
+    {
+        terminal::say(&declined.to_string());
+        return ExitCode::FAILURE;
+    }
+    finish(outcome, VerbError::hint, VerbError::is_usage)
+}
+
+fn finish<E: Error>(
+    outcome: Result<(), E>,
+    hint: impl Fn(&E) -> Option<String>,
+    is_usage: impl Fn(&E) -> bool,
+) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::say(&terminal::error_text(&error, hint(&error).as_deref()));
+            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use e2e::Replica;
 use taskferry_protocol::VersionId;
 
-use crate::server;
+use crate::{server, server_for_many_accounts};
 
 #[test]
 fn a_foreign_version_id_finds_nothing() {
@@ -75,7 +75,7 @@ fn twenty_accounts_with_two_devices_each_sync_at_once_and_keep_apart() {
     const AT_ONCE: usize = 8;
     const ROUNDS: usize = 5;
 
-    let server = server();
+    let server = server_for_many_accounts();
     let waiting = Mutex::new((1..=ACCOUNTS).map(|number| (number, server.new_account())).collect::<Vec<_>>());
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {

@@ -9,7 +9,7 @@ use taskferry_protocol::VersionId;
 use taskferry_protocol::wire::{X_PARENT_VERSION_ID, X_SNAPSHOT_REQUEST};
 use uuid::Uuid;
 
-use crate::{PROGRAMS, server};
+use crate::{PROGRAMS, server, server_for_many_accounts};
 
 #[test]
 fn the_first_version_of_an_unknown_client_id_creates_its_account() {
@@ -116,7 +116,7 @@ fn the_more_versions_since_the_snapshot_the_more_urgently_the_next_one_is_asked_
 
 #[test]
 fn of_first_versions_that_race_on_a_new_account_exactly_one_wins() {
-    let server = server();
+    let server = server_for_many_accounts();
     for _ in 1..=60 {
         let account = server.unknown_account();
         let winner = race(&account, VersionId::NIL);

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use uuid::Uuid;
 
-use crate::{PROGRAMS, server};
+use crate::{PROGRAMS, server, server_for_many_accounts};
 
 #[test]
 #[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
@@ -199,7 +199,7 @@ fn histories() -> ProptestConfig {
 
 #[test]
 fn three_devices_with_any_history_end_with_the_same_tasks() {
-    let server = server();
+    let server = server_for_many_accounts();
     let steps = prop::collection::vec((0..DEVICES, step()), 0..60);
     proptest!(histories(), |(history in steps)| {
         let rows = live_through(&server, &history);

@@ -3,10 +3,12 @@
 
 use std::thread;
 
-use e2e::{Gate, SyncSettings, TaskHome, TestServer};
+use e2e::operator::PretendedVolume;
+use e2e::{Account, Gate, SyncSettings, TaskHome, TestServer, wait};
 use rustix::process::Signal;
+use taskferry_protocol::VersionId;
 
-use crate::server;
+use crate::PROGRAMS;
 
 const TASKS: u32 = 10_000;
 /// What 10,000 tasks make.
@@ -31,15 +33,24 @@ fn first_sync(server: &TestServer, settings: &SyncSettings, meanwhile: impl FnOn
 
 #[cfg_attr(not(taskwarrior), ignore = "no Taskwarrior: run tests/setup.sh")]
 #[test]
-fn a_first_sync_of_10_000_tasks_arrives_whole_although_the_server_is_stopped_in_its_middle() {
-    let mut server = server();
-    let settings = server.new_account();
+fn a_first_sync_of_10_000_tasks_arrives_whole_although_everything_is_refused_from_its_middle_on() {
+    let volume = PretendedVolume::with_free_mb(1000);
+    // A young account may begin a push below a quarter of the quota: this one crosses it with its seventh version.
+    let setup = PROGRAMS.server().option("--quota-bytes", "24MB").option("--pretended-volume", volume.file());
+    let mut server = setup.start();
+    let (settings, other) = (server.new_account(), server.account());
     let laptop = first_sync(&server, &settings, || {
+        volume.set_free_mb(180);
+        wait::until("the server notices", || server.unknown_account().register().status == 503);
+        other.add_version(VersionId::NIL, "begins now").refused(503, "storage_low");
         server.signal(Signal::TERM);
         server.wait_until_it_refuses();
     });
     server.wait_for_its_end();
+    volume.set_free_mb(1000);
     server.start();
+    let account = Account::known_as(server.address(), settings.client_id).info();
+    assert!(account.quota_bytes < Some(account.version_bytes), "it crossed its quota: {account:?}");
     let phone = TaskHome::with(&settings);
     phone.sync().good();
     let tasks = phone.tasks();

@@ -47,6 +47,7 @@ fn a_server_told_to_stop_in_the_middle_of_a_large_push_waits_for_its_end() {
     let second = pushing.append(first, vec![b'y'; 1_000_000]);
     let last = pushing.append(second, "the rest");
     pushing.add_snapshot(last, "all of it").good();
+    pushing.child_of(last).is_nothing_there();
     assert_eq!(server.wait_for_its_end().code(), Some(0));
 
     server.start();
@@ -69,6 +70,7 @@ fn a_server_told_to_stop_while_the_first_large_version_arrives_waits_for_the_who
     let first = arriving.answer().expect("an answer").good().version_id();
     let last = pushing.append(first, "the rest");
     pushing.add_snapshot(last, "all of it").good();
+    pushing.child_of(last).is_nothing_there();
     assert_eq!(server.wait_for_its_end().code(), Some(0));
 
     server.start();

@@ -13,7 +13,12 @@
 //! | [`deploy`] | deployment files say what the program understands, and lead to a server that works |
 //! | [`add_version`] … [`snapshots`] | the sync protocol to the letter, one module per request |
 //! | [`wire_format`] | what holds for all of its requests: content types, spellings, sizes |
+//! | [`operators`] | what an operator does to accounts, beside a running server |
+//! | [`quotas`] | how much is kept, who is refused as space runs out, and who never is |
+//! | [`pruning`] | what goes when nobody needs it any more, and who notices |
 //! | [`registration`], [`pages`] | what Taskferry adds to the protocol |
+//! | [`perimeter`] | strangers can't starve, spoof or shut out anybody, and honest devices don't notice them |
+//! | [`privileges`] | a server that was started as root is root no more |
 //! | [`malformed_requests`] | no request that makes no sense changes anything or goes unexplained |
 
 #![expect(
@@ -34,7 +39,12 @@ mod hostile;
 mod large_push;
 mod lifecycle;
 mod malformed_requests;
+mod operators;
 mod pages;
+mod perimeter;
+mod privileges;
+mod pruning;
+mod quotas;
 mod registration;
 mod snapshots;
 mod two_computers;
@@ -50,4 +60,10 @@ const PROGRAMS: Programs =
 #[track_caller]
 fn server() -> TestServer {
     PROGRAMS.server().start()
+}
+
+/// The same, but that one address may create as many accounts as it likes. All tests come from one.
+#[track_caller]
+fn server_for_many_accounts() -> TestServer {
+    PROGRAMS.server().option("--limit-new-accounts", "off").start()
 }

@@ -157,6 +157,14 @@ impl Connection {
     /// # Errors
     /// The connection ended before the answer did, or what came is no HTTP.
     pub fn answer(mut self) -> io::Result<Answer> {
+        self.next_answer()
+    }
+
+    /// Reads one answer of several.
+    ///
+    /// # Errors
+    /// The connection ended before the answer did, or what came is no HTTP.
+    pub fn next_answer(&mut self) -> io::Result<Answer> {
         let status_line = self.line()?;
         let status = status_line
             .strip_prefix("HTTP/1.1 ")
@@ -181,6 +189,18 @@ impl Connection {
             self.0.read_to_end(&mut answer.body)?;
         }
         Ok(answer)
+    }
+
+    /// Waits until the other side has closed the connection, whatever it says before.
+    ///
+    /// # Errors
+    /// It stays open.
+    pub fn wait_until_closed(mut self) -> io::Result<()> {
+        match io::copy(&mut self.0, &mut io::sink()) {
+            Err(why) if matches!(why.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Err(why),
+            // Closed in order, or reset.
+            _ => Ok(()),
+        }
     }
 
     fn chunks(&mut self) -> io::Result<Vec<u8>> {

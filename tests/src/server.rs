@@ -136,17 +136,22 @@ impl ServerSetup {
         run(&mut self.command(), "")
     }
 
-    fn command(&self) -> Command {
+    /// The program, in the server's own world: nothing of the machine's configuration reaches it.
+    fn program(&self) -> Command {
         let mut command = Command::new(&self.program);
+        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.program();
         command.arg("serve");
         if let Some(address) = &self.listen {
             command.arg("--listen").arg(address);
         }
         command.arg("--data-dir").arg(&self.data_dir).args(&self.flags);
-        // Nothing of the machine's own configuration reaches it.
-        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.current_dir(self.folder.path());
         command
     }
 }
@@ -245,6 +250,11 @@ impl TestServer {
         &self.setup.data_dir
     }
 
+    /// The same program, for a verb beside it.
+    pub(crate) fn beside(&self) -> Command {
+        self.setup.program()
+    }
+
     /// What it has said since it was started.
     #[track_caller]
     pub fn log(&self) -> &Log {
@@ -321,6 +331,20 @@ impl TestServer {
         self.signal(Signal::KILL);
         let status = self.wait_for_its_end();
         assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "it ended before it was killed: {status}");
+    }
+
+    /// Its process.
+    #[track_caller]
+    pub fn process(&self) -> u32 {
+        self.running.as_ref().expect("a running server").child.id()
+    }
+
+    /// `taskferry-server health` about it.
+    #[track_caller]
+    pub fn health(&self, address: &str) -> Outcome {
+        let mut command = Command::new(&self.setup.program);
+        command.args(["health", "--url", address]).env_clear().env("HOME", self.setup.folder.path());
+        run(&mut command, "")
     }
 
     /// Stops it and starts it again, on the same port and data.

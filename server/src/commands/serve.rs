@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 
 use sd_notify::NotifyState;
+use taskferry_protocol::describe::Registration;
 
 use crate::app::{Application, RunError, StartError};
 use crate::cli::ServeArgs;
 use crate::config::sources::Env;
 use crate::config::{Config, ConfigError};
+use crate::privileges::{self, PrivilegeError};
 use crate::{telemetry, terminal};
 
 /// Why `serve` ended otherwise than it was told to.
@@ -16,6 +18,9 @@ pub enum ServeError {
     /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// It could not give up its privileges.
+    #[error(transparent)]
+    Privileges(#[from] PrivilegeError),
     /// It could not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -32,6 +37,7 @@ impl ServeError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Config(error) => error.hint(),
+            Self::Privileges(error) => error.hint(),
             Self::Start(error) => error.hint(),
             Self::Run(_) | Self::Runtime(_) => None,
         }
@@ -45,7 +51,9 @@ impl ServeError {
 
 /// Runs until SIGTERM or SIGINT. A second signal stops at once.
 pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
-    let config = Config::load(args, env)?;
+    let mut config = Config::load(args, env)?;
+    // Before anything has a thread of its own, and before anything is opened.
+    config.notes.extend(privileges::drop_to(config.user, &config.data_dir)?.map(str::to_owned));
     telemetry::start(&config.log);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Runtime)?;
     let outcome = runtime.block_on(async {
@@ -91,11 +99,26 @@ fn banner(config: &Config, addresses: &[SocketAddr]) -> String {
     let mut lines = vec![format!("taskferry-server {version}")];
     lines.extend(addresses.iter().map(|address| format!("  listening on http://{address}{base}")));
     lines.push(format!("  data in {}", config.data_dir.display()));
-    lines.push("  registration is open: everybody who reaches this server can create an account".to_owned());
+    let (who, next) = registration(config, &address_for_people(config, addresses));
+    lines.push(format!("  registration is {who}"));
     lines.push(String::new());
-    lines.push("next, on the computer that has your tasks:".to_owned());
-    lines.push(format!("  taskferry setup --server {}", address_for_people(config, addresses)));
+    lines.extend(next);
     lines.join("\n")
+}
+
+/// Who may come in, and what to type next.
+fn registration(config: &Config, address: &str) -> (&'static str, [String; 2]) {
+    let setup = |with: &str| {
+        ["next, on the computer that has your tasks:".to_owned(), format!("  taskferry setup --server {address}{with}")]
+    };
+    match config.registration.policy {
+        Registration::Open => ("open: everybody who reaches this server can create an account", setup("")),
+        Registration::Invite => ("by invite: make one with `taskferry-server invite create`", setup(" --invite CODE")),
+        Registration::Closed | Registration::Unknown => (
+            "closed: nobody can create an account",
+            ["next, to create one yourself:".to_owned(), "  taskferry-server account create".to_owned()],
+        ),
+    }
 }
 
 fn address_for_people(config: &Config, addresses: &[SocketAddr]) -> String {

@@ -3,24 +3,35 @@
 
 use std::fmt::Display;
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use taskferry_protocol::ServerUrl;
 use taskferry_protocol::describe::Registration;
+use taskferry_protocol::{ClientId, ServerUrl};
+
+use crate::storage::UnixSeconds;
+
+use crate::perimeter::{Rate, rate};
+use crate::privileges::User;
 
 /// An unsigned integer of the type that is asked for.
-pub(super) fn whole_number<T: FromStr + Bounded>(text: &str) -> Result<T, String> {
+pub(crate) fn whole_number<T: FromStr + Bounded>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("a whole number from 0 to {}", T::MAX))
 }
 
 /// For naming the largest value.
-pub(super) trait Bounded {
+pub(crate) trait Bounded {
     type Shown: Display;
     const MAX: Self::Shown;
 }
 
 impl Bounded for u16 {
+    type Shown = Self;
+    const MAX: Self = Self::MAX;
+}
+
+impl Bounded for u64 {
     type Shown = Self;
     const MAX: Self = Self::MAX;
 }
@@ -31,7 +42,7 @@ impl Bounded for u32 {
 }
 
 /// Bytes, plain or with a unit: `K`, `KB` = 1000, `KiB` = 1024, and so on.
-pub(super) fn bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 11] = [
         ("", 1),
         ("b", 1),
@@ -83,6 +94,20 @@ pub(super) fn base_path(text: &str) -> Result<String, String> {
     Ok(if segments.is_empty() { String::new() } else { format!("/{}", segments.join("/")) })
 }
 
+/// A whole number that is not zero.
+pub(super) fn at_least_one(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| format!("a whole number from 1 to {}", u32::MAX))
+}
+
+pub(super) fn client_id(text: &str) -> Result<ClientId, String> {
+    text.parse().map_err(|_| "one client ID, or several with commas in between".to_owned())
+}
+
+/// As the reference server reads its switches.
+pub(super) fn is_yes(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on")
+}
+
 pub(super) fn log_level(text: &str) -> Result<tracing::Level, String> {
     text.parse().map_err(|_| "error, warn, info, debug or trace".to_owned())
 }
@@ -96,6 +121,24 @@ pub(super) fn registration(text: &str) -> Result<Registration, String> {
     }
 }
 
+pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("on or off".to_owned()),
+    }
+}
+
+/// How long versions are kept at least, in seconds. As long as people stay away from a computer, and not longer than it is
+/// remembered where devices stand ([`crate::storage::stands`]).
+pub(crate) fn retention(text: &str) -> Result<UnixSeconds, String> {
+    const DAY: UnixSeconds = 24 * 60 * 60;
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<UnixSeconds>().ok());
+    days.filter(|days| (30..=730).contains(days))
+        .map(|days| days * DAY)
+        .ok_or_else(|| "a number of days from `30d` to `730d`".to_owned())
+}
+
 /// Whether it is JSON.
 pub(super) fn log_format(text: &str) -> Result<bool, String> {
     match text {
@@ -103,6 +146,51 @@ pub(super) fn log_format(text: &str) -> Result<bool, String> {
         "json" => Ok(true),
         _ => Err("human or json".to_owned()),
     }
+}
+
+/// `COUNT/PERIOD` or `off`.
+pub(super) fn rate(text: &str) -> Result<Option<Rate>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    Rate::parse(text).map(Some).ok_or_else(|| rate::EXPECTED.to_owned())
+}
+
+/// At least one.
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "a whole number, at least 1".to_owned())
+}
+
+pub(super) fn count_or_off(text: &str) -> Result<Option<usize>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    count(text).map(Some).map_err(|expected| format!("{expected}, or `off`"))
+}
+
+/// In lower case.
+pub(super) fn header_name(text: &str) -> Result<String, String> {
+    let token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if text.is_empty() || !text.chars().all(token) {
+        return Err("the name of a header, such as `X-Forwarded-For`".to_owned());
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+/// `SCHEME://HOST[:PORT]`, as browsers write it: nothing behind it, in lower case.
+pub(super) fn origin(text: &str) -> Result<String, String> {
+    let expected = || "an origin such as `https://tasks.example.org`, without a path".to_owned();
+    let origin = text.to_ascii_lowercase();
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).ok_or_else(expected)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']');
+    if host.is_empty() || !host.chars().all(plain) {
+        return Err(expected());
+    }
+    Ok(origin)
+}
+
+pub(super) fn user(text: &str) -> Result<User, String> {
+    text.parse()
 }
 
 #[cfg(test)]
@@ -116,6 +204,17 @@ mod tests {
         }
         for text in ["", "0", "MB", "-1", "1.5MB", "1TB!", "99999999999999999999", "99999999999999GiB"] {
             assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_what_a_browser_sends() {
+        assert_eq!(origin("https://Tasks.Example.org").as_deref(), Ok("https://tasks.example.org"));
+        assert_eq!(origin("http://localhost:5173").as_deref(), Ok("http://localhost:5173"));
+        for text in
+            ["", "*", "null", "tasks.example.org", "https://", "https://a.example/", "https://a b", "ftp://a.example"]
+        {
+            assert!(origin(text).is_err(), "{text}");
         }
     }
 

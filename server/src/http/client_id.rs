@@ -1,16 +1,19 @@
-//! Extractor: the `X-Client-Id` header, exactly once, in any usual spelling of a UUID.
-
-use std::future::{Ready, ready};
+//! Extractors: the `X-Client-Id` header, exactly once, in any usual spelling of a UUID; and past the gate, which may
+//! delay a request or refuse it before its body is read.
 
 use actix_web::dev::Payload;
 use actix_web::http::header::HeaderMap;
 use actix_web::{FromRequest, HttpRequest};
 use taskferry_protocol::{ClientId, wire};
 
+use super::gate::{self, Admitted, IfUnknown};
 use super::problem::Refusal;
 
 /// Whose account the request is about. Knowing the ID is the authorisation.
 pub(super) struct Client(pub(super) ClientId);
+
+/// The same for a request that creates the account if there is none.
+pub(super) struct PerhapsNew(pub(super) ClientId);
 
 fn read(headers: &HeaderMap) -> Result<ClientId, Refusal> {
     let mut values = headers.get_all(wire::X_CLIENT_ID);
@@ -24,9 +27,18 @@ fn read(headers: &HeaderMap) -> Result<ClientId, Refusal> {
 
 impl FromRequest for Client {
     type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Future = Admitted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(read(request.headers()).map(Self))
+        gate::admit(request, read(request.headers()), IfUnknown::Stranger, Self)
+    }
+}
+
+impl FromRequest for PerhapsNew {
+    type Error = Refusal;
+    type Future = Admitted<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        gate::admit(request, read(request.headers()), IfUnknown::Newcomer, Self)
     }
 }

@@ -6,19 +6,24 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::State;
+use super::gate::Visitor;
 
 /// How long the database may take to answer before it counts as unreadable. Platforms give up after a few seconds.
 const CHECK_WITHIN: Duration = Duration::from_secs(2);
 
 /// 200 while the process answers at all, also while a large database is being upgraded. Never looks at the database: a
-/// platform restarts what is not alive, and a restart does not mend a disk.
+/// platform restarts what is not alive, and a restart does not mend a disk. For the same reason it is never refused for
+/// its number: behind a proxy that nobody configured, a flood would get the server restarted.
 pub(super) async fn live() -> HttpResponse {
     HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(json!({ "status": "alive" }))
 }
 
-/// 200 if requests can be served, else 503 with the reasons: the server is starting or stopping, or the database can't be
-/// read.
-pub(super) async fn ready(state: web::Data<State>) -> HttpResponse {
+/// 200 if requests can be served, else 503 with the reasons: the server is starting or stopping, or the database can't
+/// be read. `warnings` name what is odd and goes on all the same: `unconfigured_proxy`, see
+/// [`Perimeter::suspects_proxy`].
+///
+/// [`Perimeter::suspects_proxy`]: crate::perimeter::Perimeter::suspects_proxy
+pub(super) async fn ready(state: web::Data<State>, _: Visitor) -> HttpResponse {
     let mut reasons = Vec::new();
     if state.is_draining() {
         reasons.push("the server is stopping");
@@ -35,5 +40,7 @@ pub(super) async fn ready(state: web::Data<State>) -> HttpResponse {
     } else {
         (HttpResponse::ServiceUnavailable(), "unavailable")
     };
-    response.insert_header(("cache-control", "no-store")).json(json!({ "status": status, "reasons": reasons }))
+    let warnings: &[&str] = if state.perimeter.suspects_proxy() { &["unconfigured_proxy"] } else { &[] };
+    let body = json!({ "status": status, "reasons": reasons, "warnings": warnings });
+    response.insert_header(("cache-control", "no-store")).json(body)
 }

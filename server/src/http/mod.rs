@@ -1,6 +1,7 @@
 //! HTTP: the route table, and nothing that decides anything about the protocol.
 //!
-//! Extractors ([`client_id`], [`version_id`], [`body`]) turn bytes into checked values before a handler runs; a handler
+//! Extractors ([`client_id`], [`version_id`], [`body`]) turn bytes into checked values before a handler runs, past the
+//! [`gate`] of the rate limits; a handler
 //! calls [`SyncService`] and renders the outcome; [`problem`] is the only place that chooses a status code for a refusal.
 //! One endpoint per file; its doc comment is the contract.
 
@@ -9,6 +10,9 @@ mod add_snapshot;
 mod add_version;
 mod body;
 mod client_id;
+mod connection;
+mod cors;
+mod gate;
 mod get_child_version;
 mod get_snapshot;
 mod health;
@@ -19,6 +23,7 @@ mod page;
 mod problem;
 mod register;
 mod root;
+mod small_body;
 mod version_id;
 mod well_known;
 
@@ -32,8 +37,11 @@ use taskferry_protocol::describe::{Limits, ServerInfo};
 use taskferry_protocol::wire;
 
 use crate::budget::Budget;
+use crate::perimeter::Perimeter;
 use crate::sync::SyncService;
 
+pub(crate) use self::connection::{Occupy, close_forgotten_ones, take_place};
+pub(crate) use self::cors::cors;
 pub(crate) use self::log::log_requests;
 use self::problem::Refusal;
 
@@ -46,6 +54,10 @@ pub(crate) struct State {
     /// Memory for bodies on their way in, and on their way out: apart, so that neither can starve the other.
     pub(crate) uploads: Budget,
     pub(crate) downloads: Budget,
+    /// What stands between strangers and the endpoints.
+    pub(crate) perimeter: Arc<Perimeter>,
+    /// Whether people reach the server by https.
+    pub(crate) https: bool,
     /// Set once the server was told to stop.
     pub(crate) draining: AtomicBool,
 }

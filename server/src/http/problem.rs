@@ -10,8 +10,12 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, R
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use taskferry_protocol::describe::Problem;
-use taskferry_protocol::wire;
+use taskferry_protocol::{codes, wire};
 
+use crate::admission::NotAdmitted;
+use crate::invite::InviteFlaw;
+use crate::perimeter::rates::Exceeded;
+use crate::storage::Barred;
 use crate::sync::SyncError;
 
 /// Why a request is refused.
@@ -41,8 +45,10 @@ pub(crate) enum Refusal {
     BodyNotJson,
     #[error("there is no account with this client ID")]
     UnknownAccount,
-    #[error("this account is disabled")]
-    Disabled,
+    #[error(transparent)]
+    Barred(Barred),
+    #[error(transparent)]
+    NotAdmitted(NotAdmitted),
     #[error("the version asked for is not in this account's history")]
     Gone,
     #[error("there is nothing at this path")]
@@ -55,13 +61,31 @@ pub(crate) enum Refusal {
     Stopping,
     #[error("the server is busy")]
     Busy,
+    #[error("too many requests came from this address")]
+    TooManyRequests(Exceeded),
+    #[error("too many new accounts were asked for from this address")]
+    TooManyAccounts(Exceeded),
+    #[error("too many connections are open")]
+    NoPlace,
     #[error("internal error")]
     Internal(#[source] SyncError),
 }
 
 impl Refusal {
+    /// Seconds after which it may be otherwise.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Busy | Self::Starting | Self::Stopping => Some(2),
+            // A volume does not get larger by itself.
+            Self::NotAdmitted(NotAdmitted::StorageLow) => Some(300),
+            // Rounded up: a second too early would be refused again.
+            Self::NotAdmitted(NotAdmitted::TooManyAccounts { retry_after }) => Some(retry_after.as_secs() + 1),
+            _ => None,
+        }
+    }
+
     /// Status, code and hint: the table.
-    fn entry(&self) -> (StatusCode, &'static str, &'static str) {
+    fn entry(&self) -> Entry {
         use StatusCode as S;
         match self {
             Self::ClientIdMissing => {
@@ -93,13 +117,14 @@ impl Refusal {
             }
             Self::UnknownAccount => (
                 S::NOT_FOUND,
-                "unknown_account",
+                codes::UNKNOWN_ACCOUNT,
                 "check the client ID for a typing error, and that the account was made on this server",
             ),
-            Self::Disabled => (S::FORBIDDEN, "account_disabled", "ask whoever runs this server"),
+            Self::Barred(barred) => barred_entry(barred),
+            Self::NotAdmitted(why) => not_admitted_entry(*why),
             Self::Gone => (
                 S::GONE,
-                "version_gone",
+                codes::VERSION_GONE,
                 "this device's history and the server's have parted: the server was restored or pruned, or the device \
                  was in sync with another account",
             ),
@@ -110,9 +135,18 @@ impl Refusal {
                 "wrong_base_path",
                 "check the path in `sync.server.url`; `GET /` of the right address answers \"TaskChampion sync server\"",
             ),
-            Self::Starting => (S::SERVICE_UNAVAILABLE, "starting", "try again in a moment"),
-            Self::Stopping => (S::SERVICE_UNAVAILABLE, "stopping", "try again in a moment"),
-            Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "try again in a moment"),
+            Self::Starting => (S::SERVICE_UNAVAILABLE, codes::STARTING, "try again in a moment"),
+            Self::Stopping => (S::SERVICE_UNAVAILABLE, codes::STOPPING, "try again in a moment"),
+            Self::Busy => (S::SERVICE_UNAVAILABLE, codes::BUSY, "try again in a moment"),
+            Self::TooManyRequests(_) => {
+                (S::TOO_MANY_REQUESTS, codes::TOO_MANY_REQUESTS, "wait as long as `Retry-After` says, then try again")
+            }
+            Self::TooManyAccounts(_) => (
+                S::TOO_MANY_REQUESTS,
+                codes::TOO_MANY_ACCOUNTS,
+                "wait as long as `Retry-After` says, then try again; accounts that exist are not affected",
+            ),
+            Self::NoPlace => (S::SERVICE_UNAVAILABLE, "too_many_connections", "try again in a moment"),
             Self::Internal(_) => {
                 (S::INTERNAL_SERVER_ERROR, "internal_error", "nothing was changed; the server's log says more")
             }
@@ -120,11 +154,67 @@ impl Refusal {
     }
 }
 
+type Entry = (StatusCode, &'static str, &'static str);
+
+fn barred_entry(barred: &Barred) -> Entry {
+    let ask = "ask whoever runs this server";
+    match barred {
+        Barred::Disabled { .. } => (StatusCode::FORBIDDEN, codes::ACCOUNT_DISABLED, ask),
+        Barred::Deleted => (
+            StatusCode::FORBIDDEN,
+            codes::ACCOUNT_DELETED,
+            "your tasks are still on your computers: set them up with a new account, or ask whoever runs this server",
+        ),
+    }
+}
+
+fn not_admitted_entry(why: NotAdmitted) -> Entry {
+    use StatusCode as S;
+    match why {
+        NotAdmitted::Closed => (
+            S::FORBIDDEN,
+            codes::REGISTRATION_CLOSED,
+            "check the client ID for a typing error; for a new account, ask whoever runs this server",
+        ),
+        NotAdmitted::InviteNeeded => (
+            S::FORBIDDEN,
+            codes::INVITE_NEEDED,
+            "check the client ID for a typing error; for a new account, ask whoever runs this server for an invite",
+        ),
+        NotAdmitted::Invite(flaw) => invite_entry(flaw),
+        NotAdmitted::TooManyAccounts { .. } => {
+            (S::TOO_MANY_REQUESTS, codes::TOO_MANY_ACCOUNTS, "nothing was changed; try again later")
+        }
+        NotAdmitted::QuotaExceeded => (
+            S::INSUFFICIENT_STORAGE,
+            codes::QUOTA_EXCEEDED,
+            "nothing was changed; whoever runs this server can give the account more room",
+        ),
+        NotAdmitted::StorageLow => (
+            S::SERVICE_UNAVAILABLE,
+            codes::STORAGE_LOW,
+            "nothing was changed; tell whoever runs this server, and try again later",
+        ),
+    }
+}
+
+fn invite_entry(flaw: InviteFlaw) -> Entry {
+    let code = match flaw {
+        InviteFlaw::Unknown => {
+            return (StatusCode::FORBIDDEN, codes::INVITE_INVALID, "check the code for a typing error");
+        }
+        InviteFlaw::Expired => codes::INVITE_EXPIRED,
+        InviteFlaw::Used => codes::INVITE_USED,
+    };
+    (StatusCode::FORBIDDEN, code, "ask whoever runs this server for another one")
+}
+
 impl From<SyncError> for Refusal {
     fn from(error: SyncError) -> Self {
         match error {
             SyncError::UnknownAccount => Self::UnknownAccount,
-            SyncError::Disabled => Self::Disabled,
+            SyncError::Barred(barred) => Self::Barred(barred),
+            SyncError::NotAdmitted(why) => Self::NotAdmitted(why),
             SyncError::Busy => Self::Busy,
             error @ (SyncError::Storage(_) | SyncError::Core(_)) => Self::Internal(error),
         }
@@ -142,11 +232,30 @@ impl ResponseError for Refusal {
         }
         let (status, code, hint) = self.entry();
         let mut response = HttpResponse::build(status);
-        if matches!(self, Self::Busy | Self::Starting | Self::Stopping) {
-            response.insert_header((RETRY_AFTER, "2"));
+        if let Some(seconds) = self.retry_after() {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        if let Self::TooManyRequests(exceeded) | Self::TooManyAccounts(exceeded) = self {
+            for header in rate_limit_headers(exceeded) {
+                response.insert_header(header);
+            }
         }
         render(&mut response, status, code, self.to_string(), hint)
     }
+}
+
+/// What a program needs to know to come back at the right time; the two `RateLimit` fields by
+/// draft-ietf-httpapi-ratelimit-headers-10.
+fn rate_limit_headers(exceeded: &Exceeded) -> [(&'static str, String); 3] {
+    let Exceeded { limit, rate, retry_after } = exceeded;
+    // Never too early, and never "now".
+    let wait = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+    let wait = wait.max(1);
+    [
+        ("retry-after", wait.to_string()),
+        ("ratelimit-policy", format!("\"{limit}\";q={};w={}", rate.count(), rate.period().as_secs())),
+        ("ratelimit", format!("\"{limit}\";r=0;t={wait}")),
+    ]
 }
 
 /// 405, with the methods that the path has.
@@ -193,8 +302,20 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::perimeter::Rate;
     use crate::storage::StorageError;
+
+    const EXCEEDED: Exceeded =
+        Exceeded { limit: "pages", rate: Rate::new(600, 60), retry_after: Duration::from_millis(1500) };
+
+    #[test]
+    fn a_limit_that_was_reached_says_when_to_come_back() {
+        let [retry_after, policy, state] = rate_limit_headers(&EXCEEDED).map(|(_, value)| value);
+        assert_eq!((&*retry_after, &*policy, &*state), ("2", "\"pages\";q=600;w=60", "\"pages\";r=0;t=2"));
+    }
 
     #[test]
     fn every_code_stands_in_the_published_table_once_and_with_its_status() {
@@ -214,13 +335,25 @@ mod tests {
             Refusal::BodyTooLarge { limit: 0 },
             Refusal::BodyNotJson,
             Refusal::UnknownAccount,
-            Refusal::Disabled,
+            Refusal::Barred(Barred::Disabled { reason: None }),
+            Refusal::Barred(Barred::Deleted),
+            Refusal::NotAdmitted(NotAdmitted::Closed),
+            Refusal::NotAdmitted(NotAdmitted::InviteNeeded),
+            Refusal::NotAdmitted(NotAdmitted::TooManyAccounts { retry_after: std::time::Duration::ZERO }),
+            Refusal::NotAdmitted(NotAdmitted::QuotaExceeded),
+            Refusal::NotAdmitted(NotAdmitted::StorageLow),
+            Refusal::NotAdmitted(NotAdmitted::Invite(InviteFlaw::Unknown)),
+            Refusal::NotAdmitted(NotAdmitted::Invite(InviteFlaw::Expired)),
+            Refusal::NotAdmitted(NotAdmitted::Invite(InviteFlaw::Used)),
             Refusal::Gone,
             Refusal::NoRoute,
             Refusal::WrongBasePath,
             Refusal::Starting,
             Refusal::Stopping,
             Refusal::Busy,
+            Refusal::TooManyRequests(EXCEEDED),
+            Refusal::TooManyAccounts(EXCEEDED),
+            Refusal::NoPlace,
             Refusal::Internal(SyncError::Storage(StorageError::closed("testing"))),
         ];
         for refusal in all {

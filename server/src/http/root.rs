@@ -1,21 +1,23 @@
 //! `GET /`.
 
 use actix_web::http::header::ACCEPT;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use taskferry_protocol::wire;
 
+use super::State;
+use super::gate::Visitor;
 use super::page::page;
 
 /// 200, and in it the words `TaskChampion sync server`: phone apps look for them to tell whether an address is right. A page
 /// for browsers, a few lines of text for everything else.
-pub(super) async fn handle(request: HttpRequest) -> HttpResponse {
+pub(super) async fn handle(state: web::Data<State>, request: HttpRequest, _: Visitor) -> HttpResponse {
     let browser = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| {
         accept
             .split(',')
             .any(|kind| kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/html"))
     });
     if browser {
-        return page(include_str!("../../pages/root.html"));
+        return page(&state, include_str!("../../pages/root.html"));
     }
     HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")

@@ -3,10 +3,11 @@
 use actix_web::{HttpResponse, web};
 
 use super::State;
+use super::gate::Visitor;
 use super::problem::Refusal;
 
 /// What the server says about itself, as [`taskferry_protocol::describe::ServerInfo`]. Also without the base path.
-pub(super) async fn handle(state: web::Data<State>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn handle(state: web::Data<State>, _: Visitor) -> Result<HttpResponse, Refusal> {
     let info = &state.opened()?.info;
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(info))
 }

@@ -41,6 +41,11 @@ impl Tip {
         *self = Self::new(version, before);
     }
 
+    /// The versions that it knows, newest first; while the chain is short, also the parent of its first one.
+    pub fn ids(&self) -> &[VersionId] {
+        &self.ids[..self.len]
+    }
+
     /// The version that `version` follows, if both are known here.
     pub fn parent_of(&self, version: VersionId) -> Option<VersionId> {
         let at = self.ids[..self.len].iter().position(|id| *id == version)?;

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::storage::body::{Incoming, Outgoing};
 use crate::storage::tip::Tip;
-use crate::storage::{Action, Change, CommitError, Patience, Storage};
+use crate::storage::{Action, Admit, Change, CommitError, Patience, Storage};
 
 /// What the request may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,7 @@ enum Mode {
 struct Carried {
     incoming: Option<Incoming>,
     outgoing: Option<Outgoing>,
+    saw_account: bool,
     saw_snapshot: bool,
 }
 
@@ -53,15 +54,15 @@ impl Seam {
         Self { storage, client, mode: Mode::Read, patience: Patience::Refuse, carried: Arc::default() }
     }
 
-    /// For a version: an unknown account is created with it.
+    /// For a version or a snapshot of an account that exists.
     pub(super) fn writing(storage: Arc<dyn Storage>, client: ClientId, body: Incoming, patience: Patience) -> Self {
         let carried = Carried { incoming: Some(body), ..Carried::default() };
-        Self { storage, client, mode: Mode::Write, patience, carried: Arc::new(Mutex::new(carried)) }
+        Self { storage, client, mode: Mode::WriteKnown, patience, carried: Arc::new(Mutex::new(carried)) }
     }
 
-    /// For a snapshot: the account must exist.
-    pub(super) fn writing_known(storage: Arc<dyn Storage>, client: ClientId, body: Incoming) -> Self {
-        Self { mode: Mode::WriteKnown, ..Self::writing(storage, client, body, Patience::Wait) }
+    /// For a version with which an unknown account is created.
+    pub(super) fn creating(storage: Arc<dyn Storage>, client: ClientId, body: Incoming, patience: Patience) -> Self {
+        Self { mode: Mode::Write, ..Self::writing(storage, client, body, patience) }
     }
 
     fn carried(&self) -> MutexGuard<'_, Carried> {
@@ -76,6 +77,11 @@ impl Seam {
     /// The body that the core is to write.
     fn take_incoming(&self) -> anyhow::Result<Incoming> {
         self.carried().incoming.take().ok_or_else(|| anyhow::anyhow!("the body was written already"))
+    }
+
+    /// Whether there was an account when the core looked.
+    pub(super) fn saw_account(&self) -> bool {
+        self.carried().saw_account
     }
 
     /// Whether the account had a snapshot when the core looked.
@@ -108,9 +114,7 @@ impl core::StorageTxn for Txn<'_> {
             let empty = core::Client { latest_version_id: core::NIL_VERSION_ID, snapshot: None };
             return Ok((self.seam.mode == Mode::Write).then_some(empty));
         };
-        if account.disabled {
-            return Err(CommitError::Disabled.into());
-        }
+        account.check_usable().map_err(CommitError::from)?;
         self.tip = account.tip;
         let snapshot = account.snapshot.map(|meta| core::Snapshot {
             version_id: meta.version.as_uuid(),
@@ -120,7 +124,10 @@ impl core::StorageTxn for Txn<'_> {
                 .into(),
             versions_since: meta.versions_since,
         });
-        self.seam.carried().saw_snapshot = snapshot.is_some();
+        let mut carried = self.seam.carried();
+        carried.saw_account = true;
+        carried.saw_snapshot = snapshot.is_some();
+        drop(carried);
         Ok(Some(core::Client { latest_version_id: account.latest().as_uuid(), snapshot }))
     }
 
@@ -180,7 +187,7 @@ impl core::StorageTxn for Txn<'_> {
         let Some(action) = self.planned.take() else {
             return Ok(());
         };
-        let admit = self.seam.mode == Mode::Write;
+        let admit = if self.seam.mode == Mode::Write { Admit::Yes } else { Admit::No };
         let Seam { client, patience, .. } = *self.seam;
         let change = Change { client, admit, now: super::now(), patience, action };
         self.seam.storage.commit(change).await?;

@@ -75,9 +75,25 @@ pub(super) fn unlink(db: &Connection, blob: i64) -> rusqlite::Result<()> {
     db.prepare_cached("UPDATE blob SET linked = 0 WHERE id = ?1")?.execute([blob]).map(drop)
 }
 
+/// The same by a process beside the server, which leaves the rest to it: only the server knows who is still reading, and which
+/// blobs are not linked because they are still arriving.
+pub(super) fn give_up(db: &Connection, blob: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE blob SET linked = 2 WHERE id = ?1")?.execute([blob]).map(drop)
+}
+
+/// Takes over the blobs that other processes gave up.
+pub(super) fn adopt(db: &Connection) -> rusqlite::Result<Vec<i64>> {
+    if !db.prepare_cached("SELECT 1 FROM blob WHERE linked = 2")?.exists([])? {
+        return Ok(Vec::new());
+    }
+    db.prepare_cached("UPDATE blob SET linked = 0 WHERE linked = 2 RETURNING id")?
+        .query_map([], |row| row.get(0))?
+        .collect()
+}
+
 /// Blobs that nothing links: left over from bodies that never arrived whole, and from a stop before they were swept.
 pub(super) fn unlinked(db: &Connection) -> rusqlite::Result<Vec<i64>> {
-    db.prepare("SELECT id FROM blob WHERE linked = 0 ORDER BY id")?.query_map([], |row| row.get(0))?.collect()
+    db.prepare("SELECT id FROM blob WHERE linked <> 1 ORDER BY id")?.query_map([], |row| row.get(0))?.collect()
 }
 
 /// Deletes up to `chunks` pieces of an unlinked blob, and the blob after its last one. Returns whether it is gone.
@@ -90,6 +106,6 @@ pub(super) fn delete_some(db: &Connection, blob: i64, chunks: u32) -> rusqlite::
     if deleted == usize::try_from(chunks).unwrap_or(usize::MAX) {
         return Ok(false);
     }
-    db.prepare_cached("DELETE FROM blob WHERE id = ?1 AND linked = 0")?.execute([blob])?;
+    db.prepare_cached("DELETE FROM blob WHERE id = ?1 AND linked <> 1")?.execute([blob])?;
     Ok(true)
 }

@@ -28,10 +28,12 @@ use uuid::Uuid;
 
 use super::blobs::Blobs;
 use super::change::{self, Applied};
-use super::heads::Heads;
-use super::place;
+use super::heads::{Head, Heads};
+use super::{erase, pages, place, prune, stands};
 use crate::storage::body::{CHUNK_BYTES, Incoming, Staged, Staging};
-use crate::storage::{Account, Action, Change, CommitError, Committed, Patience, StorageError};
+use crate::storage::prune::{Cursor, Pruned, Retention};
+use crate::storage::stands::Stand;
+use crate::storage::{Action, Change, CommitError, Committed, Patience, StorageError};
 
 /// Changes in one transaction. Larger batches gain nothing (the fsync is already shared) and delay the first in them.
 const BATCH: usize = 64;
@@ -45,10 +47,14 @@ const LOOK_UP: Duration = Duration::from_millis(250);
 const SWEEP_PAUSE: Duration = Duration::from_millis(10);
 /// How long it leaves sweeping alone after a failure.
 const SWEEP_AGAIN: Duration = Duration::from_mins(1);
+/// How often it looks for deleted accounts whose time has come, and for free pages.
+const LOOK_AROUND: Duration = Duration::from_mins(1);
 /// Pieces of a swept body that are deleted in one transaction: some 4 MiB.
 const SWEEP_CHUNKS: u32 = 16;
 
 const DOING: &str = "writing a change";
+const NOTING: &str = "noting where devices stand";
+const PRUNING: &str = "pruning";
 const STAGING: &str = "storing a piece of a large body";
 
 type Outcome = Result<Committed, CommitError>;
@@ -57,6 +63,17 @@ enum Job {
     Change {
         change: Change,
         answer: oneshot::Sender<Outcome>,
+    },
+    /// Where devices stand.
+    Stands {
+        stands: Vec<Stand>,
+        answer: oneshot::Sender<Result<(), StorageError>>,
+    },
+    /// A few versions that nobody needs any more.
+    Prune {
+        behind: Cursor,
+        retention: Retention,
+        answer: oneshot::Sender<Result<Pruned, StorageError>>,
     },
     Piece {
         body: Arc<StagedBody>,
@@ -79,12 +96,10 @@ struct StagedBody {
 }
 
 /// What a job came to, before it is known whether the commit succeeds.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "they live for one batch; a box each would cost every change an allocation"
-)]
 enum Done {
     Change(Result<Applied, CommitError>),
+    Stands,
+    Prune(prune::Slice),
     Piece,
 }
 
@@ -134,6 +149,29 @@ impl Writer {
         }
         drop(queue);
         answered.await.map_err(|_| StorageError::closed(DOING))?
+    }
+
+    /// Notes where devices stand.
+    pub(super) async fn note_stands(&self, stands: Vec<Stand>) -> Result<(), StorageError> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(NOTING, Job::Stands { stands, answer }, answered).await
+    }
+
+    /// Takes a few versions away.
+    pub(super) async fn prune_some(&self, behind: Cursor, retention: Retention) -> Result<Pruned, StorageError> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(PRUNING, Job::Prune { behind, retention, answer }, answered).await
+    }
+
+    /// Waits for a place in the queue, and then for what became of the job.
+    async fn ask<T>(
+        &self,
+        doing: &'static str,
+        job: Job,
+        answered: oneshot::Receiver<Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
+        open(&self.queue, doing)?.send_async(job).await.map_err(|_| StorageError::closed(doing))?;
+        answered.await.map_err(|_| StorageError::closed(doing))?
     }
 
     /// Begins a large body.
@@ -247,18 +285,27 @@ struct Worker {
     data_version: Option<i64>,
     /// When sweeping may go on.
     sweep_from: Instant,
+    /// When to look for deleted accounts to erase.
+    erase_from: Instant,
+    /// When to look for free pages to give back.
+    give_back_from: Instant,
 }
 
 impl Worker {
     fn new(db: Connection, heads: Arc<Heads>, blobs: Blobs) -> Self {
         let data_version = read_data_version(&db).ok();
-        Self { db, heads, blobs, data_version, sweep_from: Instant::now() }
+        let now = Instant::now();
+        Self { db, heads, blobs, data_version, sweep_from: now, erase_from: now, give_back_from: now }
     }
 
     fn run(&mut self, queue: &flume::Receiver<Job>) {
         loop {
-            let something_to_sweep = self.sweep_from <= Instant::now() && self.blobs.next_doomed().is_some();
-            match queue.recv_timeout(if something_to_sweep { SWEEP_PAUSE } else { LOOK_UP }) {
+            let now = Instant::now();
+            let something_to_sweep = self.sweep_from <= now && self.blobs.next_doomed().is_some();
+            let something_to_erase = self.erase_from <= now;
+            let something_to_give_back = self.give_back_from <= now;
+            let busy = something_to_sweep || something_to_erase || something_to_give_back;
+            match queue.recv_timeout(if busy { SWEEP_PAUSE } else { LOOK_UP }) {
                 Ok(first) => {
                     let mut batch = Vec::with_capacity(BATCH);
                     batch.push(first);
@@ -273,6 +320,12 @@ impl Worker {
             if something_to_sweep {
                 self.sweep_a_slice();
             }
+            if something_to_erase {
+                self.erase_a_slice();
+            }
+            if something_to_give_back {
+                self.give_back_a_slice();
+            }
         }
         checkpoint(&self.db);
     }
@@ -283,10 +336,22 @@ impl Worker {
             Ok(now) => {
                 if self.data_version.replace(now).is_some_and(|before| before != now) {
                     self.heads.forget();
+                    self.erase_from = Instant::now();
+                    self.adopt_bodies();
                 }
             }
             // Not to know is to assume the worst.
             Err(_) => self.heads.forget(),
+        }
+    }
+
+    /// What the other process let go is swept here.
+    fn adopt_bodies(&self) {
+        match place::adopt(&self.db) {
+            Ok(blobs) => blobs.into_iter().for_each(|blob| self.blobs.unlink(blob)),
+            Err(error) => {
+                tracing::warn!(%error, "bodies that another process let go are deleted after the next start only");
+            }
         }
     }
 
@@ -335,8 +400,13 @@ impl Worker {
                     let _ = answer.send(Ok(Committed { created: applied.created }));
                 }
                 (Job::Change { answer, .. }, Done::Change(Err(refused))) => drop(answer.send(Err(refused))),
-                // Nobody waits for a piece. (`carry_out` pairs jobs and what they came to.)
-                (Job::Piece { .. }, _) | (Job::Change { .. }, Done::Piece) => {}
+                (Job::Stands { answer, .. }, Done::Stands) => drop(answer.send(Ok(()))),
+                (Job::Prune { answer, .. }, Done::Prune(slice)) => {
+                    slice.unlinked.into_iter().for_each(|blob| self.blobs.unlink(blob));
+                    let _ = answer.send(Ok(slice.pruned));
+                }
+                // Nobody waits for a piece, and `carry_out` pairs jobs and what they came to.
+                _ => {}
             }
         }
     }
@@ -358,6 +428,34 @@ impl Worker {
             }
         }
     }
+
+    /// Gives a little of the file's free pages back to the file system, if there are many.
+    fn give_back_a_slice(&mut self) {
+        let given = pages::give_back_some(&self.db);
+        if !matches!(given, Ok(true)) {
+            self.give_back_from = Instant::now() + LOOK_AROUND;
+        }
+        if let Err(error) = given {
+            tracing::warn!(%error, "free pages could not be given back; trying again in a minute");
+        }
+    }
+
+    /// Deletes a little of what deleted accounts have left; looks again soon if there was something.
+    fn erase_a_slice(&mut self) {
+        let slice = self.db.transaction().and_then(|txn| {
+            let unlinked = erase::erase_some(&txn, jiff::Timestamp::now().as_second())?;
+            txn.commit()?;
+            Ok(unlinked)
+        });
+        match slice {
+            Ok(Some(unlinked)) => unlinked.into_iter().for_each(|blob| self.blobs.unlink(blob)),
+            Ok(None) => self.erase_from = Instant::now() + LOOK_AROUND,
+            Err(error) => {
+                tracing::warn!(%error, "a deleted account could not be erased; trying again in a minute");
+                self.erase_from = Instant::now() + LOOK_AROUND;
+            }
+        }
+    }
 }
 
 fn read_data_version(db: &Connection) -> rusqlite::Result<i64> {
@@ -367,14 +465,21 @@ fn read_data_version(db: &Connection) -> rusqlite::Result<i64> {
 fn carry_out(db: &Connection, job: &Job) -> rusqlite::Result<Done> {
     match job {
         Job::Change { change, .. } => change::apply(db, change).map(Done::Change),
+        Job::Stands { stands, .. } => {
+            stands.iter().try_for_each(|stand| stands::note(db, stand)).map(|()| Done::Stands)
+        }
+        Job::Prune { behind, retention, .. } => {
+            prune::prune_some(db, *behind, *retention, place::unlink).map(Done::Prune)
+        }
         Job::Piece { body, .. } if body.abandoned.load(Ordering::Acquire) => Ok(Done::Piece),
         Job::Piece { body, seq, data, .. } => place::store_chunk(db, body.blob, *seq, data).map(|()| Done::Piece),
     }
 }
 
-fn head_of((job, done): (&Job, &Done)) -> Option<(ClientId, Account)> {
+fn head_of((job, done): (&Job, &Done)) -> Option<(ClientId, Head)> {
     match (job, done) {
-        (Job::Change { change, .. }, Done::Change(Ok(applied))) => Some((change.client, applied.account.clone())),
+        (Job::Change { change, .. }, Done::Change(Ok(applied))) => Some((change.client, applied.head.clone())),
+        (_, Done::Prune(slice)) => slice.account.clone(),
         _ => None,
     }
 }
@@ -395,6 +500,8 @@ fn fail(batch: Vec<Job>, error: &rusqlite::Error) {
             Job::Change { answer, .. } => {
                 let _ = answer.send(Err(StorageError::new(DOING, error.to_string()).into()));
             }
+            Job::Stands { answer, .. } => drop(answer.send(Err(StorageError::new(NOTING, error.to_string())))),
+            Job::Prune { answer, .. } => drop(answer.send(Err(StorageError::new(PRUNING, error.to_string())))),
             Job::Piece { body, .. } => body.failed.store(true, Ordering::Release),
         }
     }
@@ -458,7 +565,7 @@ mod tests {
         ));
         assert!(account::find(&worker.db, client(2)).unwrap().is_none(), "not even its account was created");
         assert!(worker.heads.get(client(2)).is_none());
-        assert_eq!(worker.heads.get(client(1)).unwrap().latest(), version(1));
+        assert_eq!(worker.heads.get(client(1)).unwrap().account.latest(), version(1));
     }
 
     #[test]
@@ -511,7 +618,7 @@ mod tests {
         worker.db.execute_batch("UPDATE account SET state = 1").unwrap();
         let (batch, mut answers) = jobs(vec![add(client(1), version(1), version(2), "b")]);
         worker.write(batch);
-        assert!(matches!(answers[0].try_recv().unwrap(), Err(CommitError::Disabled)));
+        assert!(matches!(answers[0].try_recv().unwrap(), Err(CommitError::Barred(_))));
     }
 
     #[test]

@@ -1,0 +1,121 @@
+//! `taskferry-server prune`: takes away versions that no device needs any more, beside a running server too.
+
+use serde_json::json;
+
+use super::door::{Door, now};
+use super::{VerbError, words};
+use crate::cli::prune::PruneArgs;
+use crate::config::sources::Env;
+use crate::config::values;
+use crate::storage::admin::Administration as _;
+use crate::storage::prune::{Cursor, Prunable, Retention};
+use crate::terminal;
+
+/// What was found, or taken away.
+#[derive(Debug, Default)]
+struct Sum {
+    accounts: u64,
+    versions: u64,
+    bytes: u64,
+}
+
+/// Carries out the verb.
+pub fn run(args: &PruneArgs, env: &Env) -> Result<(), VerbError> {
+    let seconds = values::retention(&args.older_than).map_err(|expected| VerbError::Value {
+        flag: "older-than",
+        text: args.older_than.clone(),
+        expected,
+    })?;
+    let door = Door::open(&args.data, env)?;
+    let retention = Retention::since(now() - seconds);
+    let found = look(&door, retention, args.data.json)?;
+    let is_over = args.dry_run || found.versions == 0;
+    if !is_over && !args.yes {
+        match terminal::ask(&question(&found)) {
+            None => return Err(VerbError::NeedsYes { doing: "pruning" }),
+            Some(false) => return Err(VerbError::Declined),
+            Some(true) => {}
+        }
+    }
+    let done = if is_over { Sum::default() } else { prune(&door, retention)? };
+    if args.data.json {
+        terminal::print(&as_json(&found, &done).to_string());
+    } else {
+        terminal::say(&last_word(args.dry_run, &found, &done));
+    }
+    Ok(())
+}
+
+/// Shows, for people, what each account can spare, and adds it up.
+fn look(door: &Door, retention: Retention, json: bool) -> Result<Sum, VerbError> {
+    let mut sum = Sum::default();
+    door.data.prunable(retention, &mut |account| {
+        if !json {
+            if sum.accounts == 0 {
+                terminal::print(HEADING);
+            }
+            terminal::print(&row(door, &account));
+        }
+        sum.accounts += 1;
+        sum.versions += account.versions;
+        sum.bytes += account.bytes;
+    })?;
+    Ok(sum)
+}
+
+const HEADING: &str = "ACCOUNT       VERSIONS        SIZE  A DEVICE LAST CAME FROM THERE";
+
+fn row(door: &Door, account: &Prunable) -> String {
+    let last_seen = account.last_seen.map_or_else(|| "-".to_owned(), |week| words::day(week.begins_at()));
+    format!(
+        "{:<12}  {:>8}  {:>10}  {last_seen}",
+        door.hasher.of(account.client),
+        account.versions,
+        words::size(account.bytes)
+    )
+}
+
+fn question(found: &Sum) -> String {
+    format!(
+        "{} can go: each account's snapshot holds what they did\n\
+         a device that comes back from there after all has to start afresh\n\
+         take them away?",
+        total(found)
+    )
+}
+
+fn total(sum: &Sum) -> String {
+    let plural = |count, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
+    format!("{} of {} ({})", plural(sum.versions, "version"), plural(sum.accounts, "account"), words::size(sum.bytes))
+}
+
+fn last_word(dry_run: bool, found: &Sum, done: &Sum) -> String {
+    match (found.versions, dry_run) {
+        (0, _) => "nothing to prune: every version is new, or needed by a device or for a snapshot".to_owned(),
+        (_, true) => format!("{} would go; nothing was changed", total(found)),
+        (_, false) => format!(
+            "pruned {} versions ({}); the file gets smaller while the server runs",
+            done.versions,
+            words::size(done.bytes)
+        ),
+    }
+}
+
+fn as_json(found: &Sum, done: &Sum) -> serde_json::Value {
+    json!({
+        "prunable": { "accounts": found.accounts, "versions": found.versions, "bytes": found.bytes },
+        "pruned": { "versions": done.versions, "bytes": done.bytes },
+    })
+}
+
+/// A few versions at a time, so that the server beside is never kept waiting.
+fn prune(door: &Door, retention: Retention) -> Result<Sum, VerbError> {
+    let (mut sum, mut behind) = (Sum::default(), Some(Cursor::default()));
+    while let Some(from) = behind {
+        let pruned = door.data.prune_some(from, retention)?;
+        sum.versions += pruned.versions;
+        sum.bytes += pruned.bytes;
+        behind = pruned.next;
+    }
+    Ok(sum)
+}
