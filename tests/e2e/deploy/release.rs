@@ -41,7 +41,8 @@ fn a_release_without_a_section_or_with_another_version_is_stopped() {
 fn every_action_is_pinned_to_a_commit_and_says_which_version_that_is() {
     for workflow in ["ci", "release"] {
         let text = read(&format!(".github/workflows/{workflow}.yml"));
-        let uses: Vec<&str> = text.lines().filter_map(|line| line.trim_start().strip_prefix("- uses: ")).collect();
+        let uses: Vec<&str> =
+            text.lines().filter_map(|line| line.split_once("uses: ").map(|(_, action)| action)).collect();
         assert!(!uses.is_empty() && uses.len() == text.matches("uses:").count(), "{workflow}");
         for action in uses {
             let (name, comment) = action.split_once(" # v").unwrap_or_else(|| panic!("no version: {action}"));
