@@ -15,7 +15,7 @@ RUN cargo build --locked --release --package taskferry-server --bin taskferry-se
 FROM docker.io/library/debian:bookworm-slim
 RUN groupadd --system --gid 65532 taskferry \
     && useradd --system --uid 65532 --gid taskferry --home-dir /data --no-create-home --shell /usr/sbin/nologin taskferry \
-    && install --directory --owner=taskferry --group=taskferry --mode=0700 /data
+    && install --directory --owner=taskferry --group=taskferry --mode=0700 /data /backups
 COPY --from=build /build/target/release/taskferry-server /usr/local/bin/taskferry-server
 # PORT: all addresses of the container, IPv4 and IPv6; platforms set another one.
 ENV PORT=8080 \

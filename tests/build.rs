@@ -1,5 +1,5 @@
-//! Finds the Taskwarrior that the tests run, so that tests which need one are listed as ignored where there is none,
-//! instead of passing without having run.
+//! Finds the Taskwarrior that the tests run, and the programs that check deployment files, so that tests which need them are
+//! listed as ignored where there are none, instead of passing without having run.
 //!
 //! Looked at, in this order: what `tests/setup.sh` unpacked, then PATH. With `TASKFERRY_REQUIRE_TASKWARRIOR` set, as in CI,
 //! finding none is an error.
@@ -15,6 +15,8 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(taskwarrior)");
     println!("cargo::rerun-if-env-changed=TASKFERRY_REQUIRE_TASKWARRIOR");
     println!("cargo::rerun-if-env-changed=PATH");
+
+    find_deploy_tools();
 
     let unpacked = target_dir().join("taskwarrior/task");
     println!("cargo::rerun-if-changed={}", unpacked.display());
@@ -33,6 +35,35 @@ fn main() {
             "cargo::warning=no Taskwarrior {}.{} or newer, so the tests that need it are ignored: run tests/setup.sh",
             OLDEST.0, OLDEST.1
         );
+    }
+}
+
+/// What `tests/setup-deploy.sh` brought, and the system's own `systemd-analyze`.
+fn find_deploy_tools() {
+    println!("cargo::rustc-check-cfg=cfg(deploy_tools)");
+    println!("cargo::rustc-check-cfg=cfg(systemd_analyze)");
+    println!("cargo::rerun-if-env-changed=TASKFERRY_REQUIRE_DEPLOY_TOOLS");
+
+    let tools = target_dir().join("deploy-tools");
+    println!("cargo::rerun-if-changed={}", tools.join("ready").display());
+    let on_path = env::var_os("PATH").unwrap_or_default();
+    let found = [
+        ("deploy_tools", tools.join("ready").is_file(), "run tests/setup-deploy.sh"),
+        (
+            "systemd_analyze",
+            env::split_paths(&on_path).any(|folder| folder.join("systemd-analyze").is_file()),
+            "install systemd",
+        ),
+    ];
+    println!("cargo::rustc-env=DEPLOY_TOOLS={}", tools.display());
+    for (name, there, remedy) in found {
+        if there {
+            println!("cargo::rustc-cfg={name}");
+        } else if env::var_os("TASKFERRY_REQUIRE_DEPLOY_TOOLS").is_some() {
+            println!("cargo::error=nothing to check deployment files with ({name}): {remedy}");
+        } else {
+            println!("cargo::warning=some deployment files go unchecked, those tests are ignored ({name}): {remedy}");
+        }
     }
 }
 

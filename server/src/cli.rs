@@ -1,6 +1,7 @@
 //! The command line, as typed. Values are texts here; `config` checks them, whichever way they came in.
 
 pub mod account;
+pub mod deploy;
 pub mod invite;
 mod perimeter;
 pub mod prune;
@@ -41,6 +42,8 @@ pub enum Command {
     Prune(prune::PruneArgs),
     /// Ask a running server whether it is ready
     Health(HealthArgs),
+    /// Write what a platform needs to run the server, and say what to type there
+    Deploy(deploy::DeployArgs),
 }
 
 /// `serve`. Each flag is also an environment variable (`--data-dir` is `TASKFERRY_DATA_DIR`) and a line in the

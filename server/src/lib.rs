@@ -7,6 +7,7 @@
 //! | [`cli`] | the command line, as typed |
 //! | [`config`] | the same, checked, with environment and file; one struct per concern |
 //! | [`commands`] | the verbs, one per file |
+//! | [`deploy`] | getting the server onto a machine: files, commands, and whether it works |
 //! | [`app`] | the server as a value: start, run, stop |
 //! | `http` | route table, extractors, one endpoint per file, and the one place that chooses status codes |
 //! | [`sync`] | the protocol without HTTP, around `taskchampion-sync-server-core` |
@@ -43,6 +44,7 @@ pub mod budget;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod deploy;
 mod http;
 pub mod invite;
 mod maintenance;
@@ -93,6 +95,11 @@ pub fn main() -> ExitCode {
         Command::Invite(command) => verb(commands::invite::run(&command, &env)),
         Command::Health(args) => commands::health::run(&args, &env),
         Command::Prune(args) => verb(commands::prune::run(&args, &env)),
+        Command::Deploy(args) => finish(
+            commands::deploy::run(&args.platform),
+            commands::deploy::DeployError::hint,
+            commands::deploy::DeployError::is_usage,
+        ),
     }
 }
 

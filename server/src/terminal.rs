@@ -16,6 +16,11 @@ pub fn print(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// A text from outside, without what could steer a terminal.
+pub fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(512).collect()
+}
+
 /// A JSON list, printed while it comes into being: one element a line.
 #[derive(Debug)]
 pub struct JsonList {

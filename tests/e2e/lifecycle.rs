@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -184,4 +185,23 @@ fn a_port_that_is_taken_is_an_error_that_names_it() {
 fn a_server_on_port_zero_says_where_it_listens() {
     let server = PROGRAMS.server().listening_on("127.0.0.1:0").start();
     assert_ne!(server.address().port(), 0);
+}
+
+/// systemd's `Type=notify`: started means ready, so what depends on the service waits for an upgrade too.
+#[test]
+fn a_service_manager_is_told_when_the_server_is_ready_and_when_it_stops() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&path).expect("a socket");
+    manager.set_read_timeout(Some(wait::LIMIT)).expect("a bound");
+    let told = || {
+        let mut message = [0; 256];
+        let length = manager.recv(&mut message).expect("a message");
+        String::from_utf8_lossy(&message[..length]).trim_end().to_owned()
+    };
+
+    let mut server = PROGRAMS.server().variable("NOTIFY_SOCKET", &path).start();
+    assert_eq!(told(), "READY=1");
+    server.stop();
+    assert_eq!(told(), "STOPPING=1");
 }

@@ -10,6 +10,7 @@
 //! | [`large_push`] | a first sync of 10,000 tasks arrives whole, whatever happens in its middle |
 //! | [`lifecycle`] | how the server starts, stops and refuses to start |
 //! | [`configuration`] | flags, environment and file say the same things, and which one wins |
+//! | [`deploy`] | deployment files say what the program understands, and lead to a server that works |
 //! | [`add_version`] … [`snapshots`] | the sync protocol to the letter, one module per request |
 //! | [`wire_format`] | what holds for all of its requests: content types, spellings, sizes |
 //! | [`operators`] | what an operator does to accounts, beside a running server |
@@ -33,6 +34,7 @@ mod add_version;
 mod configuration;
 mod convergence;
 mod dependencies;
+mod deploy;
 mod durability;
 mod get_child_version;
 #[cfg(target_os = "linux")] // several addresses of one machine, and memory as the kernel counts it

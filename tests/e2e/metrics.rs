@@ -138,8 +138,8 @@ fn readiness_that_is_lost_is_logged_and_told_and_so_is_its_return() {
     readiness_is(0.0);
     database.execute_batch("ALTER TABLE elsewhere RENAME TO meta").expect("a mended database");
     readiness_is(1.0);
-    let ready = server.log().text().lines().filter(|line| line.ends_with("INFO ready")).count();
-    assert_eq!(ready, 2);
+    let is_said_twice = || server.log().text().lines().filter(|line| line.ends_with("INFO ready")).count() == 2;
+    wait::until("its return is in the log", is_said_twice);
 }
 
 /// `| `name` | `label`, `label` | …`
@@ -184,7 +184,7 @@ struct Alert {
 }
 
 fn alerts() -> Vec<Alert> {
-    let file: AlertFile = serde_saphyr::from_str(ALERTS).expect("alert rules");
+    let file: AlertFile = serde_norway::from_str(ALERTS).expect("alert rules");
     file.groups.into_iter().flat_map(|group| group.rules).collect()
 }
 

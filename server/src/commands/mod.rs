@@ -1,6 +1,7 @@
 //! The verbs, one per file. [`serve`] is the server; the others work on its data beside it, through the [`door`].
 
 pub mod account;
+pub mod deploy;
 mod door;
 pub mod health;
 pub mod invite;

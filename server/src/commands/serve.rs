@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use sd_notify::NotifyState;
 use taskferry_protocol::describe::Registration;
 
 use crate::app::{Application, RunError, StartError};
@@ -68,9 +69,14 @@ pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
             () = &mut stop => return Ok(()),
         };
         terminal::say(&banner(&config, application.addresses(), application.metrics_address()));
+        tell_service_manager(NotifyState::Ready);
         for note in &config.notes {
             tracing::warn!("{note}");
         }
+        let stop = async {
+            stop.await;
+            tell_service_manager(NotifyState::Stopping);
+        };
         application.run_until(stop, at_once).await?;
         tracing::info!("stopped");
         Ok(())
@@ -78,6 +84,14 @@ pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
     // Not to wait for an upgrade that a signal interrupted.
     runtime.shutdown_background();
     outcome
+}
+
+/// For systemd's `Type=notify`: the service counts as started once it is ready, however long an upgrade took. Where nobody
+/// manages the process (`NOTIFY_SOCKET` is not set), nothing happens; and whether it was heard changes nothing for us.
+fn tell_service_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::debug!("the service manager can't be told: {error}");
+    }
 }
 
 /// What a person needs to know now: where it listens, where the data lies, who may come in, and what to type next.
