@@ -4,7 +4,7 @@
 //! does.
 
 use e2e::{Account, Replica, TestServer, wait};
-use strangers::{Attack, Strangers, Tally};
+use strangers::{Attack, Running, Strangers, Tally};
 use taskferry_protocol::VersionId;
 
 use crate::PROGRAMS;
@@ -17,14 +17,22 @@ const PEAK_BYTES: u64 = 200 * 1024 * 1024;
 /// A server under attack, an honest account beside it that keeps syncing, and what the strangers got.
 #[track_caller]
 fn an_honest_account_is_served_during(attack: Attack) -> Tally {
-    let server = PROGRAMS.server().start();
+    an_honest_account_is_served_by(&PROGRAMS.server().start(), |strangers| strangers.begin(attack))
+}
+
+/// The same for any server and any number of strangers.
+#[track_caller]
+fn an_honest_account_is_served_by(
+    server: &TestServer,
+    begin: impl FnOnce(Strangers) -> std::io::Result<Running>,
+) -> Tally {
     let account = server.account();
     let settings = server.new_account();
     let mut laptop = Replica::with(&settings);
     laptop.add("from before");
     laptop.sync().good();
 
-    let attack = Strangers::against(server.address()).begin(attack).expect("an attack");
+    let attack = begin(Strangers::against(server.address())).expect("an attack");
     assert!(attack.wait_for(64, wait::LIMIT), "the attack did not get going");
     syncs_without_a_refusal(&account);
     laptop.add_many((0..100).map(|number| format!("task {number}")));
@@ -33,7 +41,7 @@ fn an_honest_account_is_served_during(attack: Attack) -> Tally {
     phone.sync().good();
     assert_eq!(phone.tasks(), laptop.tasks());
 
-    assert_stays_small(&server);
+    assert_stays_small(server);
     attack.stop()
 }
 
@@ -97,6 +105,20 @@ fn heads_that_come_byte_by_byte() {
 #[test]
 fn bodies_that_come_byte_by_byte() {
     an_honest_account_is_served_during(Attack::SlowBodies);
+}
+
+/// More of them than there are places, from more addresses than a limit per address could hold back.
+#[test]
+fn bodies_that_come_byte_by_byte_from_everywhere() {
+    let server = PROGRAMS.server().option("--max-connections", "100").start();
+    an_honest_account_is_served_by(&server, |strangers| strangers.from_many(20).on(300).begin(Attack::SlowBodies));
+}
+
+#[test]
+fn readers_that_take_nothing_from_everywhere() {
+    let setup = PROGRAMS.server().option("--max-connections", "40").option("--limit-new-accounts", "off");
+    let server = setup.start();
+    an_honest_account_is_served_by(&server, |strangers| strangers.from_many(5).on(80).begin(Attack::DeafReaders));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody as _, SizedStream};
@@ -17,12 +18,13 @@ use actix_web::{FromRequest, HttpRequest};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use taskferry_protocol::describe::Limits;
-use taskferry_protocol::wire;
+use taskferry_protocol::{ClientId, wire};
 
 use super::State;
 use super::problem::Refusal;
 use crate::admission::Admission;
 use crate::budget::{FREE_BYTES, Reservation};
+use crate::perimeter::connections::{Connection, Place};
 use crate::storage::body::{CHUNK_BYTES, Incoming, Outgoing, Staging};
 use crate::storage::{Patience, StorageError};
 use crate::sync::{Arriving, SyncError};
@@ -74,6 +76,7 @@ impl Kind for Snapshot {
 pub(super) struct Upload<K> {
     payload: Payload,
     declared: Option<u64>,
+    connection: Option<Arc<Connection>>,
     kind: PhantomData<K>,
 }
 
@@ -83,7 +86,8 @@ impl<K: Kind> FromRequest for Upload<K> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let checked = check_headers(request.headers(), K::CONTENT_TYPE);
-        ready(checked.map(|declared| Self { payload: payload.take(), declared, kind: PhantomData }))
+        let connection = request.conn_data::<Place>().map(|place| Arc::clone(&place.connection));
+        ready(checked.map(|declared| Self { payload: payload.take(), declared, connection, kind: PhantomData }))
     }
 }
 
@@ -149,8 +153,13 @@ impl<K: Kind> Upload<K> {
         let mut payload = self.payload;
         let mut body = Body::new(state, admission, self.declared);
         let (started, mut seen) = (Instant::now(), 0_u64);
+        let begins = admission.patience == Patience::Refuse;
+        let transfer = self.connection.filter(|_| begins).map(|connection| connection.begin_transfer());
         while let Some(received) = next_part(&mut payload, started, seen).await? {
             seen += received.len() as u64;
+            if let Some(transfer) = &transfer {
+                transfer.progress(received.len());
+            }
             state.metrics.http.received_bytes.inc_by(received.len() as u64);
             if seen > drain {
                 return Ok(Received::TooLarge);
@@ -161,6 +170,10 @@ impl<K: Kind> Upload<K> {
                 body.discard(Received::OverQuota);
             }
             body.take(received).await?;
+        }
+        // Nobody would read the answer of what was cut off, so nothing may be stored.
+        if transfer.is_some_and(|transfer| !transfer.finish()) {
+            return Err(Refusal::BodyCutShort);
         }
         if seen == 0 { Err(Refusal::BodyEmpty) } else { body.finish(arriving).await }
     }
@@ -254,8 +267,30 @@ impl<'a> Body<'a> {
     }
 }
 
-/// A stored body as an answer's, with its length declared. What is being sent has a part of the memory budget.
-pub(super) async fn send(state: &State, body: Outgoing) -> Result<BoxBody, Refusal> {
+/// Extractor: the connection to which an answer goes.
+pub(super) struct Receiver(Option<Arc<Connection>>);
+
+impl FromRequest for Receiver {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(request.conn_data::<Place>().map(|place| Arc::clone(&place.connection)))))
+    }
+}
+
+impl Receiver {
+    /// The connection, if what this account's device is sent over it may be cut off: not in the middle of a push, before each
+    /// version of which a device asks what is new.
+    pub(super) async fn of(self, state: &State, client: ClientId) -> Result<Option<Arc<Connection>>, Refusal> {
+        let is_pushing = state.sync()?.is_pushing(client).await?;
+        Ok(self.0.filter(|_| !is_pushing))
+    }
+}
+
+/// A stored body as an answer's, with its length declared. What is being sent has a part of the memory budget. Where it may be
+/// cut off, `receiver` is the connection that it goes over.
+pub(super) async fn send(state: &State, receiver: Option<Arc<Connection>>, body: Outgoing) -> Result<BoxBody, Refusal> {
     let bytes = body.bytes();
     let pieces = match body {
         Outgoing::Whole(body) if body.len() <= FREE_BYTES => {
@@ -267,11 +302,15 @@ pub(super) async fn send(state: &State, body: Outgoing) -> Result<BoxBody, Refus
     };
     let (budget, counted) = (state.downloads.clone(), state.metrics.http.sent_bytes.clone());
     let first = budget.reserve(bytes, Patience::Wait).await.map_err(|_| Refusal::Busy)?;
+    let transfer = receiver.map(|connection| Arc::new(connection.begin_transfer()));
     let sent = stream::unfold((pieces, Some(first), None), move |(mut pieces, first, before)| {
-        let (budget, counted) = (budget.clone(), counted.clone());
+        let (budget, counted, transfer) = (budget.clone(), counted.clone(), transfer.clone());
         async move {
             // The connection asks for more when it has taken over the piece before.
-            drop::<Option<Reservation>>(before);
+            if let (Some(transfer), Some((_, length))) = (&transfer, &before) {
+                transfer.progress(*length);
+            }
+            drop::<Option<(Reservation, usize)>>(before);
             let reservation = match first {
                 Some(first) => Ok(first),
                 None => budget.reserve(bytes, Patience::Wait).await,
@@ -282,8 +321,9 @@ pub(super) async fn send(state: &State, body: Outgoing) -> Result<BoxBody, Refus
             };
             // The status line is out by now; what is left is to break the connection off and to say why in the log.
             let piece = piece.inspect_err(|error| tracing::error!(%error, "a body could not be sent to its end"));
-            counted.inc_by(piece.as_ref().map_or(0, |piece| piece.len() as u64));
-            Some((piece, (pieces, None, reservation.ok())))
+            let length = piece.as_ref().map_or(0, Bytes::len);
+            counted.inc_by(length as u64);
+            Some((piece, (pieces, None, reservation.ok().map(|reservation| (reservation, length)))))
         }
     });
     Ok(SizedStream::new(bytes, sent).boxed())

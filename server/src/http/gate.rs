@@ -68,8 +68,17 @@ pub(super) fn admit<T: 'static>(
         );
     }
     let state = state.clone();
+    // A crowd of strangers that waits here must not hold all connections.
+    let waiting = request.conn_data::<Place>().map(|place| place.connection.begin_transfer());
     Either::Right(
-        async move { look_up(&state, address, client, if_unknown).await.map(|()| extracted(client)) }.boxed_local(),
+        async move {
+            look_up(&state, address, client, if_unknown).await?;
+            match waiting {
+                Some(waiting) if !waiting.finish() => Err(Refusal::NoPlace),
+                _ => Ok(extracted(client)),
+            }
+        }
+        .boxed_local(),
     )
 }
 

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use taskferry_protocol::wire;
 
 use super::State;
-use super::body::send;
+use super::body::{Receiver, send};
 use super::client_id::Client;
 use super::problem::Refusal;
 use super::version_id::Version;
@@ -20,6 +20,7 @@ pub(super) async fn handle(
     state: web::Data<State>,
     Client(client): Client,
     Version(parent): Version,
+    receiver: Receiver,
 ) -> Result<HttpResponse, Refusal> {
     match state.sync()?.get_child_version(client, parent).await {
         Ok(Child::Found { version, body }) => Ok(HttpResponse::Ok()
@@ -27,7 +28,7 @@ pub(super) async fn handle(
             .insert_header((wire::X_VERSION_ID, version.to_string()))
             .insert_header((wire::X_PARENT_VERSION_ID, parent.to_string()))
             .insert_header(("cache-control", "no-store"))
-            .body(send(&state, body).await?)),
+            .body(send(&state, receiver.of(&state, client).await?, body).await?)),
         Ok(Child::UpToDate) | Err(SyncError::UnknownAccount) => {
             Ok(HttpResponse::NotFound().insert_header(("cache-control", "no-store")).finish())
         }

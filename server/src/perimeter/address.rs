@@ -16,6 +16,13 @@ pub(crate) enum Subscriber {
     V6(u64),
 }
 
+/// Who is one party, whatever they do: an IPv4 address, or a /48 of IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Visitor {
+    Subscriber(Subscriber),
+    Site(Site),
+}
+
 /// A /48 of IPv6, which is what one customer of a hoster gets: 65,536 subscribers that are one person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Site(u64);
@@ -34,6 +41,10 @@ impl Address {
             IpAddr::V4(ip) => Subscriber::V4(ip.to_bits()),
             IpAddr::V6(_) => Subscriber::V6(self.network()),
         }
+    }
+
+    pub(crate) fn visitor(self) -> Visitor {
+        self.site().map_or_else(|| Visitor::Subscriber(self.subscriber()), Visitor::Site)
     }
 
     /// None for IPv4, which has nothing wider that belongs to one person.

@@ -1,28 +1,35 @@
 //! Connections: how many there may be, of all and of one visitor, and which of them has to go when there are too many.
 //!
-//! Holding a connection costs a stranger nothing and the server memory. So there are places, and who comes when all are
-//! taken gets the place of the connection that has been idle longest; of the visitor's own if they have too many. An
-//! attacker who holds connections open, or sends half a request, therefore pushes out only themselves: an honest device
-//! asks right after it connected, and comes back by itself when an idle connection of its was closed, as with every
-//! server. Rejected: to stop accepting when the places are taken, as the HTTP library would (whoever holds them keeps
-//! everybody out); and to spare connections that have asked something before (an attacker asks once and then holds all
-//! places but one).
+//! Holding a connection costs a stranger nothing and the server memory. So there are places, and who comes when all are taken gets
+//! another's:
 //!
-//! A connection with a request under way is never closed for another: that could cut a push in its middle. If all are
-//! busy, the newcomer is turned away.
+//! - of the visitor who holds most, as long as that is not fewer than the newcomer holds: a crowd only ever displaces itself, and
+//!   needs as many addresses as there are places to keep an honest device out;
+//! - there, the one that has been idle longest: its owner comes back by itself, as with every server. Or else a body that is under
+//!   way;
+//! - behind a proxy, where all visitors look like one, the one that has been idle longest, or else the slowest body.
+//!
+//! A connection with a request under way is not closed, since that could cut a push in its middle: only a body is cut off, on its
+//! way in or out, that belongs to no push ([`Connection::begin_transfer`]). Else whoever trickles bodies, or takes nothing of large
+//! answers, from some ten addresses would keep everybody out. If there is nothing that may be closed, the newcomer is turned
+//! away.
+//!
+//! Rejected: to stop accepting when the places are taken, as the HTTP library would (whoever holds them keeps everybody out);
+//! and to spare connections that have asked something before (an attacker asks once and then holds all places but one).
 //!
 //! The library times out the first request head of a connection and idleness between requests, but not a second head
 //! that is begun and never finished. Places know since when nothing happened, and once a second the forgotten ones are
 //! closed.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::address::Address;
+use super::address::{Address, Visitor};
 
 /// What one connection can take of the memory, in bytes, with some reserve: the longest request head that the HTTP
 /// library reads (128 KiB).
@@ -89,6 +96,13 @@ impl ConnectionLimits {
 const BUSY: u64 = u64::MAX;
 const CLOSED: u64 = u64::MAX - 1;
 
+/// What is in place of a moment in a transfer that was cut off.
+const CUT: u64 = u64::MAX;
+/// A speed that can't be told yet.
+const UNKNOWN: u64 = u64::MAX;
+/// How long a body must have gone before its speed tells anything.
+const TELLING_MS: u64 = 1000;
+
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -98,6 +112,14 @@ pub(crate) struct Connection {
     doing: AtomicU64,
     /// Whether it has asked anything yet.
     has_asked: AtomicBool,
+    /// Since when a body goes over it that may be cut off (milliseconds, from 1 on); 0 = none does, or [`CUT`].
+    transfer: AtomicU64,
+    /// Bytes of that body so far.
+    transferred: AtomicU64,
+    /// When it was last looked at how fast it goes, the bytes by then, and how fast it was. Changed under the lock on all places.
+    looked_at: AtomicU64,
+    bytes_by_then: AtomicU64,
+    speed: AtomicU64,
     /// The moment that `doing` counts from; the same for all.
     start: Instant,
     /// A second handle on the socket, to close it by; none in tests.
@@ -133,10 +155,87 @@ impl Connection {
         closed
     }
 
+    /// Something begins that may be cut off if its place is needed: a body that comes or goes outside of any push, or a stranger's
+    /// wait for a turn.
+    pub(crate) fn begin_transfer(self: &Arc<Self>) -> Transfer {
+        let since = milliseconds_since(self.start).max(1);
+        self.transferred.store(0, Ordering::Relaxed);
+        self.looked_at.store(since, Ordering::Relaxed);
+        self.bytes_by_then.store(0, Ordering::Relaxed);
+        self.speed.store(UNKNOWN, Ordering::Relaxed);
+        self.transfer.store(since, Ordering::Release);
+        Transfer { connection: Arc::clone(self), since }
+    }
+
+    /// How fast the body goes that may be cut off, in bytes a second, once it can be told. Since the last look and not since
+    /// its beginning: what a peer takes nothing of goes fast at first, into the buffers in between.
+    fn look_how_fast(&self, now: u64) -> Option<u64> {
+        if !self.may_be_cut_off() {
+            return None;
+        }
+        let milliseconds = now.saturating_sub(self.looked_at.load(Ordering::Relaxed));
+        if milliseconds >= TELLING_MS {
+            let bytes = self.transferred.load(Ordering::Relaxed);
+            let more = bytes.saturating_sub(self.bytes_by_then.swap(bytes, Ordering::Relaxed));
+            self.looked_at.store(now, Ordering::Relaxed);
+            self.speed.store(more.saturating_mul(1000) / milliseconds, Ordering::Relaxed);
+        }
+        Some(self.speed.load(Ordering::Relaxed)).filter(|speed| *speed != UNKNOWN)
+    }
+
+    /// Closes it, if it is idle, or what is under way on it may be cut off.
+    fn close(&self) -> bool {
+        match self.idle_since() {
+            Some(since) => self.close_if_still_idle_since(since),
+            None => self.cut_transfer(),
+        }
+    }
+
+    fn may_be_cut_off(&self) -> bool {
+        (1..CUT).contains(&self.transfer.load(Ordering::Acquire))
+    }
+
+    /// Cuts that body off, unless it came to its end meanwhile.
+    fn cut_transfer(&self) -> bool {
+        let since = self.transfer.load(Ordering::Acquire);
+        let is_cut = (1..CUT).contains(&since)
+            && self.transfer.compare_exchange(since, CUT, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if is_cut {
+            self.doing.store(CLOSED, Ordering::Release);
+            self.cut();
+        }
+        is_cut
+    }
+
     fn cut(&self) {
         if let Some(socket) = &self.socket {
             let _ = socket.shutdown(Shutdown::Both);
         }
+    }
+}
+
+/// A body that goes over a connection and may be cut off.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    connection: Arc<Connection>,
+    since: u64,
+}
+
+impl Transfer {
+    /// So many bytes more.
+    pub(crate) fn progress(&self, bytes: usize) {
+        self.connection.transferred.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// It has come to its end: from now on nothing cuts it off. False if something did.
+    pub(crate) fn finish(&self) -> bool {
+        self.connection.transfer.compare_exchange(self.since, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 
@@ -179,7 +278,9 @@ pub(crate) struct Busy(Arc<Connection>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.doing.store(milliseconds_since(self.0.start), Ordering::Release);
+        let (doing, now) = (&self.0.doing, milliseconds_since(self.0.start));
+        // Not if it was closed meanwhile.
+        let _ = doing.compare_exchange(BUSY, now, Ordering::AcqRel, Ordering::Relaxed);
     }
 }
 
@@ -240,6 +341,11 @@ impl Connections {
             is_proxy,
             doing,
             has_asked: AtomicBool::new(false),
+            transfer: AtomicU64::new(0),
+            transferred: AtomicU64::new(0),
+            looked_at: AtomicU64::new(0),
+            bytes_by_then: AtomicU64::new(0),
+            speed: AtomicU64::new(UNKNOWN),
             start: self.start,
             socket,
         });
@@ -255,15 +361,15 @@ impl Connections {
     fn make_room(&self, places: &mut Places, peer: Address, is_proxy: bool) -> bool {
         if let Some(limit) = self.limits.per_address.filter(|_| !is_proxy) {
             let own = |other: &Connection| !other.is_proxy && other.peer.subscriber() == peer.subscriber();
-            if !places.make_room(limit, own) {
+            if !places.make_room(limit, None, self.now(), own) {
                 return false;
             }
             let site = |other: &Connection| !other.is_proxy && other.peer.site() == peer.site();
-            if peer.site().is_some() && !places.make_room(limit.saturating_mul(SITE_FACTOR), site) {
+            if peer.site().is_some() && !places.make_room(limit.saturating_mul(SITE_FACTOR), None, self.now(), site) {
                 return false;
             }
         }
-        places.make_room(self.limits.total, |_| true)
+        places.make_room(self.limits.total, (!is_proxy).then(|| peer.visitor()), self.now(), |_| true)
     }
 
     /// Closes what has been idle for longer than `idle_max`.
@@ -281,13 +387,23 @@ impl Connections {
 }
 
 impl Places {
-    /// Makes sure that fewer than `limit` of those that are `counted` have a place, by closing idle ones.
-    fn make_room(&mut self, limit: usize, counted: impl Fn(&Connection) -> bool) -> bool {
+    /// Makes sure that fewer than `limit` of those that are `counted` have a place, by closing some.
+    fn make_room(
+        &mut self,
+        limit: usize,
+        newcomer: Option<Visitor>,
+        now: u64,
+        counted: impl Fn(&Connection) -> bool,
+    ) -> bool {
         let mut count = self.taken.values().filter(|connection| counted(connection)).count();
         while count >= limit {
-            // Looked for again if a request began just now.
-            let Some((number, since)) = self.idlest(&counted) else { return false };
-            if self.taken.get(&number).is_some_and(|connection| connection.close_if_still_idle_since(since)) {
+            let victim = match newcomer {
+                Some(own) => self.one_of_the_greediest(own),
+                None => self.idlest(&counted).or_else(|| self.slowest(now, &counted)),
+            };
+            let Some(number) = victim else { return false };
+            // Looked for again if a request began just now, or a body came to its end.
+            if self.taken.get(&number).is_some_and(|connection| connection.close()) {
                 self.taken.remove(&number);
                 count -= 1;
             }
@@ -295,11 +411,42 @@ impl Places {
         true
     }
 
+    /// Of the visitor who holds most places: the connection that has been idle longest, of whoever holds as many as `own` does;
+    /// or else the body that has brought least, of whoever holds more than `own` would.
+    fn one_of_the_greediest(&self, own: Visitor) -> Option<u64> {
+        let direct = || self.taken.iter().filter(|(_, connection)| !connection.is_proxy);
+        let mut held: HashMap<Visitor, usize> = HashMap::new();
+        for (_, connection) in direct() {
+            *held.entry(connection.peer.visitor()).or_default() += 1;
+        }
+        let held_by = |visitor: &Visitor| held.get(visitor).copied().unwrap_or_default();
+        let (as_many, more) = (held_by(&own), held_by(&own) + 2);
+        let goes = direct().filter_map(|(number, connection)| {
+            let places = held_by(&connection.peer.visitor());
+            let rank = match connection.idle_since() {
+                Some(since) if places >= as_many => (false, since),
+                None if places >= more && connection.may_be_cut_off() => {
+                    (true, connection.transferred.load(Ordering::Relaxed))
+                }
+                _ => return None,
+            };
+            Some((Reverse(places), rank, *number))
+        });
+        goes.min().map(|(_, _, number)| number)
+    }
+
     /// The one that has been idle longest.
-    fn idlest(&self, counted: impl Fn(&Connection) -> bool) -> Option<(u64, u64)> {
+    fn idlest(&self, counted: impl Fn(&Connection) -> bool) -> Option<u64> {
         let idle = self.taken.iter().filter(|(_, connection)| counted(connection));
         let idle = idle.filter_map(|(number, connection)| Some((connection.idle_since()?, *number)));
-        idle.min().map(|(since, number)| (number, since))
+        idle.min().map(|(_, number)| number)
+    }
+
+    /// The one whose body is slowest, of those that may be cut off.
+    fn slowest(&self, now: u64, counted: impl Fn(&Connection) -> bool) -> Option<u64> {
+        let counted = self.taken.iter().filter(|(_, connection)| counted(connection));
+        let slow = counted.filter_map(|(number, connection)| Some((connection.look_how_fast(now)?, *number)));
+        slow.min().map(|(_, number)| number)
     }
 }
 
@@ -361,6 +508,43 @@ mod tests {
         assert_eq!(site.iter().filter(|place| !place.was_turned_away()).count(), 8);
         let proxied: Vec<Place> = (0..50).map(|_| connections.place(address("10.0.0.1"), true, None)).collect();
         assert!(proxied.iter().all(|place| !place.was_turned_away()));
+    }
+
+    #[test]
+    fn where_none_is_idle_the_slowest_body_that_belongs_to_no_push_goes() {
+        let connections = connections(3, 10);
+        let [slow, fast, push] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|from| connect(&connections, from));
+        let _busy = [&slow, &fast, &push].map(|place| place.begin().unwrap());
+        let begun = |place: &Place, bytes: usize| {
+            let transfer = place.connection.begin_transfer();
+            transfer.progress(bytes);
+            transfer
+        };
+        let (slow_body, fast_body) = (begun(&slow, 10), begun(&fast, 1_000_000));
+        let mut places = connections.lock();
+        let now = connections.now() + 5000;
+        assert!(places.make_room(3, None, now, |_| true));
+        drop(places);
+        assert!(slow.was_turned_away() && !fast.was_turned_away() && !push.was_turned_away());
+        assert!(!slow_body.finish(), "what was cut off is not taken for complete");
+        assert!(fast_body.finish());
+        let next = connect(&connections, "192.0.2.4");
+        assert!(!next.was_turned_away(), "the slow one's place");
+        let _busy = next.begin().unwrap();
+        assert!(connect(&connections, "192.0.2.5").was_turned_away(), "nothing is left that may be cut off");
+    }
+
+    #[test]
+    fn where_none_is_idle_whoever_holds_most_places_gives_one_to_whoever_has_none() {
+        let connections = connections(4, 10);
+        let held = ["192.0.2.7", "192.0.2.7", "192.0.2.7", "192.0.2.1"].map(|from| connect(&connections, from));
+        let _busy = held.each_ref().map(|place| place.begin().unwrap());
+        let _bodies = held.each_ref().map(|place| place.connection.begin_transfer());
+        let honest = connect(&connections, "192.0.2.2");
+        assert!(!honest.was_turned_away() && !held[3].was_turned_away());
+        assert_eq!(held.iter().filter(|place| place.was_turned_away()).count(), 1);
+        let _busy = honest.begin().unwrap();
+        assert!(connect(&connections, "192.0.2.1").was_turned_away(), "nobody has many more");
     }
 
     #[test]

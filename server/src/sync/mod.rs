@@ -162,6 +162,12 @@ impl SyncService {
         Ok(Admission { keep_large, ..self.gate.snapshot(&account, now()) })
     }
 
+    /// Whether the account is in the middle of a push.
+    pub async fn is_pushing(&self, client: ClientId) -> Result<bool, SyncError> {
+        let account = self.storage.account(client).await?;
+        Ok(account.is_some_and(|account| self.gate.version(&account, now()).patience == Patience::Wait))
+    }
+
     /// A large body begins to arrive: a stop waits for it.
     pub fn arriving(&self) -> Arriving {
         self.pushes.arriving()

@@ -95,12 +95,14 @@ pub struct Strangers {
     server: SocketAddr,
     from: IpAddr,
     connections: usize,
+    /// So many addresses in all; with one, `from` alone.
+    addresses: u8,
 }
 
 impl Strangers {
     /// Strangers on this very machine, at another address of it than everybody else: 64 of them.
     pub const fn against(server: SocketAddr) -> Self {
-        Self { server, from: IpAddr::V4(Ipv4Addr::new(127, 6, 6, 6)), connections: 64 }
+        Self { server, from: IpAddr::V4(Ipv4Addr::new(127, 6, 6, 6)), connections: 64, addresses: 1 }
     }
 
     /// From this address of the machine instead.
@@ -110,10 +112,26 @@ impl Strangers {
         self
     }
 
+    /// From so many addresses beside that one, in turns; IPv4 only.
+    #[must_use]
+    pub const fn from_many(mut self, addresses: u8) -> Self {
+        self.addresses = addresses;
+        self
+    }
+
     /// So many connections at once.
     #[must_use]
     pub const fn on(mut self, connections: usize) -> Self {
         self.connections = connections;
+        self
+    }
+
+    /// As the stranger of this number sees it.
+    fn at_place(mut self, number: usize) -> Self {
+        if let (IpAddr::V4(first), Some(beside)) = (self.from, u32::try_from(number % usize::from(self.addresses)).ok())
+        {
+            self.from = IpAddr::V4(Ipv4Addr::from_bits(first.to_bits() + beside));
+        }
         self
     }
 
@@ -136,7 +154,8 @@ impl Strangers {
 async fn attack_until(attack: Attack, scene: &Scene, mut stopped: watch::Receiver<bool>) {
     let mut strangers = JoinSet::new();
     for number in 0..scene.strangers.connections {
-        strangers.spawn(be_a_stranger(attack, scene.clone(), number));
+        let strangers_own = Scene { strangers: scene.strangers.at_place(number), seen: Arc::clone(&scene.seen) };
+        strangers.spawn(be_a_stranger(attack, strangers_own, number));
     }
     tokio::select! {
         _ = stopped.wait_for(|stopped| *stopped) => {}
