@@ -99,7 +99,7 @@ impl Application {
         let directory = DataDirectory::open(&config.data_dir).map_err(OpenError::from)?;
         let state = Arc::new(http::State {
             opened: OnceLock::new(),
-            limits: config.limits,
+            limits: config.body_limits,
             uploads: Budget::of_this_machine(),
             downloads: Budget::of_this_machine(),
             draining: AtomicBool::new(false),
@@ -168,7 +168,7 @@ async fn open(config: &Config, directory: DataDirectory) -> Result<http::Opened,
         name: SERVER_NAME.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         registration: Registration::Open,
-        limits: config.limits,
+        limits: config.body_limits,
         features: vec!["register".to_owned(), "account".to_owned()],
         epoch: storage.epoch().to_owned(),
         public_url: config.public_url.as_ref().map(|url| url.as_str().to_owned()),

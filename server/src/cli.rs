@@ -64,6 +64,9 @@ pub struct ServeArgs {
     /// Who may create an account; this version knows `open` only [default: open]
     #[arg(long, value_name = "WHO")]
     pub registration: Option<String>,
+    /// Rate limits and quotas: on or off; `off` is for benchmarks and private networks [default: on]
+    #[arg(long, value_name = "SWITCH")]
+    pub limits: Option<String>,
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,

@@ -10,6 +10,7 @@
 //! | [`app`] | the server as a value: start, run, stop |
 //! | `http` | route table, extractors, one endpoint per file, and the one place that chooses status codes |
 //! | [`sync`] | the protocol without HTTP, around `taskchampion-sync-server-core` |
+//! | [`account_hash`] | how an account is named where its client ID must not stand |
 //! | [`budget`] | how much memory bodies may take, all requests together |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
 //! | [`telemetry`], [`terminal`] | logs, and the only place that prints |
@@ -27,6 +28,7 @@
 //!    transaction, and answers each after the fsync.
 //! 6. It publishes what the account now looks like, and the handler renders 200 with the new ID. If the device hung up meanwhile, the version is stored all the same.
 
+pub mod account_hash;
 pub mod app;
 pub mod budget;
 pub mod cli;

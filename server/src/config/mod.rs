@@ -30,7 +30,10 @@ pub struct Config {
     /// When to ask for snapshots.
     pub snapshots: SnapshotPolicy,
     /// Largest bodies.
-    pub limits: Limits,
+    pub body_limits: Limits,
+    /// Whether rate limits and quotas are in force. Off for benchmarks and private networks; what protects the server itself
+    /// (body limits, memory, the disk's free space) stays.
+    pub limits_on: bool,
     /// What to log and how.
     pub log: Log,
     /// Things that are odd enough to mention at the start, in words.
@@ -124,6 +127,7 @@ const SNAPSHOT_DAYS: Setting = Setting { name: "snapshot-days", reference: &["SN
 const SNAPSHOT_VERSIONS: Setting = Setting { name: "snapshot-versions", reference: &["SNAPSHOT_VERSIONS"] };
 const MAX_VERSION_BYTES: Setting = Setting { name: "max-version-bytes", reference: &[] };
 const MAX_SNAPSHOT_BYTES: Setting = Setting { name: "max-snapshot-bytes", reference: &[] };
+const LIMITS: Setting = Setting { name: "limits", reference: &[] };
 const LOG_LEVEL: Setting = Setting { name: "log-level", reference: &[] };
 const LOG_FORMAT: Setting = Setting { name: "log-format", reference: &[] };
 
@@ -139,6 +143,7 @@ const SETTINGS: &[&Setting] = &[
     &SNAPSHOT_VERSIONS,
     &MAX_VERSION_BYTES,
     &MAX_SNAPSHOT_BYTES,
+    &LIMITS,
     &LOG_LEVEL,
     &LOG_FORMAT,
     &REGISTRATION,
@@ -154,7 +159,7 @@ impl Config {
         refuse_closed_registration(&sources, args.registration.as_ref())?;
         let one = |setting, flag: &Option<String>| sources.find(setting, flag.as_slice());
 
-        let limits = Limits {
+        let body_limits = Limits {
             version_bytes: or_default(
                 one(&MAX_VERSION_BYTES, &args.max_version_bytes),
                 values::bytes,
@@ -188,7 +193,8 @@ impl Config {
             public_url,
             base_path,
             snapshots,
-            limits,
+            body_limits,
+            limits_on: or_default(one(&LIMITS, &args.limits), values::on_or_off, true)?,
             log: Log {
                 level: or_default(one(&LOG_LEVEL, &args.log_level), values::log_level, tracing::Level::INFO)?,
                 json: or_default(one(&LOG_FORMAT, &args.log_format), values::log_format, false)?,
@@ -286,7 +292,8 @@ mod tests {
         assert_eq!(address(&config), "127.0.0.1:8080");
         assert_eq!(config.data_dir, PathBuf::from("/home/someone/.local/share/taskferry-server"));
         assert_eq!(config.snapshots, SnapshotPolicy { days: 14, versions: 100 });
-        assert_eq!(config.limits.version_bytes, 104_857_600);
+        assert_eq!(config.body_limits.version_bytes, 104_857_600);
+        assert!(config.limits_on);
     }
 
     #[test]
@@ -308,15 +315,15 @@ mod tests {
         let (_dir, args) = file(
             "listen = ['127.0.0.1:1', '127.0.0.1:2']\ndata_dir = '/d'\npublic_url = 'https://A.example/'\n\
              base_path = 'sync/'\nsnapshot_days = 3\nsnapshot_versions = '7'\nmax_version_bytes = '2MiB'\n\
-             max_snapshot_bytes = 1000\nlog_level = 'debug'\nlog_format = 'json'\n",
+             max_snapshot_bytes = 1000\nlimits = 'off'\nlog_level = 'debug'\nlog_format = 'json'\n",
         );
         let config = load(&args, &[]).unwrap();
         assert_eq!(address(&config), "127.0.0.1:1 127.0.0.1:2");
         assert_eq!(config.public_url.unwrap().as_str(), "https://a.example");
         assert_eq!(config.base_path, "/sync");
         assert_eq!((config.snapshots.days, config.snapshots.versions), (3, 7));
-        assert_eq!((config.limits.version_bytes, config.limits.snapshot_bytes), (2_097_152, 1000));
-        assert_eq!((config.log.level, config.log.json), (tracing::Level::DEBUG, true));
+        assert_eq!((config.body_limits.version_bytes, config.body_limits.snapshot_bytes), (2_097_152, 1000));
+        assert_eq!((config.log.level, config.log.json, config.limits_on), (tracing::Level::DEBUG, true, false));
 
         let (_dir, args) = file("snapshot_day = 3");
         let error = load(&args, &[]).unwrap_err();

@@ -96,6 +96,14 @@ pub(super) fn registration(text: &str) -> Result<Registration, String> {
     }
 }
 
+pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("on or off".to_owned()),
+    }
+}
+
 /// Whether it is JSON.
 pub(super) fn log_format(text: &str) -> Result<bool, String> {
     match text {

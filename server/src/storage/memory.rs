@@ -119,6 +119,10 @@ impl Storage for MemoryStorage {
         "memory"
     }
 
+    fn salt(&self) -> &'static str {
+        "memory"
+    }
+
     async fn close(&self) -> Result<(), StorageError> {
         Ok(())
     }

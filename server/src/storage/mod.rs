@@ -226,6 +226,9 @@ pub trait Storage: Send + Sync + 'static {
     /// Changes when the data was taken back to an older state. Opaque.
     fn epoch(&self) -> &str;
 
+    /// The salt for [`crate::account_hash::AccountHasher`]: random, made with the data, never shown.
+    fn salt(&self) -> &str;
+
     /// Finishes what was handed over and closes. Later calls fail.
     async fn close(&self) -> Result<(), StorageError>;
 }

@@ -61,7 +61,8 @@ fn apply(db: &mut Connection, number: usize, sql: &str) -> rusqlite::Result<()> 
     let txn = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     txn.execute_batch(sql)?;
     if number == 1 {
-        txn.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?1)", [Uuid::new_v4().to_string()])?;
+        let random = || Uuid::new_v4().to_string();
+        txn.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?1), ('salt', ?2)", [random(), random()])?;
     }
     txn.pragma_update(None, "user_version", number)?;
     txn.commit()

@@ -83,6 +83,7 @@ pub struct SqliteStorage {
     heads: Arc<Heads>,
     blobs: Blobs,
     epoch: String,
+    salt: String,
     // Last: the lock is given back after the threads have closed the file.
     _directory: Option<DataDirectory>,
 }
@@ -103,14 +104,14 @@ impl SqliteStorage {
     /// Goes on from the writer's connection to `file`, which it takes over.
     fn start(connection: Connection, file: &DatabaseFile, directory: Option<DataDirectory>) -> Result<Self, OpenError> {
         let open = |cause| schema::SchemaError::Open { path: file.path().to_owned(), cause };
-        let epoch = schema::epoch(&connection)?;
+        let (epoch, salt) = (schema::epoch(&connection)?, schema::salt(&connection)?);
         let (heads, blobs) = (Arc::new(Heads::default()), Blobs::default());
         for blob in place::unlinked(&connection).map_err(open)? {
             blobs.unlink(blob);
         }
         let writer = Writer::start(connection, Arc::clone(&heads), blobs.clone()).map_err(OpenError::Thread)?;
         let readers = Arc::new(Readers::start(|| schema::open_for_reading(file.clone()))?);
-        Ok(Self { writer, readers, heads, blobs, epoch, _directory: directory })
+        Ok(Self { writer, readers, heads, blobs, epoch, salt, _directory: directory })
     }
 
     /// Makes of a place in the database something that can be sent.
@@ -247,6 +248,10 @@ impl Storage for SqliteStorage {
 
     fn epoch(&self) -> &str {
         &self.epoch
+    }
+
+    fn salt(&self) -> &str {
+        &self.salt
     }
 
     async fn close(&self) -> Result<(), StorageError> {

@@ -156,7 +156,16 @@ pub fn open_for_reading(file: impl Into<DatabaseFile>) -> Result<Connection, Sch
 
 /// The random text that changes when data is taken back to an older state.
 pub fn epoch(db: &Connection) -> Result<String, SchemaError> {
-    db.query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| row.get(0))
+    meta(db, "epoch")
+}
+
+/// The random text under which accounts are hashed for logs.
+pub fn salt(db: &Connection) -> Result<String, SchemaError> {
+    meta(db, "salt")
+}
+
+fn meta(db: &Connection, key: &str) -> Result<String, SchemaError> {
+    db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
         .map_err(|cause| SchemaError::Open { path: db.path().map(PathBuf::from).unwrap_or_default(), cause })
 }
 
@@ -244,10 +253,15 @@ mod tests {
     }
 
     #[test]
-    fn opening_twice_keeps_the_epoch() {
+    fn opening_twice_keeps_the_epoch_and_the_salt() {
         let (_dir, file) = file();
-        let first = epoch(&open_for_writing(&file).unwrap()).unwrap();
-        assert_eq!(epoch(&open_for_writing(&file).unwrap()).unwrap(), first);
+        let open = || {
+            let db = open_for_writing(&file).unwrap();
+            (epoch(&db).unwrap(), salt(&db).unwrap())
+        };
+        let first = open();
+        assert_eq!(open(), first);
+        assert_ne!(first.0, first.1);
     }
 
     #[test]
