@@ -12,6 +12,7 @@
 //! | [`sync`] | the protocol without HTTP, around `taskchampion-sync-server-core` |
 //! | [`account_hash`] | how an account is named where its client ID must not stand |
 //! | [`budget`] | how much memory bodies may take, all requests together |
+//! | [`backup`] | copies of the data: made, proved, kept, put back |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
 //! | [`telemetry`], [`terminal`] | logs, and the only place that prints |
 //!
@@ -30,15 +31,18 @@
 
 pub mod account_hash;
 pub mod app;
+pub mod backup;
 pub mod budget;
 pub mod cli;
 pub mod commands;
 pub mod config;
 mod http;
+pub mod stop;
 pub mod storage;
 pub mod sync;
 pub mod telemetry;
 pub mod terminal;
+mod volume;
 
 use std::process::ExitCode;
 

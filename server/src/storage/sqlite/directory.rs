@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
+use super::replace;
+
 /// The database's file name.
 pub const DATABASE_FILE: &str = "taskferry.sqlite3";
 const LOCK_FILE: &str = "taskferry.lock";
@@ -67,18 +69,29 @@ pub struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Creates (mode 0700) and locks the directory. The database inside is created (mode 0600) if it is not there.
+    /// Creates (mode 0700) and locks the directory, and finishes what a [`replace`] that was cut short left to do. The database
+    /// inside is created (mode 0600) if it is not there.
     pub fn open(path: &Path) -> Result<Self, DirectoryError> {
         let unusable = |cause| DirectoryError::Unusable { path: path.to_owned(), cause };
+        let held = Self::hold(path)?;
+        // SQLite would create it by the umask, and its -wal and -shm files take over this mode.
+        private_file(&held.database()).map_err(unusable)?;
+        // Their names must survive a power loss too.
+        sync_directory(path).map_err(unusable)?;
+        Ok(held)
+    }
+
+    /// The same without a database: there may be none.
+    pub fn hold(path: &Path) -> Result<Self, DirectoryError> {
+        let unusable = |cause| DirectoryError::Unusable { path: path.to_owned(), cause };
         create_private_dir(path).map_err(unusable)?;
+        let lock = Self::lock(path)?;
+        if let Some(former) = replace::finish(path).map_err(unusable)? {
+            tracing::warn!(former = %former.display(), "finished a restore that had been interrupted");
+        }
         if path.join(REFERENCE_FILE).exists() && !path.join(DATABASE_FILE).exists() {
             return Err(DirectoryError::ReferenceData { path: path.to_owned() });
         }
-        let lock = Self::lock(path)?;
-        // SQLite would create it by the umask, and its -wal and -shm files take over this mode.
-        private_file(&path.join(DATABASE_FILE)).map_err(unusable)?;
-        // Their names must survive a power loss too.
-        sync_directory(path).map_err(unusable)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -102,6 +115,11 @@ impl DataDirectory {
         Ok(file)
     }
 
+    /// Itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The database in it.
     pub fn database(&self) -> PathBuf {
         self.path.join(DATABASE_FILE)
@@ -110,17 +128,17 @@ impl DataDirectory {
 
 /// Makes the names in a directory durable.
 #[cfg(unix)]
-pub(super) fn sync_directory(path: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
     fs::File::open(path)?.sync_all()
 }
 
 #[cfg(not(unix))]
-pub(super) fn sync_directory(_: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_directory(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
 #[cfg(unix)]
-fn create_private_dir(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private_dir(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     if path.is_dir() {
         return Ok(());
@@ -130,12 +148,12 @@ fn create_private_dir(path: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn create_private_dir(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private_dir(path: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(path)
 }
 
 /// Opens a file, created for the owner only if it is not there.
-pub(super) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
+pub(crate) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
     let mut options = fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

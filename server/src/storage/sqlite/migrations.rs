@@ -10,6 +10,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use uuid::Uuid;
 
 use super::schema::SchemaError;
+use crate::volume;
 
 /// One step.
 #[derive(Debug, Clone, Copy)]
@@ -28,13 +29,17 @@ pub(super) const KNOWN: usize = MIGRATIONS.len();
 
 /// How many steps were applied.
 pub(super) fn applied(db: &Connection, file: &Path) -> Result<usize, SchemaError> {
+    number(db).map_err(|cause| SchemaError::Open { path: file.to_owned(), cause })
+}
+
+/// The same, whatever file it is.
+pub(super) fn number(db: &Connection) -> rusqlite::Result<usize> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(|cause| SchemaError::Open { path: file.to_owned(), cause })
 }
 
 /// Applies what is missing.
 pub(super) fn migrate(db: &mut Connection, file: &Path) -> Result<(), SchemaError> {
-    run(db, file, MIGRATIONS, free_bytes)
+    run(db, file, MIGRATIONS, volume::free_bytes)
 }
 
 fn run(
@@ -110,17 +115,6 @@ fn copy(
         Ok(())
     };
     made().map_err(failed)
-}
-
-#[cfg(unix)]
-fn free_bytes(directory: &Path) -> std::io::Result<u64> {
-    let volume = rustix::fs::statvfs(directory)?;
-    Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
-}
-
-#[cfg(not(unix))]
-fn free_bytes(_: &Path) -> std::io::Result<u64> {
-    Ok(u64::MAX)
 }
 
 #[cfg(test)]
