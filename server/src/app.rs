@@ -5,15 +5,20 @@
 
 use std::any::Any;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, middleware, web};
-use taskferry_protocol::describe::{Registration, SERVER_NAME, ServerInfo};
+use taskferry_protocol::describe::{SERVER_NAME, ServerInfo};
 use tokio::task::JoinHandle;
 
+use crate::admission::Gate;
+use crate::admission::newcomers::Newcomers;
+use crate::admission::quota::Quotas;
+use crate::admission::space::{Pretended, Space, Volume, VolumeOf};
 use crate::budget::Budget;
 use crate::config::{Config, Listen};
 use crate::http;
@@ -44,6 +49,15 @@ pub enum StartError {
     /// The thread that opens the data is gone.
     #[error("could not open the data")]
     Opening(#[source] tokio::task::JoinError),
+    /// The free space can't be measured.
+    #[error("could not find out how much space is free at `{}`", .path.display())]
+    Volume {
+        /// The data directory.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        cause: std::io::Error,
+    },
     /// An address can't be listened on.
     #[error("could not listen on {address}")]
     Listen {
@@ -66,7 +80,7 @@ impl StartError {
             Self::Listen { cause, .. } if cause.kind() == std::io::ErrorKind::PermissionDenied => {
                 Some("ports below 1024 need privileges; choose another with `--listen ADDRESS:PORT`".to_owned())
             }
-            Self::Opening(_) => None,
+            Self::Opening(_) | Self::Volume { .. } => None,
             Self::Listen { .. } => Some("choose an address of this machine with `--listen ADDRESS:PORT`".to_owned()),
         }
     }
@@ -164,16 +178,37 @@ impl Application {
 async fn open(config: &Config, directory: DataDirectory) -> Result<http::Opened, StartError> {
     let opening = tokio::task::spawn_blocking(move || SqliteStorage::open_in(directory));
     let storage: Arc<dyn Storage> = Arc::new(opening.await.map_err(StartError::Opening)??);
+    let space = watch_the_volume(config, &storage)?;
+    let gate = Gate {
+        registration: config.registration.clone(),
+        newcomers: config.limits_on.then(|| Newcomers::new(config.newcomers)),
+        quotas: config.limits_on.then_some(Quotas { grown: config.quota }),
+        space,
+    };
     let info = ServerInfo {
         name: SERVER_NAME.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        registration: Registration::Open,
+        registration: config.registration.policy,
         limits: config.body_limits,
         features: vec!["register".to_owned(), "account".to_owned()],
         epoch: storage.epoch().to_owned(),
         public_url: config.public_url.as_ref().map(|url| url.as_str().to_owned()),
     };
-    Ok(http::Opened { sync: SyncService::new(storage, config.snapshots), info })
+    Ok(http::Opened { sync: SyncService::new(storage, config.snapshots, gate), info })
+}
+
+/// Measures the free space now, and from now on.
+fn watch_the_volume(config: &Config, storage: &Arc<dyn Storage>) -> Result<Arc<Space>, StartError> {
+    let directory = config.data_dir.clone();
+    let volume: Arc<dyn Volume> = match &config.pretended_volume {
+        Some(file) => Arc::new(Pretended(file.clone())),
+        None => Arc::new(VolumeOf(directory.clone())),
+    };
+    let measured = Space::of(volume.as_ref(), config.min_free);
+    let space = Arc::new(measured.map_err(|cause| StartError::Volume { path: directory.clone(), cause })?);
+    let (watched, storage) = (Arc::clone(&space), Arc::clone(storage));
+    tokio::spawn(async move { watched.keep_measuring(volume, storage, &directory).await });
+    Ok(space)
 }
 
 impl std::fmt::Debug for Application {

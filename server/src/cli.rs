@@ -1,5 +1,8 @@
 //! The command line, as typed. Values are texts here; `config` checks them, whichever way they came in.
 
+pub mod account;
+pub mod invite;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -23,7 +26,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server until it is told to stop
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
+    /// List, show, create, disable, enable and delete accounts, also beside a running server
+    #[command(subcommand, visible_alias = "client")]
+    Account(account::AccountCommand),
+    /// Invite people to a server with `--registration invite`
+    #[command(subcommand)]
+    Invite(invite::InviteCommand),
 }
 
 /// `serve`. Each flag is also an environment variable (`--data-dir` is `TASKFERRY_DATA_DIR`) and a line in the
@@ -32,7 +41,8 @@ pub enum Command {
 #[command(after_help = "\
 Every flag is also an environment variable (`--data-dir` is `TASKFERRY_DATA_DIR`) and a line
 in the configuration file (`data_dir = \"…\"`). The flag wins, then the environment, then the
-file. LISTEN, DATA_DIR, SNAPSHOT_DAYS, SNAPSHOT_VERSIONS and PORT are understood too.")]
+file. LISTEN, DATA_DIR, SNAPSHOT_DAYS, SNAPSHOT_VERSIONS, CLIENT_ID, CREATE_CLIENTS and PORT
+are understood too.")]
 pub struct ServeArgs {
     /// Address and port to listen on; may be given several times [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
@@ -61,9 +71,31 @@ pub struct ServeArgs {
     /// Largest snapshot kept; a larger one is accepted and dropped [default: 100MiB]
     #[arg(long, value_name = "BYTES")]
     pub max_snapshot_bytes: Option<String>,
-    /// Who may create an account; this version knows `open` only [default: open]
+    /// Who may create an account: open (everybody), invite (who has an invite) or closed (nobody) [default: open]
     #[arg(long, value_name = "WHO")]
     pub registration: Option<String>,
+    /// New accounts in an hour, of everybody together, without invites [default: 100]
+    #[arg(long, value_name = "COUNT")]
+    pub new_accounts_per_hour: Option<String>,
+    /// New accounts in a day [default: 500]
+    #[arg(long, value_name = "COUNT")]
+    pub new_accounts_per_day: Option<String>,
+    /// What an account may keep, in versions and snapshot together; on its first day a quarter of it [default: 64MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub quota_bytes: Option<String>,
+    /// How many versions an account may keep; on its first day a quarter of it [default: 100000]
+    #[arg(long, value_name = "COUNT")]
+    pub quota_versions: Option<String>,
+    /// The largest snapshot that an account may keep; a larger one is accepted and dropped [default: 16MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub quota_snapshot_bytes: Option<String>,
+    /// Free space on the volume below which nobody can send; new accounts end at four times, and accounts of the first day at
+    /// twice of it [default: a tenth of the volume, at most 256MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub min_free: Option<String>,
+    /// For tests: take free and whole bytes of the volume from this file
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub pretended_volume: Option<String>,
     /// Rate limits and quotas: on or off; `off` is for benchmarks and private networks [default: on]
     #[arg(long, value_name = "SWITCH")]
     pub limits: Option<String>,
@@ -73,6 +105,20 @@ pub struct ServeArgs {
     /// How to log: human or json [default: human]
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
+}
+
+/// Which server's data a command is about.
+#[derive(Debug, Default, Args)]
+pub struct DataArgs {
+    /// Directory that holds the server's data
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// The server's configuration file (TOML) [default: /etc/taskferry/server.toml or the user's]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[cfg(test)]

@@ -10,9 +10,11 @@
 //! | [`app`] | the server as a value: start, run, stop |
 //! | `http` | route table, extractors, one endpoint per file, and the one place that chooses status codes |
 //! | [`sync`] | the protocol without HTTP, around `taskchampion-sync-server-core` |
+//! | [`admission`] | who may come in, and how much they may keep |
 //! | [`account_hash`] | how an account is named where its client ID must not stand |
 //! | [`budget`] | how much memory bodies may take, all requests together |
 //! | [`backup`] | copies of the data: made, proved, kept, put back |
+//! | [`invite`] | invites, as the server knows them: by a hash |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
 //! | [`telemetry`], [`terminal`] | logs, and the only place that prints |
 //!
@@ -30,6 +32,7 @@
 //! 6. It publishes what the account now looks like, and the handler renders 200 with the new ID. If the device hung up meanwhile, the version is stored all the same.
 
 pub mod account_hash;
+pub mod admission;
 pub mod app;
 pub mod backup;
 pub mod budget;
@@ -37,18 +40,20 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 mod http;
+pub mod invite;
 pub mod stop;
 pub mod storage;
 pub mod sync;
 pub mod telemetry;
 pub mod terminal;
-mod volume;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
 use self::cli::{Cli, Command};
+use self::commands::VerbError;
 use self::config::sources::Env;
 
 /// The program: parses the command line, runs the verb, and turns its outcome into words and an exit code: 0 fine, 1 failed,
@@ -66,13 +71,38 @@ pub fn main() -> ExitCode {
         let _ = Cli::command().print_help();
         return ExitCode::SUCCESS;
     };
+    let env = Env::of_process();
     match command {
-        Command::Serve(args) => match commands::serve::run(&args, &Env::of_process()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                terminal::say(&terminal::error_text(&error, error.hint().as_deref()));
-                ExitCode::from(if error.is_usage() { 2 } else { 1 })
-            }
-        },
+        Command::Serve(args) => finish(
+            commands::serve::run(&args, &env),
+            commands::serve::ServeError::hint,
+            commands::serve::ServeError::is_usage,
+        ),
+        Command::Account(command) => verb(commands::account::run(&command, &env)),
+        Command::Invite(command) => verb(commands::invite::run(&command, &env)),
+    }
+}
+
+fn verb(outcome: Result<(), VerbError>) -> ExitCode {
+    if let Err(declined) = &outcome
+        && declined.is_choice()
+    {
+        terminal::say(&declined.to_string());
+        return ExitCode::FAILURE;
+    }
+    finish(outcome, VerbError::hint, VerbError::is_usage)
+}
+
+fn finish<E: Error>(
+    outcome: Result<(), E>,
+    hint: impl Fn(&E) -> Option<String>,
+    is_usage: impl Fn(&E) -> bool,
+) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::say(&terminal::error_text(&error, hint(&error).as_deref()));
+            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
+        }
     }
 }

@@ -2,11 +2,55 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
+
+const ANSWER_BYTES_MAX: u64 = 1024;
 
 /// Says something to the person who started the program. A closed stderr is no reason to fail.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Prints a line of what may be piped on. A reader that has enough and goes is no reason to fail.
+pub fn print(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// A JSON list, printed while it comes into being: one element a line.
+#[derive(Debug)]
+pub struct JsonList {
+    is_empty: bool,
+}
+
+impl JsonList {
+    /// Begins it.
+    pub fn begin() -> Self {
+        Self { is_empty: true }
+    }
+
+    /// Its next element.
+    pub fn print(&mut self, element: &serde_json::Value) {
+        let before = if self.is_empty { "[" } else { "," };
+        self.is_empty = false;
+        print(&format!("{before}{element}"));
+    }
+
+    /// Ends it.
+    pub fn end(self) {
+        print(if self.is_empty { "[]" } else { "]" });
+    }
+}
+
+/// Asks a person; `None` if there is none. Enter alone, and anything else that is no yes, is a no: what is asked here destroys
+/// something.
+pub fn ask(question: &str) -> Option<bool> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
+    let mut answer = String::new();
+    let _ = std::io::stdin().lock().take(ANSWER_BYTES_MAX).read_line(&mut answer);
+    Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// An error in words: what failed, why, and what mends it.

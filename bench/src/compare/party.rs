@@ -69,6 +69,9 @@ impl Programs {
 /// Starts this project's server.
 pub(crate) fn start_ours(program: &Path, data_dir: &Path, args: &[String]) -> Result<Server> {
     Server::start(
-        Command::new(program).args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(args),
+        Command::new(program)
+            .args(["serve", "--limits", "off", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data_dir)
+            .args(args),
     )
 }

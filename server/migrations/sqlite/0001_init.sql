@@ -10,9 +10,15 @@ CREATE TABLE meta (
 -- Everything that a request needs to know before it reads a body, in one row: one look-up by client ID finds it, and one
 -- update by client ID adds a version.
 CREATE TABLE account (
-    id               INTEGER PRIMARY KEY,  -- short key for the other tables; client IDs appear here only
+    -- Short key for the other tables; client IDs appear here only. The server remembers it with the account, and would look
+    -- into another account's data if a key were ever given out twice; AUTOINCREMENT sees to it that none is.
+    id               INTEGER PRIMARY KEY AUTOINCREMENT,
     client_id        BLOB    NOT NULL UNIQUE CHECK (length(client_id) = 16),
-    state            INTEGER NOT NULL DEFAULT 0 CHECK (state IN (0, 1)),                  -- 0 active, 1 disabled
+    state            INTEGER NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)),               -- 0 active, 1 disabled, 2 deleted
+    reason           TEXT    CHECK (reason IS NULL OR (state = 1 AND length(reason) BETWEEN 1 AND 200)), -- why disabled
+    -- A deleted account can be brought back until this moment; then its data is erased, and this is NULL. The row stays for
+    -- ever: an old device must not quietly start the account again.
+    erase_at         INTEGER CHECK (erase_at IS NULL OR state = 2),
     latest           BLOB    NOT NULL DEFAULT (zeroblob(16)) CHECK (length(latest) = 16), -- nil: empty
     -- The up to four IDs before the latest, newest first: a snapshot may be made at one of these five versions. Kept here
     -- instead of an index on version IDs, which would cost every version a page write and serve nothing else.
@@ -26,7 +32,21 @@ CREATE TABLE account (
     snapshot_at      INTEGER CHECK ((snapshot_at IS NULL) = (snapshot_version IS NULL)),
     snapshot_bytes   INTEGER CHECK ((snapshot_bytes > 0) = (snapshot_version IS NOT NULL)),
     snapshot_added   INTEGER CHECK ((snapshot_added IS NULL) = (snapshot_version IS NULL)), -- `added` at that moment
+    quota_bytes      INTEGER CHECK (quota_bytes >= 0),                                    -- NULL: as everybody
+    quota_versions   INTEGER CHECK (quota_versions >= 0),                                 -- NULL: as everybody
     CHECK ((latest = zeroblob(16)) = (earlier = x''))
+) STRICT;
+
+CREATE INDEX account_erase ON account (erase_at) WHERE erase_at IS NOT NULL;
+
+-- Only hashes: a stolen copy of the database invites nobody. SHA-256 will do, since there are 128 random bits to guess.
+CREATE TABLE invite (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,  -- what an operator calls it
+    hash       BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
+    uses       INTEGER NOT NULL CHECK (uses > 0),
+    used       INTEGER NOT NULL DEFAULT 0 CHECK (used BETWEEN 0 AND uses),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL CHECK (expires_at > created_at)
 ) STRICT;
 
 -- A body that is larger than one row should be, in pieces. It is linked by exactly one version or snapshot, or by none: while

@@ -8,6 +8,7 @@
 //! | [`seal`] | encryption to a key that the server does not have |
 //! | [`manifest`] | what is known of a backup without opening it, and how it is called |
 //! | [`store`] | where backups are kept: folders, buckets |
+//! | [`room`] | how much of a volume they may fill |
 //! | [`retention`] | which of them have had their time |
 //! | [`verify`] | the drill: takes a backup, as if it were needed, and examines it |
 //! | [`restore`] | puts one back |
@@ -26,6 +27,7 @@ pub mod digest;
 pub mod manifest;
 pub mod restore;
 pub mod retention;
+pub mod room;
 pub mod schedule;
 pub mod seal;
 pub mod store;

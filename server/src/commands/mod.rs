@@ -1,3 +1,111 @@
-//! The verbs, one per file.
+//! The verbs, one per file. [`serve`] is the server; the others work on its data beside it, through the [`door`].
 
+pub mod account;
+mod door;
+pub mod invite;
 pub mod serve;
+mod words;
+
+use crate::config::ConfigError;
+use crate::invite::NoRandomness;
+use crate::storage::admin::AdminError;
+use crate::storage::sqlite::administrator::AdministratorError;
+
+/// Why a verb was not carried out. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum VerbError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data can't be opened.
+    #[error(transparent)]
+    Open(#[from] AdministratorError),
+    /// Started as root, and it can't become the data's owner.
+    #[error("could not act as the owner of the data directory")]
+    Owner(#[source] std::io::Error),
+    /// The data says no.
+    #[error(transparent)]
+    Data(#[from] AdminError),
+    /// A text that names no account. It is not repeated: it may be a mistyped credential.
+    #[error("this is neither the beginning of an account's hash nor a client ID")]
+    NotAnAccount,
+    /// There is none of that name.
+    #[error("there is no such account")]
+    NoSuchAccount,
+    /// There are several.
+    #[error("the hashes of {count} accounts begin with `{prefix}`")]
+    Ambiguous {
+        /// What they begin with.
+        prefix: String,
+        /// How many.
+        count: usize,
+    },
+    /// There is no invite of that number.
+    #[error("there is no invite {number}")]
+    NoSuchInvite {
+        /// The number.
+        number: i64,
+    },
+    /// Not a duration, or a useless one.
+    #[error("`--{flag}`: `{text}` is not a time such as `7d` or `12h`, at most ten years")]
+    Duration {
+        /// The flag.
+        flag: &'static str,
+        /// What was given.
+        text: String,
+    },
+    /// Another value that means nothing.
+    #[error("`--{flag}`: `{text}` is not {expected}")]
+    Value {
+        /// The flag.
+        flag: &'static str,
+        /// What was given.
+        text: String,
+        /// What would be right.
+        expected: String,
+    },
+    /// It would have to be asked for, and nobody can be asked.
+    #[error("deleting an account needs a yes, and nobody can be asked here")]
+    NeedsYes,
+    /// The answer was no.
+    #[error("stopped; nothing was changed")]
+    Declined,
+    /// No random numbers for an invite.
+    #[error("could not make an invite")]
+    Randomness(#[from] NoRandomness),
+}
+
+impl VerbError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Open(error) => error.hint(),
+            Self::Data(AdminError::UnknownAccount) | Self::NotAnAccount | Self::NoSuchAccount => {
+                Some("`taskferry-server account list` shows all accounts".into())
+            }
+            Self::Data(AdminError::Deleted) => {
+                Some("`taskferry-server account enable` brings it back while its tasks are still there".into())
+            }
+            Self::Data(AdminError::Erased) => Some("its devices can be set up with a new account".into()),
+            Self::Ambiguous { .. } => Some("type more of its digits".into()),
+            Self::NoSuchInvite { .. } => Some("`taskferry-server invite list` shows all invites".into()),
+            Self::NeedsYes => Some("add `--yes`".into()),
+            Self::Owner(_) => Some("run the command as the user of the server".into()),
+            Self::Data(_) | Self::Duration { .. } | Self::Value { .. } | Self::Declined | Self::Randomness(_) => None,
+        }
+    }
+
+    /// Whether it is a matter of how the program was called.
+    pub const fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Config(_) | Self::NotAnAccount | Self::Duration { .. } | Self::Value { .. } | Self::NeedsYes
+        )
+    }
+
+    /// Whether it is somebody's decision, and no error.
+    pub const fn is_choice(&self) -> bool {
+        matches!(self, Self::Declined)
+    }
+}

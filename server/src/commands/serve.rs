@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use taskferry_protocol::describe::Registration;
+
 use crate::app::{Application, RunError, StartError};
 use crate::cli::ServeArgs;
 use crate::config::sources::Env;
@@ -76,11 +78,26 @@ fn banner(config: &Config, addresses: &[SocketAddr]) -> String {
     let mut lines = vec![format!("taskferry-server {version}")];
     lines.extend(addresses.iter().map(|address| format!("  listening on http://{address}{base}")));
     lines.push(format!("  data in {}", config.data_dir.display()));
-    lines.push("  registration is open: everybody who reaches this server can create an account".to_owned());
+    let (who, next) = registration(config, &address_for_people(config, addresses));
+    lines.push(format!("  registration is {who}"));
     lines.push(String::new());
-    lines.push("next, on the computer that has your tasks:".to_owned());
-    lines.push(format!("  taskferry setup --server {}", address_for_people(config, addresses)));
+    lines.extend(next);
     lines.join("\n")
+}
+
+/// Who may come in, and what to type next.
+fn registration(config: &Config, address: &str) -> (&'static str, [String; 2]) {
+    let setup = |with: &str| {
+        ["next, on the computer that has your tasks:".to_owned(), format!("  taskferry setup --server {address}{with}")]
+    };
+    match config.registration.policy {
+        Registration::Open => ("open: everybody who reaches this server can create an account", setup("")),
+        Registration::Invite => ("by invite: make one with `taskferry-server invite create`", setup(" --invite CODE")),
+        Registration::Closed | Registration::Unknown => (
+            "closed: nobody can create an account",
+            ["next, to create one yourself:".to_owned(), "  taskferry-server account create".to_owned()],
+        ),
+    }
 }
 
 fn address_for_people(config: &Config, addresses: &[SocketAddr]) -> String {

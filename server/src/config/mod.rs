@@ -4,16 +4,19 @@
 //! texts become values, one struct per concern. Nothing behind this module reads an environment variable or a flag.
 
 pub mod sources;
-mod values;
+pub(crate) mod values;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use taskferry_protocol::ServerUrl;
-use taskferry_protocol::describe::{Limits, Registration};
+use taskferry_protocol::describe::{self, Limits};
 
 use self::sources::{Given, Setting, Sources};
-use crate::cli::ServeArgs;
+use crate::admission::newcomers::Rates;
+use crate::admission::quota::Quota;
+use crate::admission::registration::Registration;
+use crate::cli::{DataArgs, ServeArgs};
 use crate::sync::SnapshotPolicy;
 
 /// Everything that `serve` needs to know.
@@ -31,6 +34,16 @@ pub struct Config {
     pub snapshots: SnapshotPolicy,
     /// Largest bodies.
     pub body_limits: Limits,
+    /// Who may create an account.
+    pub registration: Registration,
+    /// How many accounts may be created, by everybody together.
+    pub newcomers: Rates,
+    /// How much an account may keep.
+    pub quota: Quota,
+    /// Free bytes below which no push begins; `None`: by the volume's size.
+    pub min_free: Option<u64>,
+    /// For tests: a file that says how full the volume is.
+    pub pretended_volume: Option<PathBuf>,
     /// Whether rate limits and quotas are in force. Off for benchmarks and private networks; what protects the server itself
     /// (body limits, memory, the disk's free space) stays.
     pub limits_on: bool,
@@ -90,11 +103,13 @@ pub enum ConfigError {
         /// The nearest one that exists.
         nearest: Option<String>,
     },
-    /// A variable of the reference server that asks for something this version can't do.
-    #[error("{origin} asks for closed registration, but this version lets everybody create an account")]
-    Registration {
+    /// The reference server's way to close registration, beside our way to open it.
+    #[error("{open} asks for open registration, and {closed} for a closed one")]
+    Contradiction {
         /// The flag, variable or file and key.
-        origin: String,
+        open: String,
+        /// The variable.
+        closed: String,
     },
     /// No home directory to put the data into.
     #[error("there is no home directory to keep the data in")]
@@ -109,8 +124,8 @@ impl ConfigError {
             Self::UnknownKey { nearest: None, .. } => {
                 Some("the keys are the flags of `taskferry-server serve --help`, with `_` for `-`".into())
             }
-            Self::Registration { .. } => {
-                Some("unset it to start with open registration, or keep the server on a private network".into())
+            Self::Contradiction { closed, .. } => {
+                Some(format!("unset {closed} to let everybody create an account, or take `open` away"))
             }
             Self::NoHome => Some("name one with `--data-dir DIR`".into()),
             Self::Value { .. } => Some("`taskferry-server serve --help` shows what each setting takes".into()),
@@ -132,6 +147,17 @@ const LOG_LEVEL: Setting = Setting { name: "log-level", reference: &[] };
 const LOG_FORMAT: Setting = Setting { name: "log-format", reference: &[] };
 
 const REGISTRATION: Setting = Setting { name: "registration", reference: &[] };
+/// No flag on purpose: client IDs are credentials, and everybody on a machine sees its processes' arguments.
+const ALLOW_CLIENT_ID: Setting = Setting { name: "allow-client-id", reference: &["CLIENT_ID"] };
+/// The reference server's way to say "closed".
+const CREATE_CLIENTS: &str = "CREATE_CLIENTS";
+const NEW_ACCOUNTS_PER_HOUR: Setting = Setting { name: "new-accounts-per-hour", reference: &[] };
+const NEW_ACCOUNTS_PER_DAY: Setting = Setting { name: "new-accounts-per-day", reference: &[] };
+const QUOTA_BYTES: Setting = Setting { name: "quota-bytes", reference: &[] };
+const QUOTA_VERSIONS: Setting = Setting { name: "quota-versions", reference: &[] };
+const QUOTA_SNAPSHOT_BYTES: Setting = Setting { name: "quota-snapshot-bytes", reference: &[] };
+const MIN_FREE: Setting = Setting { name: "min-free", reference: &[] };
+const PRETENDED_VOLUME: Setting = Setting { name: "pretended-volume", reference: &[] };
 
 /// All of them, for the configuration file.
 const SETTINGS: &[&Setting] = &[
@@ -147,6 +173,14 @@ const SETTINGS: &[&Setting] = &[
     &LOG_LEVEL,
     &LOG_FORMAT,
     &REGISTRATION,
+    &ALLOW_CLIENT_ID,
+    &NEW_ACCOUNTS_PER_HOUR,
+    &NEW_ACCOUNTS_PER_DAY,
+    &QUOTA_BYTES,
+    &QUOTA_VERSIONS,
+    &QUOTA_SNAPSHOT_BYTES,
+    &MIN_FREE,
+    &PRETENDED_VOLUME,
 ];
 
 const DEFAULT_PORT: u16 = 8080;
@@ -156,7 +190,6 @@ impl Config {
     /// Checks what was typed, what the environment says, and what the configuration file says.
     pub fn load(args: &ServeArgs, env: &sources::Env) -> Result<Self, ConfigError> {
         let sources = Sources::new(env, args.config.as_deref(), SETTINGS)?;
-        refuse_closed_registration(&sources, args.registration.as_ref())?;
         let one = |setting, flag: &Option<String>| sources.find(setting, flag.as_slice());
 
         let body_limits = Limits {
@@ -180,20 +213,37 @@ impl Config {
                 default.versions,
             )?,
         };
-        let public_url = one(&PUBLIC_URL, &args.public_url).map(|given| given.parse(values::url)).transpose()?;
+        let rates = Rates::default();
+        let newcomers = Rates {
+            per_hour: or_default(
+                one(&NEW_ACCOUNTS_PER_HOUR, &args.new_accounts_per_hour),
+                values::at_least_one,
+                rates.per_hour,
+            )?,
+            per_day: or_default(
+                one(&NEW_ACCOUNTS_PER_DAY, &args.new_accounts_per_day),
+                values::at_least_one,
+                rates.per_day,
+            )?,
+        };
+        let public_url = public_url(&sources, args.public_url.as_slice())?;
         let base_path = or_default(one(&BASE_PATH, &args.base_path), values::base_path, String::new())?;
         let mut notes = notes(env, &sources);
         notes.extend(path_note(public_url.as_ref(), &base_path));
         Ok(Self {
             listen: listen(&sources, &args.listen)?,
-            data_dir: match one(&DATA_DIR, &args.data_dir) {
-                Some(given) => given.parse(values::path)?,
-                None => sources::default_data_dir(env).ok_or(ConfigError::NoHome)?,
-            },
+            data_dir: data_dir(&sources, env, args.data_dir.as_slice())?,
             public_url,
             base_path,
             snapshots,
             body_limits,
+            registration: registration(&sources, args.registration.as_slice())?,
+            newcomers,
+            quota: quota(&sources, args)?,
+            min_free: one(&MIN_FREE, &args.min_free).map(|given| given.parse(values::bytes)).transpose()?,
+            pretended_volume: one(&PRETENDED_VOLUME, &args.pretended_volume)
+                .map(|given| given.parse(values::path))
+                .transpose()?,
             limits_on: or_default(one(&LIMITS, &args.limits), values::on_or_off, true)?,
             log: Log {
                 level: or_default(one(&LOG_LEVEL, &args.log_level), values::log_level, tracing::Level::INFO)?,
@@ -234,23 +284,77 @@ fn listen(sources: &Sources<'_>, flags: &[String]) -> Result<Listen, ConfigError
     Ok(Listen { addresses, ipv4_fallback: false })
 }
 
-/// Starting open where the operator asked for closed would be the one wrong answer.
-fn refuse_closed_registration(sources: &Sources<'_>, flag: Option<&String>) -> Result<(), ConfigError> {
-    if let Some(given) = sources.find(&REGISTRATION, flag.map(std::slice::from_ref).unwrap_or_default())
-        && given.parse(values::registration)? != Registration::Open
-    {
-        return Err(ConfigError::Registration { origin: given.origin().to_owned() });
+fn data_dir(sources: &Sources<'_>, env: &sources::Env, flag: &[String]) -> Result<PathBuf, ConfigError> {
+    match sources.find(&DATA_DIR, flag) {
+        Some(given) => given.parse(values::path),
+        None => sources::default_data_dir(env).ok_or(ConfigError::NoHome),
     }
-    // The reference server's way to say the same.
-    for variable in ["CLIENT_ID", "CREATE_CLIENTS"] {
-        let asks_for_open = |value: &str| matches!(value, "true" | "1" | "yes" | "on");
-        if let Some(given) = sources.variable(variable)
-            && !given.parse(|text| Ok(asks_for_open(&text.to_ascii_lowercase())))?
-        {
-            return Err(ConfigError::Registration { origin: given.origin().to_owned() });
+}
+
+fn public_url(sources: &Sources<'_>, flag: &[String]) -> Result<Option<ServerUrl>, ConfigError> {
+    sources.find(&PUBLIC_URL, flag).map(|given| given.parse(values::url)).transpose()
+}
+
+fn quota(sources: &Sources<'_>, args: &ServeArgs) -> Result<Quota, ConfigError> {
+    let one = |setting, flag: &Option<String>| sources.find(setting, flag.as_slice());
+    let default = Quota::default();
+    Ok(Quota {
+        bytes: or_default(one(&QUOTA_BYTES, &args.quota_bytes), values::bytes, default.bytes)?,
+        versions: or_default(one(&QUOTA_VERSIONS, &args.quota_versions), values::whole_number, default.versions)?,
+        snapshot_bytes: or_default(
+            one(&QUOTA_SNAPSHOT_BYTES, &args.quota_snapshot_bytes),
+            values::bytes,
+            default.snapshot_bytes,
+        )?,
+    })
+}
+
+/// Who may create an account: by our flag, or in the reference server's words, where an allow-list is a closed server that lets
+/// these accounts in. Starting open where the operator asked for closed would be the one wrong answer.
+fn registration(sources: &Sources<'_>, flag: &[String]) -> Result<Registration, ConfigError> {
+    let listed = sources.find(&ALLOW_CLIENT_ID, &[]);
+    let create = sources.variable(CREATE_CLIENTS);
+    let closed = create.filter(|given| given.parse(|text| Ok(values::is_yes(text))).is_ok_and(|yes| !yes));
+    let given = sources.find(&REGISTRATION, flag);
+
+    let by_reference = closed.as_ref().or(listed.as_ref());
+    let policy = match (&given, by_reference) {
+        (Some(given), by_reference) => {
+            let policy = given.parse(values::registration)?;
+            if let (describe::Registration::Open, Some(closed)) = (policy, by_reference) {
+                let (open, closed) = (given.origin().to_owned(), closed.origin().to_owned());
+                return Err(ConfigError::Contradiction { open, closed });
+            }
+            policy
         }
+        (None, Some(_)) => describe::Registration::Closed,
+        (None, None) => describe::Registration::Open,
+    };
+    let listed = match listed {
+        // As in the reference server, where nobody's account is created then.
+        _ if closed.is_some() => Vec::new(),
+        Some(given) => given.parse_hidden_list(values::client_id)?,
+        None => Vec::new(),
+    };
+    Ok(Registration { policy, listed: listed.into_iter().collect() })
+}
+
+/// What a command beside the server needs to know of its configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// Where the data lies.
+    pub data_dir: PathBuf,
+    /// How people reach the server, if that is known.
+    pub public_url: Option<ServerUrl>,
+}
+
+impl Beside {
+    /// From the same sources as the server's.
+    pub fn load(args: &DataArgs, public_url_flag: &[String], env: &sources::Env) -> Result<Self, ConfigError> {
+        let sources = Sources::new(env, args.config.as_deref(), SETTINGS)?;
+        let data_dir = data_dir(&sources, env, args.data_dir.as_slice())?;
+        Ok(Self { data_dir, public_url: public_url(&sources, public_url_flag)? })
     }
-    Ok(())
 }
 
 fn notes(env: &sources::Env, sources: &Sources<'_>) -> Vec<String> {
@@ -346,18 +450,47 @@ mod tests {
     }
 
     #[test]
-    fn asking_for_closed_registration_is_not_answered_with_an_open_server() {
-        for pair in [
-            ("CREATE_CLIENTS", "false"),
-            ("CLIENT_ID", "c5b2a1de-4d3f-4b8e-9a6c-0123456789ab"),
-            ("TASKFERRY_REGISTRATION", "closed"),
-            ("TASKFERRY_REGISTRATION", "invite"),
-        ] {
-            assert!(matches!(load(&ServeArgs::default(), &[pair]), Err(ConfigError::Registration { .. })));
+    fn registration_is_closed_in_our_words_and_in_the_references() {
+        const ID: &str = "c5b2a1de-4d3f-4b8e-9a6c-0123456789ab";
+        use describe::Registration::{Closed, Invite, Open};
+        let load = |pairs: &[(&str, &str)]| load(&ServeArgs::default(), pairs).map(|config| config.registration);
+        let policy = |pairs: &[(&str, &str)]| load(pairs).unwrap().policy;
+        assert_eq!(policy(&[]), Open);
+        assert_eq!(policy(&[("TASKFERRY_REGISTRATION", "invite")]), Invite);
+        assert_eq!(policy(&[("TASKFERRY_REGISTRATION", "closed")]), Closed);
+        assert_eq!(policy(&[("CREATE_CLIENTS", "true")]), Open);
+        assert_eq!(policy(&[("CREATE_CLIENTS", "false")]), Closed);
+
+        let two = format!("{ID}, 7ec5a4d20b1e4c399f5d3a6c8e2b7f10");
+        let listed = load(&[("CLIENT_ID", &two)]).unwrap();
+        assert_eq!((listed.policy, listed.listed.len()), (Closed, 2));
+        let both = load(&[("CLIENT_ID", ID), ("TASKFERRY_REGISTRATION", "invite")]).unwrap();
+        assert_eq!((both.policy, both.listed.len()), (Invite, 1));
+        let nobody = load(&[("CLIENT_ID", ID), ("CREATE_CLIENTS", "false")]).unwrap();
+        assert_eq!((nobody.policy, nobody.listed.len()), (Closed, 0));
+
+        for closed in [("CLIENT_ID", ID), ("CREATE_CLIENTS", "0")] {
+            let refused = load(&[closed, ("TASKFERRY_REGISTRATION", "open")]);
+            assert!(matches!(refused, Err(ConfigError::Contradiction { .. })), "{closed:?}");
         }
-        let typo = load(&ServeArgs::default(), &[("TASKFERRY_REGISTRATION", "close")]).unwrap_err().to_string();
+        let typo = load(&[("TASKFERRY_REGISTRATION", "close")]).unwrap_err().to_string();
         assert_eq!(typo, "`TASKFERRY_REGISTRATION`: `close` is not open, invite or closed");
-        load(&ServeArgs::default(), &[("CREATE_CLIENTS", "true"), ("TASKFERRY_REGISTRATION", "open")]).unwrap();
+        let hidden = load(&[("CLIENT_ID", &format!("{ID}x"))]).unwrap_err().to_string();
+        assert_eq!(hidden, "`CLIENT_ID`: `(hidden)` is not one client ID, or several with commas in between");
+    }
+
+    #[test]
+    fn quotas_are_set_one_by_one() {
+        let quota = |pairs| load(&ServeArgs::default(), pairs).unwrap().quota;
+        assert_eq!(quota(&[]), Quota::default());
+        let set = [
+            ("TASKFERRY_QUOTA_BYTES", "1GiB"),
+            ("TASKFERRY_QUOTA_VERSIONS", "7"),
+            ("TASKFERRY_QUOTA_SNAPSHOT_BYTES", "2MB"),
+        ];
+        assert_eq!(quota(&set), Quota { bytes: 1 << 30, versions: 7, snapshot_bytes: 2_000_000 });
+        let none = load(&ServeArgs::default(), &[("TASKFERRY_NEW_ACCOUNTS_PER_HOUR", "0")]).unwrap_err().to_string();
+        assert!(none.ends_with("`0` is not a whole number from 1 to 4294967295"), "{none}");
     }
 
     #[test]

@@ -111,6 +111,12 @@ impl Given {
         Ok(values)
     }
 
+    /// The same for credentials: an error does not show them.
+    pub fn parse_hidden_list<T>(&self, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, ConfigError> {
+        let texts = self.texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|text| !text.is_empty());
+        texts.map(|text| parse(text).map_err(|expected| self.error("(hidden)", expected))).collect()
+    }
+
     fn error(&self, text: &str, expected: String) -> ConfigError {
         ConfigError::Value { origin: self.origin.clone(), text: text.to_owned(), expected }
     }

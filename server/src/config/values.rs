@@ -3,24 +3,30 @@
 
 use std::fmt::Display;
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use taskferry_protocol::ServerUrl;
 use taskferry_protocol::describe::Registration;
+use taskferry_protocol::{ClientId, ServerUrl};
 
 /// An unsigned integer of the type that is asked for.
-pub(super) fn whole_number<T: FromStr + Bounded>(text: &str) -> Result<T, String> {
+pub(crate) fn whole_number<T: FromStr + Bounded>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("a whole number from 0 to {}", T::MAX))
 }
 
 /// For naming the largest value.
-pub(super) trait Bounded {
+pub(crate) trait Bounded {
     type Shown: Display;
     const MAX: Self::Shown;
 }
 
 impl Bounded for u16 {
+    type Shown = Self;
+    const MAX: Self = Self::MAX;
+}
+
+impl Bounded for u64 {
     type Shown = Self;
     const MAX: Self = Self::MAX;
 }
@@ -31,7 +37,7 @@ impl Bounded for u32 {
 }
 
 /// Bytes, plain or with a unit: `K`, `KB` = 1000, `KiB` = 1024, and so on.
-pub(super) fn bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 11] = [
         ("", 1),
         ("b", 1),
@@ -81,6 +87,20 @@ pub(super) fn base_path(text: &str) -> Result<String, String> {
         return Err("a path of letters, digits, `-`, `_`, `.` and `~`, such as `/sync`".to_owned());
     }
     Ok(if segments.is_empty() { String::new() } else { format!("/{}", segments.join("/")) })
+}
+
+/// A whole number that is not zero.
+pub(super) fn at_least_one(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| format!("a whole number from 1 to {}", u32::MAX))
+}
+
+pub(super) fn client_id(text: &str) -> Result<ClientId, String> {
+    text.parse().map_err(|_| "one client ID, or several with commas in between".to_owned())
+}
+
+/// As the reference server reads its switches.
+pub(super) fn is_yes(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "on")
 }
 
 pub(super) fn log_level(text: &str) -> Result<tracing::Level, String> {

@@ -8,6 +8,7 @@ use super::body::{Received, Segment, Upload};
 use super::client_id::Client;
 use super::problem::Refusal;
 use super::version_id::Version;
+use crate::admission::NotAdmitted;
 use crate::sync::Added;
 
 /// Appends a version to the account's chain.
@@ -15,10 +16,12 @@ use crate::sync::Added;
 /// - 200: stored, durably. `X-Version-Id` is its ID; `X-Snapshot-Request: urgency=low|high` if a snapshot is wanted.
 ///   A request that arrives twice, byte for byte, is answered twice in the same way.
 /// - 409: it does not follow the latest version, which stands in `X-Parent-Version-Id`. Nothing was changed.
-/// - 413: the body is over the limit.
+/// - 403: the account is barred, or unknown and may not be created.
+/// - 413: the body is over the limit. 507: over the account's quota. 503: the volume has no room. All three at the beginning
+///   of a push only.
 ///
-/// An account without versions accepts any parent, so that a device can move here with its history. An unknown account is
-/// created by its first version.
+/// An account without versions accepts any parent, so that a device can move here with its history. An unknown account that
+/// may be created is created by its first version.
 pub(super) async fn handle(
     state: web::Data<State>,
     Client(client): Client,
@@ -29,9 +32,11 @@ pub(super) async fn handle(
     let admission = sync.admit_version(client, parent).await?;
     let outcome = match upload.receive(&state, admission).await? {
         // What is held is given back when the version is stored.
-        Received::Body(body, _held) => sync.add_version(client, parent, body, admission.patience).await?,
+        Received::Body(body, _held) => sync.add_version(client, parent, body, admission).await?,
         Received::NotWanted => Added::Conflict(sync.account(client).await?.latest()),
         Received::TooLarge => return Err(Refusal::BodyTooLarge { limit: state.limits.version_bytes }),
+        Received::OverQuota => return Err(Refusal::NotAdmitted(NotAdmitted::QuotaExceeded)),
+        Received::NoSpace => return Err(Refusal::NotAdmitted(NotAdmitted::StorageLow)),
         Received::NoRoom => return Err(Refusal::Busy),
     };
     match outcome {

@@ -21,10 +21,11 @@ use taskferry_protocol::wire;
 
 use super::State;
 use super::problem::Refusal;
+use crate::admission::Admission;
 use crate::budget::{FREE_BYTES, Reservation};
 use crate::storage::body::{CHUNK_BYTES, Incoming, Outgoing, Staging};
 use crate::storage::{Patience, StorageError};
-use crate::sync::{Admission, Arriving, SyncError};
+use crate::sync::{Arriving, SyncError};
 
 /// How much of a body that is too large is read and thrown away, in bytes, so that a device that is still sending gets to
 /// read the refusal instead of a broken connection.
@@ -118,7 +119,11 @@ pub(super) enum Received {
     TooLarge,
     /// Large, and known to be of no use; see [`Admission::keep_large`].
     NotWanted,
-    /// There was no room for it in time.
+    /// More than the account's quota has room for.
+    OverQuota,
+    /// The volume has no room for it.
+    NoSpace,
+    /// There was no room for it in memory in time.
     NoRoom,
 }
 
@@ -146,6 +151,8 @@ impl<K: Kind> Upload<K> {
             }
             if seen > limit {
                 body.discard(Received::TooLarge);
+            } else if seen > admission.bytes_max {
+                body.discard(Received::OverQuota);
             }
             body.take(received).await?;
         }
@@ -188,6 +195,10 @@ impl<'a> Body<'a> {
     }
 
     async fn take(&mut self, mut received: Bytes) -> Result<(), Refusal> {
+        let space = &self.state.sync()?.gate().space;
+        if self.discarded.is_none() && !space.has_room(self.admission.need) {
+            self.discard(Received::NoSpace);
+        }
         if self.discarded.is_some() {
             return Ok(());
         }
@@ -218,6 +229,7 @@ impl<'a> Body<'a> {
             Some(staging) => staging,
             None => self.staging.insert(self.state.sync()?.stage().await?),
         };
+        self.state.sync()?.gate().space.spend(piece.len() as u64);
         staging.push(piece).await.map_err(|error| SyncError::from(error).into())
     }
 

@@ -14,6 +14,7 @@ use crate::sync::{Child, SyncError};
 ///
 /// - 200: its body, `X-Version-Id` and `X-Parent-Version-Id`.
 /// - 404, without a body: nothing follows yet, or there is no such account. Devices take both for "up to date".
+/// - 403: there is no such account, and it may not be created; or it is barred. A 404 would be taken for success.
 /// - 410: `parent` is not in the chain: pruned, or of another history. The device can't go on by itself.
 pub(super) async fn handle(
     state: web::Data<State>,

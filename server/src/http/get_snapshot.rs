@@ -13,6 +13,7 @@ use crate::sync::SyncError;
 ///
 /// - 200: its body, and in `X-Version-Id` the version at which it was made.
 /// - 404, without a body: there is none, or there is no such account.
+/// - 403: there is no such account, and it may not be created; or it is barred.
 pub(super) async fn handle(state: web::Data<State>, Client(client): Client) -> Result<HttpResponse, Refusal> {
     match state.sync()?.get_snapshot(client).await {
         Ok(Some((version, body))) => Ok(HttpResponse::Ok()

@@ -10,8 +10,11 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, R
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use taskferry_protocol::describe::Problem;
-use taskferry_protocol::wire;
+use taskferry_protocol::{codes, wire};
 
+use crate::admission::NotAdmitted;
+use crate::invite::InviteFlaw;
+use crate::storage::Barred;
 use crate::sync::SyncError;
 
 /// Why a request is refused.
@@ -41,8 +44,12 @@ pub(crate) enum Refusal {
     BodyNotJson,
     #[error("there is no account with this client ID")]
     UnknownAccount,
-    #[error("this account is disabled")]
-    Disabled,
+    #[error(transparent)]
+    Barred(Barred),
+    #[error(transparent)]
+    NotAdmitted(NotAdmitted),
+    #[error(transparent)]
+    Invite(InviteFlaw),
     #[error("the version asked for is not in this account's history")]
     Gone,
     #[error("there is nothing at this path")]
@@ -60,8 +67,20 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// Seconds after which it may be otherwise.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Busy | Self::Starting | Self::Stopping => Some(2),
+            // A volume does not get larger by itself.
+            Self::NotAdmitted(NotAdmitted::StorageLow) => Some(300),
+            // Rounded up: a second too early would be refused again.
+            Self::NotAdmitted(NotAdmitted::TooManyAccounts { retry_after }) => Some(retry_after.as_secs() + 1),
+            _ => None,
+        }
+    }
+
     /// Status, code and hint: the table.
-    fn entry(&self) -> (StatusCode, &'static str, &'static str) {
+    fn entry(&self) -> Entry {
         use StatusCode as S;
         match self {
             Self::ClientIdMissing => {
@@ -93,13 +112,15 @@ impl Refusal {
             }
             Self::UnknownAccount => (
                 S::NOT_FOUND,
-                "unknown_account",
+                codes::UNKNOWN_ACCOUNT,
                 "check the client ID for a typing error, and that the account was made on this server",
             ),
-            Self::Disabled => (S::FORBIDDEN, "account_disabled", "ask whoever runs this server"),
+            Self::Barred(barred) => barred_entry(barred),
+            Self::NotAdmitted(why) => not_admitted_entry(*why),
+            Self::Invite(flaw) => invite_entry(*flaw),
             Self::Gone => (
                 S::GONE,
-                "version_gone",
+                codes::VERSION_GONE,
                 "this device's history and the server's have parted: the server was restored or pruned, or the device \
                  was in sync with another account",
             ),
@@ -110,9 +131,9 @@ impl Refusal {
                 "wrong_base_path",
                 "check the path in `sync.server.url`; `GET /` of the right address answers \"TaskChampion sync server\"",
             ),
-            Self::Starting => (S::SERVICE_UNAVAILABLE, "starting", "try again in a moment"),
-            Self::Stopping => (S::SERVICE_UNAVAILABLE, "stopping", "try again in a moment"),
-            Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "try again in a moment"),
+            Self::Starting => (S::SERVICE_UNAVAILABLE, codes::STARTING, "try again in a moment"),
+            Self::Stopping => (S::SERVICE_UNAVAILABLE, codes::STOPPING, "try again in a moment"),
+            Self::Busy => (S::SERVICE_UNAVAILABLE, codes::BUSY, "try again in a moment"),
             Self::Internal(_) => {
                 (S::INTERNAL_SERVER_ERROR, "internal_error", "nothing was changed; the server's log says more")
             }
@@ -120,11 +141,67 @@ impl Refusal {
     }
 }
 
+type Entry = (StatusCode, &'static str, &'static str);
+
+fn barred_entry(barred: &Barred) -> Entry {
+    let ask = "ask whoever runs this server";
+    match barred {
+        Barred::Disabled { .. } => (StatusCode::FORBIDDEN, codes::ACCOUNT_DISABLED, ask),
+        Barred::Deleted => (
+            StatusCode::FORBIDDEN,
+            codes::ACCOUNT_DELETED,
+            "your tasks are still on your computers: set them up with a new account, or ask whoever runs this server",
+        ),
+    }
+}
+
+fn not_admitted_entry(why: NotAdmitted) -> Entry {
+    use StatusCode as S;
+    match why {
+        NotAdmitted::Closed => (
+            S::FORBIDDEN,
+            codes::REGISTRATION_CLOSED,
+            "check the client ID for a typing error; for a new account, ask whoever runs this server",
+        ),
+        NotAdmitted::InviteNeeded => (
+            S::FORBIDDEN,
+            codes::INVITE_NEEDED,
+            "check the client ID for a typing error; for a new account, ask whoever runs this server for an invite",
+        ),
+        NotAdmitted::TooManyAccounts { .. } => {
+            (S::TOO_MANY_REQUESTS, codes::TOO_MANY_ACCOUNTS, "nothing was changed; try again later")
+        }
+        NotAdmitted::QuotaExceeded => (
+            S::INSUFFICIENT_STORAGE,
+            codes::QUOTA_EXCEEDED,
+            "nothing was changed; whoever runs this server can give the account more room",
+        ),
+        NotAdmitted::StorageLow => (
+            S::SERVICE_UNAVAILABLE,
+            codes::STORAGE_LOW,
+            "nothing was changed; tell whoever runs this server, and try again later",
+        ),
+    }
+}
+
+fn invite_entry(flaw: InviteFlaw) -> Entry {
+    let code = match flaw {
+        InviteFlaw::Unknown => {
+            return (StatusCode::FORBIDDEN, codes::INVITE_INVALID, "check the code for a typing error");
+        }
+        InviteFlaw::Expired => codes::INVITE_EXPIRED,
+        InviteFlaw::Used => codes::INVITE_USED,
+    };
+    (StatusCode::FORBIDDEN, code, "ask whoever runs this server for another one")
+}
+
 impl From<SyncError> for Refusal {
     fn from(error: SyncError) -> Self {
         match error {
             SyncError::UnknownAccount => Self::UnknownAccount,
-            SyncError::Disabled => Self::Disabled,
+            SyncError::Barred(barred) => Self::Barred(barred),
+            SyncError::NotAdmitted(why) => Self::NotAdmitted(why),
+            SyncError::Invite(flaw) => Self::Invite(flaw),
             SyncError::Busy => Self::Busy,
             error @ (SyncError::Storage(_) | SyncError::Core(_)) => Self::Internal(error),
         }
@@ -142,8 +219,8 @@ impl ResponseError for Refusal {
         }
         let (status, code, hint) = self.entry();
         let mut response = HttpResponse::build(status);
-        if matches!(self, Self::Busy | Self::Starting | Self::Stopping) {
-            response.insert_header((RETRY_AFTER, "2"));
+        if let Some(seconds) = self.retry_after() {
+            response.insert_header((RETRY_AFTER, seconds));
         }
         render(&mut response, status, code, self.to_string(), hint)
     }
@@ -214,7 +291,16 @@ mod tests {
             Refusal::BodyTooLarge { limit: 0 },
             Refusal::BodyNotJson,
             Refusal::UnknownAccount,
-            Refusal::Disabled,
+            Refusal::Barred(Barred::Disabled { reason: None }),
+            Refusal::Barred(Barred::Deleted),
+            Refusal::NotAdmitted(NotAdmitted::Closed),
+            Refusal::NotAdmitted(NotAdmitted::InviteNeeded),
+            Refusal::NotAdmitted(NotAdmitted::TooManyAccounts { retry_after: std::time::Duration::ZERO }),
+            Refusal::NotAdmitted(NotAdmitted::QuotaExceeded),
+            Refusal::NotAdmitted(NotAdmitted::StorageLow),
+            Refusal::Invite(InviteFlaw::Unknown),
+            Refusal::Invite(InviteFlaw::Expired),
+            Refusal::Invite(InviteFlaw::Used),
             Refusal::Gone,
             Refusal::NoRoute,
             Refusal::WrongBasePath,

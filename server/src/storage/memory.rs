@@ -7,27 +7,75 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use taskferry_protocol::{ClientId, VersionId};
 
+use super::admin::{AdminError, Administration, EXPIRED_INVITE_SECONDS, Invite, Order, Record};
 use super::body::{Incoming, Outgoing, Staged, Staging};
-use super::{Account, Action, Change, CommitError, Committed, SnapshotMeta, Storage, StorageError, StoredVersion};
+use super::{
+    Account, Action, Admit, Barred, Change, CommitError, Committed, SnapshotMeta, Storage, StorageError, StoredVersion,
+    UnixSeconds,
+};
+use crate::invite::{InviteFlaw, InviteHash};
 
 #[derive(Debug)]
 struct Kept {
+    /// Accounts are numbered in the order in which they were created.
+    number: usize,
     account: Account,
+    /// See [`Record::erase_at`].
+    erase_at: Option<UnixSeconds>,
     /// parent -> child
     children: HashMap<VersionId, (VersionId, Bytes)>,
     snapshot: Bytes,
+}
+
+impl Kept {
+    fn new(number: usize, now: UnixSeconds) -> Self {
+        Self { number, account: Account::new(now), erase_at: None, children: HashMap::new(), snapshot: Bytes::new() }
+    }
+
+    fn record(&self, client: ClientId) -> Record {
+        Record { client, account: self.account.clone(), erase_at: self.erase_at }
+    }
 }
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct MemoryStorage {
     accounts: Mutex<HashMap<ClientId, Kept>>,
+    invites: Mutex<Vec<(InviteHash, Invite)>>,
     staged: Arc<Mutex<Vec<Bytes>>>,
 }
 
 impl MemoryStorage {
     fn lock(&self) -> MutexGuard<'_, HashMap<ClientId, Kept>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, after what is due was erased.
+    fn lock_erased(&self) -> MutexGuard<'_, HashMap<ClientId, Kept>> {
+        let (mut accounts, now) = (self.lock(), jiff::Timestamp::now().as_second());
+        for kept in accounts.values_mut().filter(|kept| kept.erase_at.is_some_and(|at| at <= now)) {
+            let barred = kept.account.barred.clone();
+            *kept = Kept::new(kept.number, kept.account.created_at);
+            kept.account.barred = barred;
+        }
+        accounts
+    }
+
+    fn lock_invites(&self) -> MutexGuard<'_, Vec<(InviteHash, Invite)>> {
+        self.invites.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn redeem(&self, hash: InviteHash, now: UnixSeconds) -> Result<(), InviteFlaw> {
+        let mut invites = self.lock_invites();
+        let (_, invite) = invites.iter_mut().find(|(known, _)| *known == hash).ok_or(InviteFlaw::Unknown)?;
+        if invite.used == invite.uses {
+            return Err(InviteFlaw::Used);
+        }
+        if invite.expires_at <= now {
+            return Err(InviteFlaw::Expired);
+        }
+        invite.used += 1;
+        Ok(())
     }
 
     fn take(&self, body: Incoming) -> Bytes {
@@ -73,20 +121,17 @@ impl Storage for MemoryStorage {
         let Change { client, admit, now, action, .. } = change;
         let mut accounts = self.lock();
         let created = !accounts.contains_key(&client);
-        if created && !admit {
-            return Err(CommitError::UnknownAccount);
+        if created {
+            match admit {
+                Admit::No => return Err(CommitError::UnknownAccount),
+                _ if matches!(action, Action::PutSnapshot { .. }) => return Err(CommitError::UnknownVersion),
+                Admit::Yes => {}
+                Admit::ByInvite(hash) => self.redeem(hash, now)?,
+            }
         }
-        if created && matches!(action, Action::PutSnapshot { .. }) {
-            return Err(CommitError::UnknownVersion);
-        }
-        let kept = accounts.entry(client).or_insert_with(|| Kept {
-            account: Account::new(now),
-            children: HashMap::new(),
-            snapshot: Bytes::new(),
-        });
-        if kept.account.disabled {
-            return Err(CommitError::Disabled);
-        }
+        let number = accounts.len();
+        let kept = accounts.entry(client).or_insert_with(|| Kept::new(number, now));
+        kept.account.check_usable()?;
         match action {
             Action::Register => {}
             Action::AddVersion { version, parent, body } => {
@@ -115,6 +160,10 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
+    async fn reusable_bytes(&self) -> Result<u64, StorageError> {
+        Ok(0)
+    }
+
     fn epoch(&self) -> &'static str {
         "memory"
     }
@@ -125,6 +174,78 @@ impl Storage for MemoryStorage {
 
     async fn close(&self) -> Result<(), StorageError> {
         Ok(())
+    }
+}
+
+impl Administration for MemoryStorage {
+    fn salt(&self) -> &str {
+        Storage::salt(self)
+    }
+
+    fn records(&self, see: &mut dyn FnMut(Record)) -> Result<(), AdminError> {
+        let accounts = self.lock_erased();
+        let mut all: Vec<_> = accounts.iter().collect();
+        all.sort_by_key(|(_, kept)| kept.number);
+        for (client, kept) in all {
+            see(kept.record(*client));
+        }
+        Ok(())
+    }
+
+    fn record(&self, client: ClientId) -> Result<Option<Record>, AdminError> {
+        Ok(self.lock_erased().get(&client).map(|kept| kept.record(client)))
+    }
+
+    fn order(&self, client: ClientId, order: &Order, now: UnixSeconds) -> Result<(), AdminError> {
+        let mut accounts = self.lock();
+        let number = accounts.len();
+        if *order == Order::Create && !accounts.contains_key(&client) {
+            accounts.insert(client, Kept::new(number, now));
+            return Ok(());
+        }
+        let kept = accounts.get_mut(&client).ok_or(AdminError::UnknownAccount)?;
+        let deleted = kept.account.barred == Some(Barred::Deleted);
+        let erased = deleted && kept.erase_at.is_none_or(|at| at <= now);
+        match order {
+            Order::Create => return Err(if deleted { AdminError::Deleted } else { AdminError::Exists }),
+            Order::Enable | Order::Delete { .. } | Order::Disable { .. } | Order::SetQuota(_) if erased => {
+                return Err(AdminError::Erased);
+            }
+            Order::Disable { .. } | Order::SetQuota(_) if deleted => return Err(AdminError::Deleted),
+            Order::Disable { reason } => kept.account.barred = Some(Barred::Disabled { reason: reason.clone() }),
+            Order::Enable => (kept.account.barred, kept.erase_at) = (None, None),
+            Order::Delete { erase_at } => {
+                (kept.account.barred, kept.erase_at) = (Some(Barred::Deleted), Some(*erase_at));
+            }
+            Order::SetQuota(quota) => kept.account.quota = *quota,
+        }
+        Ok(())
+    }
+
+    fn create_invite(
+        &self,
+        hash: InviteHash,
+        uses: u32,
+        expires_at: UnixSeconds,
+        now: UnixSeconds,
+    ) -> Result<Invite, AdminError> {
+        let mut invites = self.lock_invites();
+        let id = 1 + invites.last().map_or(0, |(_, last)| last.id);
+        invites.retain(|(_, invite)| invite.expires_at >= now - EXPIRED_INVITE_SECONDS);
+        let invite = Invite { id, uses, used: 0, created_at: now, expires_at };
+        invites.push((hash, invite.clone()));
+        Ok(invite)
+    }
+
+    fn invites(&self) -> Result<Vec<Invite>, AdminError> {
+        Ok(self.lock_invites().iter().map(|(_, invite)| invite.clone()).collect())
+    }
+
+    fn revoke_invite(&self, id: i64) -> Result<bool, AdminError> {
+        let mut invites = self.lock_invites();
+        let before = invites.len();
+        invites.retain(|(_, invite)| invite.id != id);
+        Ok(invites.len() < before)
     }
 }
 
@@ -151,5 +272,11 @@ impl Staging for MemoryStaging {
 
 #[cfg(test)]
 mod tests {
-    super::super::conformance::suite!(|_dir: &std::path::Path| super::MemoryStorage::default());
+    use std::path::Path;
+    use std::sync::Arc;
+
+    super::super::conformance::suite!(
+        |_: &Path| super::MemoryStorage::default(),
+        |storage: &Arc<super::MemoryStorage>, _: &Path| Arc::clone(storage)
+    );
 }

@@ -5,6 +5,7 @@
 //! many requests into one transaction and one fsync, and still refuse each by itself. Protocol decisions are not made
 //! here; see [`crate::sync`].
 
+pub mod admin;
 pub mod body;
 pub mod memory;
 pub mod sqlite;
@@ -17,6 +18,7 @@ use taskferry_protocol::{ClientId, VersionId};
 
 use self::body::{Incoming, Outgoing, Staging};
 use self::tip::Tip;
+use crate::invite::{InviteFlaw, InviteHash};
 
 /// Seconds since 1970-01-01 UTC.
 pub type UnixSeconds = i64;
@@ -24,8 +26,8 @@ pub type UnixSeconds = i64;
 /// One account, as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Whether the operator switched it off.
-    pub disabled: bool,
+    /// Why it may not be used, if it may not.
+    pub barred: Option<Barred>,
     /// The newest end of its chain.
     pub tip: Tip,
     /// Versions stored now.
@@ -38,20 +40,61 @@ pub struct Account {
     pub last_version_at: Option<UnixSeconds>,
     /// Its snapshot, without the body.
     pub snapshot: Option<SnapshotMeta>,
+    /// Where its quota is not everybody's.
+    pub quota: OwnQuota,
+}
+
+/// Why an account may not be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Barred {
+    /// The operator switched it off.
+    #[error("this account is disabled{}", .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    Disabled {
+        /// The operator's words, at most [`Barred::REASON_CHARACTERS_MAX`] characters.
+        reason: Option<String>,
+    },
+    /// The operator deleted it. Its client ID is never accepted again: an old device would quietly start it anew.
+    #[error("this account was deleted")]
+    Deleted,
+}
+
+impl Barred {
+    /// The longest reason, in characters.
+    pub const REASON_CHARACTERS_MAX: usize = 200;
+}
+
+/// An account's own quota; `None` is everybody's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OwnQuota {
+    /// Bytes in versions and snapshot together.
+    pub bytes: Option<u64>,
+    /// Versions stored.
+    pub versions: Option<u64>,
 }
 
 impl Account {
     /// A new one.
     pub const fn new(now: UnixSeconds) -> Self {
         Self {
-            disabled: false,
+            barred: None,
             tip: Tip::EMPTY,
             versions: 0,
             version_bytes: 0,
             created_at: now,
             last_version_at: None,
             snapshot: None,
+            quota: OwnQuota { bytes: None, versions: None },
         }
+    }
+
+    /// Refuses if it may not be used.
+    pub fn check_usable(&self) -> Result<(), Barred> {
+        self.barred.clone().map_or(Ok(()), Err)
+    }
+
+    /// Bytes that it takes, in versions and snapshot together.
+    pub fn bytes(&self) -> u64 {
+        self.version_bytes.saturating_add(self.snapshot.map_or(0, |snapshot| snapshot.bytes))
     }
 
     /// The newest version; nil while there is none.
@@ -99,13 +142,24 @@ pub struct Change {
     /// Whose account.
     pub client: ClientId,
     /// Whether an unknown account may be created on the way, in the same transaction.
-    pub admit: bool,
+    pub admit: Admit,
     /// The time to record.
     pub now: UnixSeconds,
     /// What to do if the queue is full.
     pub patience: Patience,
     /// What to do.
     pub action: Action,
+}
+
+/// Whether a change may create its account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admit {
+    /// No.
+    No,
+    /// Yes.
+    Yes,
+    /// Yes, by one use of this invite, which is taken in the same transaction; an account that is there already takes none.
+    ByInvite(InviteHash),
 }
 
 /// What to do if too many changes are waiting already.
@@ -157,9 +211,12 @@ pub enum CommitError {
     /// There is no such account, and none may be created.
     #[error("no such account")]
     UnknownAccount,
-    /// The operator switched the account off.
-    #[error("the account is disabled")]
-    Disabled,
+    /// The account may not be used.
+    #[error(transparent)]
+    Barred(#[from] Barred),
+    /// The invite admits nobody.
+    #[error(transparent)]
+    Invite(#[from] InviteFlaw),
     /// A snapshot for a version that is not one of the account's last ones.
     #[error("not one of the account's last versions")]
     UnknownVersion,
@@ -222,6 +279,9 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Answers if the backend can be read; for readiness.
     async fn check(&self) -> Result<(), StorageError>;
+
+    /// Bytes that what was deleted has left behind inside the backend, and that it will use before it takes more of its volume.
+    async fn reusable_bytes(&self) -> Result<u64, StorageError>;
 
     /// Changes when the data was taken back to an older state. Opaque.
     fn epoch(&self) -> &str;

@@ -25,8 +25,10 @@ use self::locks::AccountLocks;
 pub use self::pushes::Arriving;
 use self::pushes::Pushes;
 use self::seam::Seam;
+use crate::admission::{Admission, Gate, NotAdmitted};
+use crate::invite::InviteFlaw;
 use crate::storage::body::{Incoming, Outgoing, Staging};
-use crate::storage::{Account, Action, Change, CommitError, Patience, Storage, StorageError, UnixSeconds};
+use crate::storage::{Account, Action, Barred, Change, CommitError, Patience, Storage, StorageError, UnixSeconds};
 
 /// When the server asks for a snapshot; the core does the arithmetic. It asks urgently at one and a half times either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +52,15 @@ pub enum SyncError {
     /// No account has this client ID.
     #[error("no such account")]
     UnknownAccount,
-    /// The operator switched the account off.
-    #[error("the account is disabled")]
-    Disabled,
+    /// The account may not be used.
+    #[error(transparent)]
+    Barred(#[from] Barred),
+    /// The account may not be created, or not store what it wants to.
+    #[error(transparent)]
+    NotAdmitted(#[from] NotAdmitted),
+    /// The invite admits nobody.
+    #[error(transparent)]
+    Invite(#[from] InviteFlaw),
     /// Too much is waiting to be written.
     #[error("the server is busy")]
     Busy,
@@ -62,26 +70,6 @@ pub enum SyncError {
     /// The core failed in a way that it does not name.
     #[error("the sync protocol's core failed")]
     Core(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// What is known of a request before its body is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Admission {
-    /// What to do where there is no room for it.
-    pub patience: Patience,
-    /// Whether a large body has a chance of being kept; if not, it is not worth storing for the time being.
-    pub keep_large: bool,
-}
-
-impl Admission {
-    fn of(account: &Account) -> Result<Self, SyncError> {
-        if account.disabled {
-            return Err(SyncError::Disabled);
-        }
-        let under_way = account.last_version_at.is_some_and(|last| now() - last <= PUSH_GAP_SECONDS);
-        let patience = if under_way { Patience::Wait } else { Patience::Refuse };
-        Ok(Self { patience, keep_large: true })
-    }
 }
 
 /// What became of a version.
@@ -114,23 +102,19 @@ pub enum Child {
     Gone,
 }
 
-/// A push goes on while its account adds versions within this many seconds of each other, which is as long as Taskwarrior waits
-/// for one answer (a slow link behind a proxy that collects bodies needs that long); then nothing may be refused: stock
-/// Taskwarrior commits only at the push's end, and after a refusal in its middle the next try silently drops the rest.
-const PUSH_GAP_SECONDS: UnixSeconds = 60;
-
 /// All requests of the protocol, over a storage backend.
 pub struct SyncService {
     storage: Arc<dyn Storage>,
     snapshots: SnapshotPolicy,
+    gate: Gate,
     locks: AccountLocks,
     pushes: Pushes,
 }
 
 impl SyncService {
-    /// Over `storage`, asking for snapshots by `snapshots`.
-    pub fn new(storage: Arc<dyn Storage>, snapshots: SnapshotPolicy) -> Self {
-        Self { storage, snapshots, locks: AccountLocks::default(), pushes: Pushes::default() }
+    /// Over `storage`, asking for snapshots by `snapshots`, for those whom `gate` lets in.
+    pub fn new(storage: Arc<dyn Storage>, snapshots: SnapshotPolicy, gate: Gate) -> Self {
+        Self { storage, snapshots, gate, locks: AccountLocks::default(), pushes: Pushes::default() }
     }
 
     /// The storage, for readiness and for closing.
@@ -138,23 +122,28 @@ impl SyncService {
         &self.storage
     }
 
+    /// Who may come in, and how much they may keep.
+    pub const fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// What is to be known before a version's body is read.
     pub async fn admit_version(&self, client: ClientId, parent: VersionId) -> Result<Admission, SyncError> {
-        // Unknown accounts are welcome: the version creates its account.
         let Some(account) = self.storage.account(client).await? else {
-            return Ok(Admission { patience: Patience::Refuse, keep_large: true });
+            return Ok(self.gate.first_version(client)?);
         };
-        let admission = Admission::of(&account)?;
+        account.check_usable()?;
         // A conflict is certain by now. Only a small body is still looked at, since it may be a repeated request.
         let conflicts = !account.latest().is_nil() && account.latest() != parent;
-        Ok(Admission { keep_large: !conflicts, ..admission })
+        Ok(Admission { keep_large: !conflicts, ..self.gate.version(&account, now()) })
     }
 
     /// What is to be known before a snapshot's body is read.
     pub async fn admit_snapshot(&self, client: ClientId, version: VersionId) -> Result<Admission, SyncError> {
-        let account = self.account(client).await?;
-        let admission = Admission::of(&account)?;
-        Ok(Admission { keep_large: account.tip.contains(version, account.versions), ..admission })
+        let account = self.storage.account(client).await?.ok_or_else(|| self.unknown(client))?;
+        account.check_usable()?;
+        let keep_large = account.tip.contains(version, account.versions);
+        Ok(Admission { keep_large, ..self.gate.snapshot(&account, now()) })
     }
 
     /// A large body begins to arrive: a stop waits for it.
@@ -172,13 +161,14 @@ impl SyncService {
         Ok(self.storage.stage().await?)
     }
 
-    /// AddVersion: appends `body` behind `parent`. An unknown account is created by its first version.
+    /// AddVersion: appends `body`, admitted by [`SyncService::admit_version`], behind `parent`. An account that may be created is
+    /// created by its first version.
     pub async fn add_version(
         &self,
         client: ClientId,
         parent: VersionId,
         body: Incoming,
-        patience: Patience,
+        admission: Admission,
     ) -> Result<Added, SyncError> {
         // Only a small body is compared with a stored one to recognise a repeated request: devices seal anew each time, so
         // an identical body is a proxy's doing, and proxies repeat small requests.
@@ -187,15 +177,26 @@ impl SyncService {
             Incoming::Staged(_) => None,
         };
         let _alone = self.locks.lock(client).await;
-        let seam = Seam::writing(Arc::clone(&self.storage), client, body, patience);
+        let storage = Arc::clone(&self.storage);
+        let seam = if admission.creates {
+            self.gate.take_place(client)?;
+            Seam::creating(storage, client, body, admission.patience)
+        } else {
+            Seam::writing(storage, client, body, admission.patience)
+        };
         let outcome = self.core(&seam).add_version(client.expose(), parent.as_uuid(), Vec::new()).await;
         let conflict = match outcome {
             Ok((core::AddVersionResult::Ok(version), urgency)) => {
-                match small {
-                    Some(_) => self.pushes.stored_small(client, Instant::now()),
+                match &small {
+                    Some(body) => {
+                        self.gate.space.spend(body.len() as u64);
+                        self.pushes.stored_small(client, Instant::now());
+                    }
+                    // Its pieces were counted when they came.
                     None => self.pushes.stored_large(client, Instant::now()),
                 }
-                return Ok(Added::Stored { version: VersionId::from_uuid(version), urgency: urgency_of(urgency) });
+                let urgency = self.urgency(client, urgency).await?;
+                return Ok(Added::Stored { version: VersionId::from_uuid(version), urgency });
             }
             Ok((core::AddVersionResult::ExpectedParentVersion(latest), _)) => VersionId::from_uuid(latest),
             // Another process got in between the core's look and the commit, which looks again.
@@ -208,6 +209,22 @@ impl SyncService {
             Some(body) => Ok(self.repeated(client, parent, &body).await?.unwrap_or(Added::Conflict(conflict))),
             None => Ok(Added::Conflict(conflict)),
         }
+    }
+
+    /// How much a snapshot is wanted: as the core says, or more, where the account's quota is nearly used up.
+    async fn urgency(
+        &self,
+        client: ClientId,
+        by_core: core::SnapshotUrgency,
+    ) -> Result<Option<SnapshotUrgency>, SyncError> {
+        let nearly_used_up = match &self.gate.quotas {
+            // From memory: the writer has just published it.
+            Some(quotas) => {
+                (self.storage.account(client).await?).is_some_and(|account| quotas.is_nearly_used_up(&account, now()))
+            }
+            None => false,
+        };
+        Ok(if nearly_used_up { Some(SnapshotUrgency::High) } else { urgency_of(by_core) })
     }
 
     /// A conflict with an identical version is the same request arriving twice, and gets the same answer.
@@ -224,7 +241,12 @@ impl SyncService {
     /// GetChildVersion: what follows `parent`.
     pub async fn get_child_version(&self, client: ClientId, parent: VersionId) -> Result<Child, SyncError> {
         let seam = Seam::reading(Arc::clone(&self.storage), client);
-        match self.core(&seam).get_child_version(client.expose(), parent.as_uuid()).await.map_err(other)? {
+        match self
+            .core(&seam)
+            .get_child_version(client.expose(), parent.as_uuid())
+            .await
+            .map_err(|error| self.of_reading(client, error))?
+        {
             core::GetVersionResult::Success { version_id, .. } => {
                 let body = seam.take_outgoing().ok_or_else(|| SyncError::Core("a version without a body".into()))?;
                 Ok(Child::Found { version: VersionId::from_uuid(version_id), body })
@@ -237,8 +259,11 @@ impl SyncService {
     /// AddSnapshot: keeps `body` if the core's rules say so (a recent version, newer than the stored snapshot), and says
     /// nothing if not: a device would take a refusal for a failed sync, after its version was accepted.
     pub async fn add_snapshot(&self, client: ClientId, version: VersionId, body: Incoming) -> Result<(), SyncError> {
+        if let Incoming::Whole(body) = &body {
+            self.gate.space.spend(body.len() as u64);
+        }
         let _alone = self.locks.lock(client).await;
-        let seam = Seam::writing_known(Arc::clone(&self.storage), client, body);
+        let seam = Seam::writing(Arc::clone(&self.storage), client, body, Patience::Wait);
         match self.core(&seam).add_snapshot(client.expose(), version.as_uuid(), Vec::new()).await.map_err(refusal) {
             // The core takes the parent of a chain's first version for one of its versions; storage does not.
             Ok(()) | Err(Refusal::Ignored) => {
@@ -254,7 +279,12 @@ impl SyncService {
         // A snapshot may be replaced between the core's two looks; the second look then finds the newer one.
         for _ in 0..3 {
             let seam = Seam::reading(Arc::clone(&self.storage), client);
-            match self.core(&seam).get_snapshot(client.expose()).await.map_err(other)? {
+            match self
+                .core(&seam)
+                .get_snapshot(client.expose())
+                .await
+                .map_err(|error| self.of_reading(client, error))?
+            {
                 Some((version, _)) => {
                     let body =
                         seam.take_outgoing().ok_or_else(|| SyncError::Core("a snapshot without a body".into()))?;
@@ -267,15 +297,33 @@ impl SyncService {
         Err(SyncError::Busy)
     }
 
-    /// Creates the account, so that a second device finds it before there is a task. Returns whether it is new.
-    pub async fn register(&self, client: ClientId) -> Result<bool, SyncError> {
-        let change = Change { client, admit: true, now: now(), patience: Patience::Refuse, action: Action::Register };
+    /// Creates the account, so that a second device finds it before there is a task. Returns whether it is new. The invite's code
+    /// is looked at where one is needed.
+    pub async fn register(&self, client: ClientId, invite: Option<&str>) -> Result<bool, SyncError> {
+        if let Some(account) = self.storage.account(client).await? {
+            account.check_usable()?;
+            return Ok(false);
+        }
+        let admit = self.gate.register(client, invite)??;
+        let change = Change { client, admit, now: now(), patience: Patience::Refuse, action: Action::Register };
         Ok(self.storage.commit(change).await?.created)
     }
 
     /// The account.
     pub async fn account(&self, client: ClientId) -> Result<Account, SyncError> {
         self.storage.account(client).await?.ok_or(SyncError::UnknownAccount)
+    }
+
+    /// What to say of an account that is not there.
+    fn unknown(&self, client: ClientId) -> SyncError {
+        self.gate.stranger(client).map_or(SyncError::UnknownAccount, SyncError::NotAdmitted)
+    }
+
+    fn of_reading(&self, client: ClientId, error: core::ServerError) -> SyncError {
+        match refusal(error).into() {
+            SyncError::UnknownAccount => self.unknown(client),
+            error => error,
+        }
     }
 
     /// A core for one request. It owns nothing but two small boxes; sharing one between requests is impossible, because
@@ -322,7 +370,8 @@ impl From<CommitError> for Refusal {
             CommitError::Conflict(latest) => Self::Conflict(latest),
             CommitError::UnknownVersion => Self::Ignored,
             CommitError::UnknownAccount => Self::Other(SyncError::UnknownAccount),
-            CommitError::Disabled => Self::Other(SyncError::Disabled),
+            CommitError::Barred(barred) => Self::Other(SyncError::Barred(barred)),
+            CommitError::Invite(flaw) => Self::Other(SyncError::Invite(flaw)),
             CommitError::Busy => Self::Other(SyncError::Busy),
             CommitError::Storage(error) => Self::Other(SyncError::Storage(error)),
         }
@@ -359,10 +408,6 @@ fn refusal(error: core::ServerError) -> Refusal {
     }
 }
 
-fn other(error: core::ServerError) -> SyncError {
-    refusal(error).into()
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -371,11 +416,26 @@ mod tests {
     use crate::storage::memory::MemoryStorage;
 
     fn sync() -> SyncService {
-        SyncService::new(Arc::new(MemoryStorage::default()), SnapshotPolicy::default())
+        sync_behind(Gate::wide_open())
+    }
+
+    fn sync_behind(gate: Gate) -> SyncService {
+        SyncService::new(Arc::new(MemoryStorage::default()), SnapshotPolicy::default(), gate)
+    }
+
+    /// A version, admitted and added, as the server does.
+    async fn add(
+        sync: &SyncService,
+        client: ClientId,
+        parent: VersionId,
+        body: &'static str,
+    ) -> Result<Added, SyncError> {
+        let admission = sync.admit_version(client, parent).await?;
+        sync.add_version(client, parent, body.into(), admission).await
     }
 
     async fn stored(sync: &SyncService, client: ClientId, parent: VersionId, body: &'static str) -> VersionId {
-        match sync.add_version(client, parent, body.into(), Patience::Refuse).await.unwrap() {
+        match add(sync, client, parent, body).await.unwrap() {
             Added::Stored { version, .. } => version,
             Added::Conflict(latest) => panic!("conflict with {latest}"),
         }
@@ -385,7 +445,7 @@ mod tests {
     async fn the_first_version_creates_the_account_and_a_snapshot_is_wanted_at_once() {
         let (sync, me) = (sync(), ClientId::generate());
         assert!(matches!(sync.get_child_version(me, VersionId::NIL).await, Err(SyncError::UnknownAccount)));
-        let added = sync.add_version(me, VersionId::NIL, "a".into(), Patience::Refuse).await.unwrap();
+        let added = add(&sync, me, VersionId::NIL, "a").await.unwrap();
         assert!(matches!(added, Added::Stored { urgency: Some(SnapshotUrgency::High), .. }));
     }
 
@@ -409,7 +469,7 @@ mod tests {
         let second = stored(&sync, me, first, "b").await;
         assert_eq!(stored(&sync, me, VersionId::NIL, "a").await, first);
         assert_eq!(stored(&sync, me, first, "b").await, second);
-        assert_eq!(sync.add_version(me, first, "c".into(), Patience::Refuse).await.unwrap(), Added::Conflict(second));
+        assert_eq!(add(&sync, me, first, "c").await.unwrap(), Added::Conflict(second));
         assert_eq!(sync.account(me).await.unwrap().versions, 2);
     }
 
@@ -454,8 +514,8 @@ mod tests {
     #[tokio::test]
     async fn registering_is_idempotent_and_the_account_then_accepts_any_parent() {
         let (sync, me) = (sync(), ClientId::generate());
-        assert!(sync.register(me).await.unwrap());
-        assert!(!sync.register(me).await.unwrap());
+        assert!(sync.register(me, None).await.unwrap());
+        assert!(!sync.register(me, None).await.unwrap());
         assert!(matches!(sync.get_child_version(me, VersionId::NIL).await.unwrap(), Child::UpToDate));
         let elsewhere = VersionId::from_uuid(uuid::Uuid::from_u128(9));
         assert!(matches!(sync.get_child_version(me, elsewhere).await.unwrap(), Child::UpToDate));
@@ -468,10 +528,7 @@ mod tests {
         let (sync, me) = (sync(), ClientId::generate());
         for _ in 0..50 {
             let latest = sync.account(me).await.map_or(VersionId::NIL, |account| account.latest());
-            let (one, two) = tokio::join!(
-                sync.add_version(me, latest, "one".into(), Patience::Refuse),
-                sync.add_version(me, latest, "two".into(), Patience::Refuse)
-            );
+            let (one, two) = tokio::join!(add(&sync, me, latest, "one"), add(&sync, me, latest, "two"));
             let winner = sync.account(me).await.unwrap().latest();
             let outcomes = [one.unwrap(), two.unwrap()];
             assert!(outcomes.contains(&Added::Conflict(winner)), "{outcomes:?}");

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::storage::body::{Incoming, Outgoing};
 use crate::storage::tip::Tip;
-use crate::storage::{Action, Change, CommitError, Patience, Storage};
+use crate::storage::{Action, Admit, Change, CommitError, Patience, Storage};
 
 /// What the request may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,15 +53,15 @@ impl Seam {
         Self { storage, client, mode: Mode::Read, patience: Patience::Refuse, carried: Arc::default() }
     }
 
-    /// For a version: an unknown account is created with it.
+    /// For a version or a snapshot of an account that exists.
     pub(super) fn writing(storage: Arc<dyn Storage>, client: ClientId, body: Incoming, patience: Patience) -> Self {
         let carried = Carried { incoming: Some(body), ..Carried::default() };
-        Self { storage, client, mode: Mode::Write, patience, carried: Arc::new(Mutex::new(carried)) }
+        Self { storage, client, mode: Mode::WriteKnown, patience, carried: Arc::new(Mutex::new(carried)) }
     }
 
-    /// For a snapshot: the account must exist.
-    pub(super) fn writing_known(storage: Arc<dyn Storage>, client: ClientId, body: Incoming) -> Self {
-        Self { mode: Mode::WriteKnown, ..Self::writing(storage, client, body, Patience::Wait) }
+    /// For a version with which an unknown account is created.
+    pub(super) fn creating(storage: Arc<dyn Storage>, client: ClientId, body: Incoming, patience: Patience) -> Self {
+        Self { mode: Mode::Write, ..Self::writing(storage, client, body, patience) }
     }
 
     fn carried(&self) -> MutexGuard<'_, Carried> {
@@ -108,9 +108,7 @@ impl core::StorageTxn for Txn<'_> {
             let empty = core::Client { latest_version_id: core::NIL_VERSION_ID, snapshot: None };
             return Ok((self.seam.mode == Mode::Write).then_some(empty));
         };
-        if account.disabled {
-            return Err(CommitError::Disabled.into());
-        }
+        account.check_usable().map_err(CommitError::from)?;
         self.tip = account.tip;
         let snapshot = account.snapshot.map(|meta| core::Snapshot {
             version_id: meta.version.as_uuid(),
@@ -180,7 +178,7 @@ impl core::StorageTxn for Txn<'_> {
         let Some(action) = self.planned.take() else {
             return Ok(());
         };
-        let admit = self.seam.mode == Mode::Write;
+        let admit = if self.seam.mode == Mode::Write { Admit::Yes } else { Admit::No };
         let Seam { client, patience, .. } = *self.seam;
         let change = Change { client, admit, now: super::now(), patience, action };
         self.seam.storage.commit(change).await?;

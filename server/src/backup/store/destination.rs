@@ -68,10 +68,10 @@ impl Destination {
         }
     }
 
-    /// The backups there.
-    pub fn shelf(&self, access: &BucketAccess) -> Result<Shelf, StoreError> {
+    /// The backups there; a folder leaves `floor` of its volume (see [`Room`](crate::backup::room::Room)).
+    pub fn shelf(&self, access: &BucketAccess, floor: Option<u64>) -> Result<Shelf, StoreError> {
         let store: Box<dyn super::Store> = match self {
-            Self::Folder(path) => Box::new(Folder::new(path.clone())),
+            Self::Folder(path) => Box::new(Folder::new(path.clone(), floor)),
             #[cfg(feature = "s3")]
             Self::Bucket { bucket, prefix } => Box::new(super::bucket::Bucket::open(bucket, prefix, access)?),
             #[cfg(not(feature = "s3"))]

@@ -7,9 +7,9 @@ use fs_err as fs;
 
 use super::{Store, StoreError, StoredFile};
 use crate::backup::digest::pump;
+use crate::backup::room::Room;
 use crate::stop::Stop;
 use crate::storage::sqlite::directory::{create_private_dir, private_file, sync_directory};
-use crate::volume::Volume;
 
 /// What a file is called until it is whole.
 pub const UNFINISHED: &str = ".unfinished";
@@ -18,12 +18,14 @@ pub const UNFINISHED: &str = ".unfinished";
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    /// What stays free on its volume, if the operator said so.
+    floor: Option<u64>,
 }
 
 impl Folder {
-    /// At `path`.
-    pub const fn new(path: PathBuf) -> Self {
-        Self { path }
+    /// At `path`, on a volume where [`Room`] leaves `floor`.
+    pub const fn new(path: PathBuf, floor: Option<u64>) -> Self {
+        Self { path, floor }
     }
 
     fn error(&self, doing: &'static str) -> impl Fn(io::Error) -> StoreError {
@@ -52,7 +54,7 @@ impl Folder {
             return sync_directory(&self.path);
         }
         let mut from = fs::File::open(file)?;
-        let room = Volume::of(&self.path)?.above_floor();
+        let room = Room::on(&self.path, self.floor).bytes()?;
         if from.metadata()?.len() > room {
             let message = format!("only {} MB may be filled there", room / 1_000_000);
             return Err(io::Error::new(io::ErrorKind::StorageFull, message));

@@ -194,7 +194,7 @@ mod tests {
     use crate::backup::manifest::tests::manifest;
 
     fn shelf(dir: &Path) -> Shelf {
-        Shelf::new(Destination::Folder(dir.to_owned()), Box::new(Folder::new(dir.to_owned())))
+        Shelf::new(Destination::Folder(dir.to_owned()), Box::new(Folder::new(dir.to_owned(), Some(0))))
     }
 
     fn name(n: u32) -> BackupName {

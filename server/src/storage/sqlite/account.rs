@@ -5,15 +5,16 @@ use taskferry_protocol::{ClientId, VersionId};
 
 use super::{schema, version_id};
 use crate::storage::tip::Tip;
-use crate::storage::{Account, SnapshotMeta, UnixSeconds};
+use crate::storage::{Account, Barred, OwnQuota, SnapshotMeta, UnixSeconds};
 
 /// What [`read`] expects, in this order.
 macro_rules! columns {
     () => {
         "id, state, latest, earlier, versions, version_bytes, created_at, last_version_at, \
-         snapshot_version, snapshot_at, snapshot_bytes, added - snapshot_added"
+         snapshot_version, snapshot_at, snapshot_bytes, added - snapshot_added, reason, quota_bytes, quota_versions"
     };
 }
+pub(super) use columns;
 
 /// The account's key in the other tables, and the account.
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<(i64, Account)> {
@@ -27,14 +28,21 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<(i64, Account)> {
         }),
     };
     let earlier = row.get_ref(3)?.as_blob()?.as_chunks::<16>().0.iter().map(|id| version_id(*id));
+    let barred = match row.get::<_, i64>(1)? {
+        schema::ACTIVE => None,
+        schema::DELETED => Some(Barred::Deleted),
+        // What a later version may have invented is no reason to let anybody in.
+        _ => Some(Barred::Disabled { reason: row.get(12)? }),
+    };
     let account = Account {
-        disabled: row.get::<_, i64>(1)? != schema::ACTIVE,
+        barred,
         tip: Tip::new(version_id(row.get(2)?), earlier),
         versions: row.get(4)?,
         version_bytes: row.get(5)?,
         created_at: row.get(6)?,
         last_version_at: row.get(7)?,
         snapshot,
+        quota: OwnQuota { bytes: row.get(13)?, versions: row.get(14)? },
     };
     Ok((row.get(0)?, account))
 }
@@ -43,6 +51,13 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<(i64, Account)> {
 pub(super) fn find(db: &Connection, client: ClientId) -> rusqlite::Result<Option<(i64, Account)>> {
     const SQL: &str = concat!("SELECT ", columns!(), " FROM account WHERE client_id = ?1");
     db.prepare_cached(SQL)?.query_row([client.as_bytes()], read).optional()
+}
+
+/// The account's key in the other tables, if there is one.
+pub(super) fn key(db: &Connection, client: ClientId) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT id FROM account WHERE client_id = ?1")?
+        .query_row([client.as_bytes()], |row| row.get(0))
+        .optional()
 }
 
 /// A new, empty account.

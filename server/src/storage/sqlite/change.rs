@@ -6,16 +6,17 @@
 use rusqlite::Connection;
 use taskferry_protocol::VersionId;
 
-use super::{account, place};
+use super::heads::Head;
+use super::{account, invite, place};
 use crate::storage::body::Incoming;
-use crate::storage::{Account, Action, Change, CommitError, SnapshotMeta, UnixSeconds};
+use crate::storage::{Account, Action, Admit, Change, CommitError, SnapshotMeta, UnixSeconds};
 
 /// What a change left behind.
 #[derive(Debug)]
 pub(super) struct Applied {
     pub(super) created: bool,
     /// The account as it now is.
-    pub(super) account: Account,
+    pub(super) head: Head,
     /// A blob that nothing links any more.
     pub(super) unlinked: Option<i64>,
 }
@@ -30,15 +31,25 @@ pub(super) fn apply(db: &Connection, change: &Change) -> rusqlite::Result<Result
 }
 
 fn register(db: &Connection, change: &Change) -> rusqlite::Result<Result<Applied, CommitError>> {
+    let done = |created, key, account| Applied { created, head: Head { key, account }, unlinked: None };
     Ok(match account::find(db, change.client)? {
-        Some((_, account)) if account.disabled => Err(CommitError::Disabled),
-        Some((_, account)) => Ok(Applied { created: false, account, unlinked: None }),
-        None if !change.admit => Err(CommitError::UnknownAccount),
-        None => {
-            account::create(db, change.client, change.now)?;
-            Ok(Applied { created: true, account: Account::new(change.now), unlinked: None })
-        }
+        Some((key, account)) => account.check_usable().map(|()| done(false, key, account)).map_err(Into::into),
+        None => create(db, change)?.map(|key| done(true, key, Account::new(change.now))),
     })
+}
+
+/// A new account, if one may be created. Returns its key.
+fn create(db: &Connection, change: &Change) -> rusqlite::Result<Result<i64, CommitError>> {
+    match change.admit {
+        Admit::No => return Ok(Err(CommitError::UnknownAccount)),
+        Admit::Yes => {}
+        Admit::ByInvite(hash) => {
+            if let Err(flaw) = invite::redeem(db, hash, change.now)? {
+                return Ok(Err(flaw.into()));
+            }
+        }
+    }
+    account::create(db, change.client, change.now).map(Ok)
 }
 
 fn add_version(
@@ -53,22 +64,24 @@ fn add_version(
     let (created, advanced) = match advance()? {
         Some(advanced) => (false, Some(advanced)),
         None => match account::find(db, client)? {
-            Some((_, account)) if account.disabled => return Ok(Err(CommitError::Disabled)),
-            Some((_, account)) => return Ok(Err(CommitError::Conflict(account.latest()))),
-            None if !change.admit => return Ok(Err(CommitError::UnknownAccount)),
-            None => {
-                account::create(db, client, now)?;
-                (true, advance()?)
+            Some((_, account)) => {
+                let refused =
+                    account.check_usable().map_or_else(Into::into, |()| CommitError::Conflict(account.latest()));
+                return Ok(Err(refused));
             }
+            None => match create(db, change)? {
+                Ok(_) => (true, advance()?),
+                Err(refused) => return Ok(Err(refused)),
+            },
         },
     };
-    let (id, account) = advanced.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    let (key, account) = advanced.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     let (inline, blob) = columns(db, body)?;
     db.prepare_cached(
         "INSERT INTO version (account, parent, version, stored_at, bytes, body, blob) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute((id, parent.as_bytes(), version.as_bytes(), now, body.bytes(), inline, blob))?;
-    Ok(Ok(Applied { created, account, unlinked: None }))
+    .execute((key, parent.as_bytes(), version.as_bytes(), now, body.bytes(), inline, blob))?;
+    Ok(Ok(Applied { created, head: Head { key, account }, unlinked: None }))
 }
 
 fn put_snapshot(
@@ -77,18 +90,19 @@ fn put_snapshot(
     version: VersionId,
     body: &Incoming,
 ) -> rusqlite::Result<Result<Applied, CommitError>> {
-    let (id, mut account) = match account::find(db, change.client)? {
-        None if change.admit => return Ok(Err(CommitError::UnknownVersion)),
-        None => return Ok(Err(CommitError::UnknownAccount)),
-        Some((_, account)) if account.disabled => return Ok(Err(CommitError::Disabled)),
-        Some((_, account)) if !account.tip.contains(version, account.versions) => {
-            return Ok(Err(CommitError::UnknownVersion));
-        }
-        Some(known) => known,
+    let Some((key, mut account)) = account::find(db, change.client)? else {
+        let admitted = change.admit != Admit::No;
+        return Ok(Err(if admitted { CommitError::UnknownVersion } else { CommitError::UnknownAccount }));
     };
-    let unlinked = replace_snapshot(db, id, version, body, change.now)?;
+    if let Err(barred) = account.check_usable() {
+        return Ok(Err(barred.into()));
+    }
+    if !account.tip.contains(version, account.versions) {
+        return Ok(Err(CommitError::UnknownVersion));
+    }
+    let unlinked = replace_snapshot(db, key, version, body, change.now)?;
     account.snapshot = Some(SnapshotMeta { version, stored_at: change.now, bytes: body.bytes(), versions_since: 0 });
-    Ok(Ok(Applied { created: false, account, unlinked }))
+    Ok(Ok(Applied { created: false, head: Head { key, account }, unlinked }))
 }
 
 /// Returns the former snapshot's blob, now unlinked.

@@ -140,12 +140,17 @@ fn walk(db: &Connection, seen: &mut Examination) -> rusqlite::Result<()> {
         seen.found(Finding::Reference(table?));
     }
     let mut accounts = db.prepare(
-        "SELECT id, client_id, latest, versions, version_bytes, snapshot_version, snapshot_bytes FROM account ORDER BY id",
+        "SELECT id, client_id, latest, versions, version_bytes, snapshot_version, snapshot_bytes, \
+           state = 2 AND erase_at <= unixepoch() FROM account ORDER BY id",
     )?;
     let mut rows = accounts.query([])?;
     while let Some(row) = rows.next()? {
         let account = Account::read(row)?;
         seen.accounts += 1;
+        // Its rows go before it says so.
+        if row.get::<_, Option<bool>>(7)? == Some(true) {
+            continue;
+        }
         let name = hasher.of(account.client);
         for flaw in account.flaws(db, seen)? {
             seen.found(Finding::Account { account: name, flaw });
@@ -298,13 +303,14 @@ mod tests {
     use super::super::directory::DATABASE_FILE;
     use super::super::{SqliteStorage, Storage as _};
     use super::*;
+    use crate::storage::Admit;
     use crate::storage::conformance::{self, add, client, put_snapshot, register, staged, version};
 
     /// Three accounts: an empty one, one with small bodies, and one that moved here and has large ones.
     fn world(dir: &Path) -> Connection {
         conformance::run(|| async {
             let storage = SqliteStorage::open(dir).unwrap();
-            storage.commit(register(client(1), true)).await.unwrap();
+            storage.commit(register(client(1), Admit::Yes)).await.unwrap();
             storage.commit(add(client(2), VersionId::NIL, version(1), "a")).await.unwrap();
             for n in 2..=7 {
                 storage.commit(add(client(2), version(n - 1), version(n), "b")).await.unwrap();

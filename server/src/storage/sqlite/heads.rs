@@ -21,9 +21,17 @@ const SHARDS: usize = 32;
 /// Accounts per shard; 32,768 in all, some 8 MB.
 const SHARD_ACCOUNTS: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 
+/// What is remembered of one account.
+#[derive(Debug, Clone)]
+pub(super) struct Head {
+    /// Its key in the other tables, so that a read needs not look it up. Never another account's: keys are not given out again.
+    pub(super) key: i64,
+    pub(super) account: Account,
+}
+
 #[derive(Debug)]
 struct Shard {
-    accounts: LruCache<ClientId, Account>,
+    heads: LruCache<ClientId, Head>,
     /// The newest commit that this shard was told of.
     published: u64,
 }
@@ -43,7 +51,7 @@ pub(super) struct Heads {
 
 impl Default for Heads {
     fn default() -> Self {
-        let shard = || Mutex::new(Shard { accounts: LruCache::new(SHARD_ACCOUNTS), published: 0 });
+        let shard = || Mutex::new(Shard { heads: LruCache::new(SHARD_ACCOUNTS), published: 0 });
         Self { shards: (0..SHARDS).map(|_| shard()).collect(), sequence: AtomicU64::new(0), hash: RandomState::new() }
     }
 }
@@ -56,8 +64,8 @@ impl Heads {
     }
 
     /// The account, if it is known here.
-    pub(super) fn get(&self, client: ClientId) -> Option<Account> {
-        self.shard(client).accounts.get(&client).cloned()
+    pub(super) fn get(&self, client: ClientId) -> Option<Head> {
+        self.shard(client).heads.get(&client).cloned()
     }
 
     /// To be taken before a read whose result is to be [`Heads::fill`]ed in.
@@ -66,21 +74,21 @@ impl Heads {
     }
 
     /// Stores what was read, unless something newer may have been published since.
-    pub(super) fn fill(&self, client: ClientId, account: &Account, before: Before) {
+    pub(super) fn fill(&self, client: ClientId, head: &Head, before: Before) {
         let mut shard = self.shard(client);
         if shard.published <= before.0 {
-            shard.accounts.put(client, account.clone());
+            shard.heads.put(client, head.clone());
         }
     }
 
     /// A commit is durable: what its accounts look like now. Called by the writer only, after the commit and before its
     /// answers.
-    pub(super) fn publish(&self, accounts: impl IntoIterator<Item = (ClientId, Account)>) {
+    pub(super) fn publish(&self, heads: impl IntoIterator<Item = (ClientId, Head)>) {
         let sequence = self.sequence.fetch_add(1, Ordering::AcqRel) + 1;
-        for (client, account) in accounts {
+        for (client, head) in heads {
             let mut shard = self.shard(client);
             shard.published = sequence;
-            shard.accounts.put(client, account);
+            shard.heads.put(client, head);
         }
     }
 
@@ -90,7 +98,7 @@ impl Heads {
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             shard.published = sequence;
-            shard.accounts.clear();
+            shard.heads.clear();
         }
     }
 }
@@ -101,18 +109,18 @@ mod tests {
     use crate::storage::conformance::{client, version};
     use crate::storage::tip::Tip;
 
-    fn account(latest: u128) -> Account {
-        Account { tip: Tip::new(version(latest), []), ..Account::new(0) }
+    fn head(latest: u128) -> Head {
+        Head { key: 1, account: Account { tip: Tip::new(version(latest), []), ..Account::new(0) } }
     }
 
     fn latest(heads: &Heads, who: u128) -> Option<u128> {
-        heads.get(client(who)).map(|account| account.latest().as_uuid().as_u128())
+        heads.get(client(who)).map(|head| head.account.latest().as_uuid().as_u128())
     }
 
     #[test]
     fn what_was_read_is_kept() {
         let heads = Heads::default();
-        heads.fill(client(1), &account(1), heads.before());
+        heads.fill(client(1), &head(1), heads.before());
         assert_eq!(latest(&heads, 1), Some(1));
     }
 
@@ -120,8 +128,8 @@ mod tests {
     fn a_slow_reader_does_not_overwrite_what_was_published_meanwhile() {
         let heads = Heads::default();
         let before = heads.before();
-        heads.publish([(client(1), account(2))]);
-        heads.fill(client(1), &account(1), before);
+        heads.publish([(client(1), head(2))]);
+        heads.fill(client(1), &head(1), before);
         assert_eq!(latest(&heads, 1), Some(2));
     }
 
@@ -129,30 +137,30 @@ mod tests {
     fn nor_after_the_published_state_was_evicted() {
         let heads = Heads::default();
         let before = heads.before();
-        heads.publish([(client(1), account(2))]);
+        heads.publish([(client(1), head(2))]);
         let others = u128::try_from(SHARDS * SHARD_ACCOUNTS.get()).unwrap() * 2;
-        heads.publish((2..others).map(|who| (client(who), account(9))));
+        heads.publish((2..others).map(|who| (client(who), head(9))));
         assert_eq!(latest(&heads, 1), None, "evicted");
-        heads.fill(client(1), &account(1), before);
+        heads.fill(client(1), &head(1), before);
         assert_eq!(latest(&heads, 1), None, "stale");
     }
 
     #[test]
     fn a_change_by_another_process_empties_it_and_outdates_reads_under_way() {
         let heads = Heads::default();
-        heads.fill(client(1), &account(1), heads.before());
+        heads.fill(client(1), &head(1), heads.before());
         let before = heads.before();
         heads.forget();
         assert_eq!(latest(&heads, 1), None);
-        heads.fill(client(1), &account(1), before);
+        heads.fill(client(1), &head(1), before);
         assert_eq!(latest(&heads, 1), None);
     }
 
     #[test]
     fn a_million_accounts_do_not_make_it_grow() {
         let heads = Heads::default();
-        heads.publish((0..1_000_000).map(|who| (client(who), account(1))));
-        let kept: usize = heads.shards.iter().map(|shard| shard.lock().unwrap().accounts.len()).sum();
+        heads.publish((0..1_000_000).map(|who| (client(who), head(1))));
+        let kept: usize = heads.shards.iter().map(|shard| shard.lock().unwrap().heads.len()).sum();
         assert_eq!(kept, SHARDS * SHARD_ACCOUNTS.get());
     }
 }

@@ -10,7 +10,6 @@ use rusqlite::{Connection, TransactionBehavior};
 use uuid::Uuid;
 
 use super::schema::SchemaError;
-use crate::volume;
 
 /// One step.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +38,7 @@ pub(super) fn number(db: &Connection) -> rusqlite::Result<usize> {
 
 /// Applies what is missing.
 pub(super) fn migrate(db: &mut Connection, file: &Path) -> Result<(), SchemaError> {
-    run(db, file, MIGRATIONS, volume::free_bytes)
+    run(db, file, MIGRATIONS, free_bytes)
 }
 
 fn run(
@@ -115,6 +114,17 @@ fn copy(
         Ok(())
     };
     made().map_err(failed)
+}
+
+#[cfg(unix)]
+fn free_bytes(directory: &Path) -> std::io::Result<u64> {
+    let volume = rustix::fs::statvfs(directory)?;
+    Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> std::io::Result<u64> {
+    Ok(u64::MAX)
 }
 
 #[cfg(test)]

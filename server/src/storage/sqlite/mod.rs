@@ -12,7 +12,9 @@
 //! | [`change`] | what one change does inside that transaction |
 //! | [`readers`] | the few threads that read |
 //! | [`heads`] | what accounts look like, in memory, for the request that finds nothing new |
-//! | [`account`] | what they look like in the database |
+//! | [`account`], [`mod@invite`] | what they and invites look like in the database |
+//! | [`erase`] | erases what deleted accounts have stored |
+//! | [`administrator`] | the operator's door: another process's connection to the same file |
 //! | [`place`] | where bodies lie: in their row, or as chunks |
 //! | [`blobs`] | who still reads a large body, and which are to be swept |
 //!
@@ -20,12 +22,15 @@
 //! else. One writer is no bottleneck, since SQLite has one anyway; it is what makes group commit possible.
 
 mod account;
+pub mod administrator;
 mod blobs;
 mod change;
 pub mod directory;
+mod erase;
 pub mod examine;
 pub mod file;
 mod heads;
+mod invite;
 mod migrations;
 mod place;
 mod readers;
@@ -47,7 +52,7 @@ use uuid::Uuid;
 use self::blobs::{Blobs, Hold};
 use self::directory::DataDirectory;
 use self::file::DatabaseFile;
-use self::heads::Heads;
+use self::heads::{Head, Heads};
 use self::place::Place;
 use self::readers::Readers;
 use self::writer::Writer;
@@ -184,31 +189,37 @@ fn pieces(
 #[async_trait::async_trait]
 impl Storage for SqliteStorage {
     async fn account(&self, client: ClientId) -> Result<Option<Account>, StorageError> {
-        if let Some(account) = self.heads.get(client) {
-            return Ok(Some(account));
+        if let Some(head) = self.heads.get(client) {
+            return Ok(Some(head.account));
         }
         let before = self.heads.before();
         let found = self.readers.ask("reading an account", move |db| account::find(db, client)).await?;
-        Ok(found.map(|(_, account)| {
-            self.heads.fill(client, &account, before);
-            account
+        Ok(found.map(|(key, account)| {
+            let head = Head { key, account };
+            self.heads.fill(client, &head, before);
+            head.account
         }))
     }
 
     async fn child(&self, client: ClientId, parent: VersionId) -> Result<Option<StoredVersion>, StorageError> {
-        const SQL: &str = "SELECT v.version, v.bytes, v.body, v.blob FROM version v \
-             WHERE v.account = (SELECT id FROM account WHERE client_id = ?1) AND v.parent = ?2";
+        const SQL: &str = "SELECT version, bytes, body, blob FROM version WHERE account = ?1 AND parent = ?2";
+        let head = self.heads.get(client);
         // Nothing follows the latest version: the answer to most requests.
-        if self.heads.get(client).is_some_and(|account| account.latest() == parent && !parent.is_nil()) {
+        if head.as_ref().is_some_and(|head| head.account.latest() == parent && !parent.is_nil()) {
             return Ok(None);
         }
+        let known = head.map(|head| head.key);
         let blobs = self.blobs.clone();
         let found = self
             .readers
             .ask("reading a version", move |db| {
+                let key = match known {
+                    Some(key) => Some(key),
+                    None => account::key(db, client)?,
+                };
                 find_and_hold(db, &blobs, |db| {
                     db.prepare_cached(SQL)?
-                        .query_row((client.as_bytes(), parent.as_bytes()), |row| {
+                        .query_row((key, parent.as_bytes()), |row| {
                             Ok((version_id(row.get(0)?), Place::from_row(row, 1)?))
                         })
                         .optional()
@@ -250,6 +261,12 @@ impl Storage for SqliteStorage {
         self.readers.ask("checking the database", |db| db.query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))).await
     }
 
+    async fn reusable_bytes(&self) -> Result<u64, StorageError> {
+        const SQL: &str = "SELECT freelist_count * page_size FROM pragma_freelist_count(), pragma_page_size()";
+        let read = |db: &Connection| db.prepare_cached(SQL)?.query_row([], |row| row.get(0));
+        self.readers.ask("reading how much of the database is free", read).await
+    }
+
     fn epoch(&self) -> &str {
         &self.epoch
     }
@@ -274,7 +291,11 @@ mod tests {
     use super::super::conformance::{self, add, client, put_snapshot, staged, version};
     use super::*;
 
-    conformance::suite!(|dir: &Path| SqliteStorage::open(dir).unwrap());
+    conformance::suite!(
+        |dir: &Path| SqliteStorage::open(dir).unwrap(),
+        // As a process of its own would: by a connection of its own.
+        |_: &Arc<SqliteStorage>, dir: &Path| Box::new(administrator::Administrator::open(dir).unwrap())
+    );
 
     fn count(dir: &Path, sql: &str) -> u32 {
         let db = Connection::open(dir.join(directory::DATABASE_FILE)).unwrap();

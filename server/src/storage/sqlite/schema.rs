@@ -8,8 +8,10 @@ use rusqlite::{Connection, OpenFlags};
 use super::file::DatabaseFile;
 use super::migrations;
 
-/// `account.state`: in use. The other state is 1, disabled.
+/// `account.state`: in use. (1 is disabled.)
 pub const ACTIVE: i64 = 0;
+/// `account.state`: deleted.
+pub const DELETED: i64 = 2;
 
 /// Marks the file as ours ("TFry"), in SQLite's header field for that purpose.
 const APPLICATION_ID: i32 = 0x5446_7279;
@@ -48,6 +50,16 @@ pub enum SchemaError {
         /// The file's schema.
         found: usize,
         /// The newest schema that this version knows.
+        known: usize,
+    },
+    /// Written by an earlier version of this server, and not by the one beside which this command runs.
+    #[error("`{}` was written by an older version (schema {found}; this one works with {known})", .path.display())]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// The file's schema.
+        found: usize,
+        /// The schema that this version works with.
         known: usize,
     },
     /// A migration failed; the file is as it was.
@@ -104,6 +116,7 @@ impl SchemaError {
             Self::Newer { .. } => {
                 Some("run the newer version again, or restore a backup made before the upgrade".into())
             }
+            Self::Older { .. } => Some("start this version's server once: it upgrades the data".into()),
             Self::Foreign { .. } => Some("it is left as it is; choose another directory with `--data-dir DIR`".into()),
             Self::Migration { .. } => {
                 Some("nothing was changed; check the free space and the log, then start again".into())
@@ -141,6 +154,26 @@ pub fn open_for_writing(file: impl Into<DatabaseFile>) -> Result<Connection, Sch
         return Err(SchemaError::NoWal { path: file.to_owned() });
     }
     migrations::migrate(&mut db, file)?;
+    Ok(db)
+}
+
+/// The connection of an operator's command, to a file that a server has prepared; it may be running. Changes nothing about
+/// the file itself.
+pub fn open_beside(file: impl Into<DatabaseFile>) -> Result<Connection, SchemaError> {
+    let source = file.into();
+    let file = source.path();
+    let open = |cause| SchemaError::Open { path: file.to_owned(), cause };
+    let db = source.connect(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(open)?;
+    db.busy_timeout(BUSY_WAIT).map_err(open)?;
+    let found = match recognise(&db, file)? {
+        Found::Empty => 0,
+        Found::Ours => migrations::applied(&db, file)?,
+    };
+    if found < migrations::KNOWN {
+        return Err(SchemaError::Older { path: file.to_owned(), found, known: migrations::KNOWN });
+    }
+    db.pragma_update(None, "synchronous", "FULL").map_err(open)?;
+    common_settings(&db).map_err(open)?;
     Ok(db)
 }
 

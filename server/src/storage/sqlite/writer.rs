@@ -28,10 +28,10 @@ use uuid::Uuid;
 
 use super::blobs::Blobs;
 use super::change::{self, Applied};
-use super::heads::Heads;
-use super::place;
+use super::heads::{Head, Heads};
+use super::{erase, place};
 use crate::storage::body::{CHUNK_BYTES, Incoming, Staged, Staging};
-use crate::storage::{Account, Action, Change, CommitError, Committed, Patience, StorageError};
+use crate::storage::{Action, Change, CommitError, Committed, Patience, StorageError};
 
 /// Changes in one transaction. Larger batches gain nothing (the fsync is already shared) and delay the first in them.
 const BATCH: usize = 64;
@@ -45,6 +45,8 @@ const LOOK_UP: Duration = Duration::from_millis(250);
 const SWEEP_PAUSE: Duration = Duration::from_millis(10);
 /// How long it leaves sweeping alone after a failure.
 const SWEEP_AGAIN: Duration = Duration::from_mins(1);
+/// How often it looks for deleted accounts whose time has come.
+const ERASE_LOOK_UP: Duration = Duration::from_mins(1);
 /// Pieces of a swept body that are deleted in one transaction: some 4 MiB.
 const SWEEP_CHUNKS: u32 = 16;
 
@@ -247,18 +249,23 @@ struct Worker {
     data_version: Option<i64>,
     /// When sweeping may go on.
     sweep_from: Instant,
+    /// When to look for deleted accounts to erase.
+    erase_from: Instant,
 }
 
 impl Worker {
     fn new(db: Connection, heads: Arc<Heads>, blobs: Blobs) -> Self {
         let data_version = read_data_version(&db).ok();
-        Self { db, heads, blobs, data_version, sweep_from: Instant::now() }
+        let now = Instant::now();
+        Self { db, heads, blobs, data_version, sweep_from: now, erase_from: now }
     }
 
     fn run(&mut self, queue: &flume::Receiver<Job>) {
         loop {
-            let something_to_sweep = self.sweep_from <= Instant::now() && self.blobs.next_doomed().is_some();
-            match queue.recv_timeout(if something_to_sweep { SWEEP_PAUSE } else { LOOK_UP }) {
+            let now = Instant::now();
+            let something_to_sweep = self.sweep_from <= now && self.blobs.next_doomed().is_some();
+            let something_to_erase = self.erase_from <= now;
+            match queue.recv_timeout(if something_to_sweep || something_to_erase { SWEEP_PAUSE } else { LOOK_UP }) {
                 Ok(first) => {
                     let mut batch = Vec::with_capacity(BATCH);
                     batch.push(first);
@@ -273,6 +280,9 @@ impl Worker {
             if something_to_sweep {
                 self.sweep_a_slice();
             }
+            if something_to_erase {
+                self.erase_a_slice();
+            }
         }
         checkpoint(&self.db);
     }
@@ -283,6 +293,7 @@ impl Worker {
             Ok(now) => {
                 if self.data_version.replace(now).is_some_and(|before| before != now) {
                     self.heads.forget();
+                    self.erase_from = Instant::now();
                 }
             }
             // Not to know is to assume the worst.
@@ -358,6 +369,23 @@ impl Worker {
             }
         }
     }
+
+    /// Deletes a little of what deleted accounts have left; looks again soon if there was something.
+    fn erase_a_slice(&mut self) {
+        let slice = self.db.transaction().and_then(|txn| {
+            let unlinked = erase::erase_some(&txn, jiff::Timestamp::now().as_second())?;
+            txn.commit()?;
+            Ok(unlinked)
+        });
+        match slice {
+            Ok(Some(unlinked)) => unlinked.into_iter().for_each(|blob| self.blobs.unlink(blob)),
+            Ok(None) => self.erase_from = Instant::now() + ERASE_LOOK_UP,
+            Err(error) => {
+                tracing::warn!(%error, "a deleted account could not be erased; trying again in a minute");
+                self.erase_from = Instant::now() + ERASE_LOOK_UP;
+            }
+        }
+    }
 }
 
 fn read_data_version(db: &Connection) -> rusqlite::Result<i64> {
@@ -372,9 +400,9 @@ fn carry_out(db: &Connection, job: &Job) -> rusqlite::Result<Done> {
     }
 }
 
-fn head_of((job, done): (&Job, &Done)) -> Option<(ClientId, Account)> {
+fn head_of((job, done): (&Job, &Done)) -> Option<(ClientId, Head)> {
     match (job, done) {
-        (Job::Change { change, .. }, Done::Change(Ok(applied))) => Some((change.client, applied.account.clone())),
+        (Job::Change { change, .. }, Done::Change(Ok(applied))) => Some((change.client, applied.head.clone())),
         _ => None,
     }
 }
@@ -458,7 +486,7 @@ mod tests {
         ));
         assert!(account::find(&worker.db, client(2)).unwrap().is_none(), "not even its account was created");
         assert!(worker.heads.get(client(2)).is_none());
-        assert_eq!(worker.heads.get(client(1)).unwrap().latest(), version(1));
+        assert_eq!(worker.heads.get(client(1)).unwrap().account.latest(), version(1));
     }
 
     #[test]
@@ -511,7 +539,7 @@ mod tests {
         worker.db.execute_batch("UPDATE account SET state = 1").unwrap();
         let (batch, mut answers) = jobs(vec![add(client(1), version(1), version(2), "b")]);
         worker.write(batch);
-        assert!(matches!(answers[0].try_recv().unwrap(), Err(CommitError::Disabled)));
+        assert!(matches!(answers[0].try_recv().unwrap(), Err(CommitError::Barred(_))));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::disk::{open, open_with};
 use super::inspect::unsound;
 use crate::storage::body::{Incoming, Outgoing, Staging};
 use crate::storage::conformance::{add, client, put_snapshot, register, version};
-use crate::storage::{Change, CommitError, Storage as _, StorageError};
+use crate::storage::{Admit, Change, CommitError, Storage as _, StorageError};
 
 /// Goes on with a request as far as it comes without waiting. Whether it was answered.
 fn poll<F: Future + Unpin>(request: &mut MaybeDone<F>) -> bool {
@@ -103,7 +103,7 @@ impl World {
     fn change(who: u128, wish: &Wish, body: Option<Incoming>) -> Change {
         let whole = |whole: &Bytes| body.unwrap_or_else(|| Incoming::Whole(whole.clone()));
         match wish {
-            Wish::Register => register(client(who), true),
+            Wish::Register => register(client(who), Admit::Yes),
             Wish::Add(parent, id, body) => add(client(who), *parent, *id, whole(body)),
             Wish::Stray => add(client(who), version(u128::MAX), version(u128::MAX - 1), "stray"),
             Wish::Snapshot(at, body) => put_snapshot(client(who), *at, whole(body)),

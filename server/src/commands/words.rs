@@ -1,0 +1,46 @@
+//! Sizes and times as people read them.
+
+use crate::storage::UnixSeconds;
+
+/// `734 B`, `1.2 MB`: three digits at most before the unit.
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+    let mut number = bytes as f64;
+    let mut unit = 0;
+    // 999.95 would be shown as 1000.0.
+    while number >= 999.95 && unit + 1 < UNITS.len() {
+        number /= 1000.0;
+        unit += 1;
+    }
+    format!("{number:.1} {}", UNITS[unit])
+}
+
+/// The day, in UTC: `2026-11-23`.
+pub(super) fn day(time: UnixSeconds) -> String {
+    moment(time).chars().take(10).collect()
+}
+
+/// The moment, in UTC: `2026-11-23T05:25:29Z`.
+pub(super) fn moment(time: UnixSeconds) -> String {
+    jiff::Timestamp::from_second(time).map_or_else(|_| "?".to_owned(), |time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_few_digits() {
+        let shown = [0, 999, 1000, 999_949, 999_950, 1_234_567, 64 << 20, u64::MAX].map(size);
+        assert_eq!(shown, ["0 B", "999 B", "1.0 kB", "999.9 kB", "1.0 MB", "1.2 MB", "67.1 MB", "18446744.1 TB"]);
+    }
+
+    #[test]
+    fn times_are_shown_in_utc() {
+        assert_eq!((day(1_795_411_529), moment(1_795_411_529)), ("2026-11-23".into(), "2026-11-23T05:25:29Z".into()));
+    }
+}

@@ -1,0 +1,43 @@
+//! Erases what deleted accounts have stored, a little at a time, once they can't be brought back any more. The row stays: it is
+//! the tombstone.
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::place;
+use crate::storage::UnixSeconds;
+
+/// Versions in one slice: at most 4 MiB, if all of them are as large as a row may be.
+const VERSIONS: usize = 16;
+
+/// Erases a slice of an account whose time has come. Returns the blobs that nothing links any more; `None` if there is no such
+/// account.
+pub(super) fn erase_some(db: &Connection, now: UnixSeconds) -> rusqlite::Result<Option<Vec<i64>>> {
+    let due: Option<i64> = db
+        .prepare_cached("SELECT id FROM account WHERE erase_at <= ?1 ORDER BY erase_at LIMIT 1")?
+        .query_row([now], |row| row.get(0))
+        .optional()?;
+    let Some(account) = due else { return Ok(None) };
+    let mut blobs = delete(
+        db,
+        "DELETE FROM version WHERE rowid IN (SELECT rowid FROM version WHERE account = ?1 LIMIT ?2) RETURNING blob",
+        (account, VERSIONS),
+    )?;
+    if blobs.len() < VERSIONS {
+        blobs.extend(delete(db, "DELETE FROM snapshot WHERE account = ?1 RETURNING blob", [account])?);
+        db.prepare_cached(
+            "UPDATE account SET erase_at = NULL, latest = zeroblob(16), earlier = x'', versions = 0, version_bytes = 0, \
+             snapshot_version = NULL, snapshot_at = NULL, snapshot_bytes = NULL, snapshot_added = NULL WHERE id = ?1",
+        )?
+        .execute([account])?;
+    }
+    let unlinked: Vec<i64> = blobs.into_iter().flatten().collect();
+    for blob in &unlinked {
+        place::unlink(db, *blob)?;
+    }
+    Ok(Some(unlinked))
+}
+
+/// Deletes rows, and returns what blob each of them had.
+fn delete(db: &Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<Vec<Option<i64>>> {
+    db.prepare_cached(sql)?.query_map(values, |row| row.get(0))?.collect()
+}
