@@ -1,7 +1,9 @@
 //! The command line, as typed. Values are texts here; `config` checks them, whichever way they came in.
 
 pub mod account;
+pub mod backup;
 pub mod invite;
+pub mod operate;
 
 use std::path::PathBuf;
 
@@ -33,6 +35,25 @@ pub enum Command {
     /// Invite people to a server with `--registration invite`
     #[command(subcommand)]
     Invite(invite::InviteCommand),
+    /// Make, list, verify and prune backups, also beside a running server
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Put a backup in the place of the data; the server must be stopped
+    Restore(backup::RestoreArgs),
+    /// Take over all accounts from another server's data directory
+    Import(operate::ImportArgs),
+    /// Look at the database, check it, and give free space back
+    #[command(subcommand)]
+    Db(operate::DbCommand),
+    /// Show totals: accounts, versions, sizes, the last backup
+    Stats(DataArgs),
+    /// Show, check and explain the settings
+    #[command(subcommand)]
+    Config(operate::ConfigCommand),
+    /// Print completions for a shell
+    Completions(operate::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(operate::ManArgs),
 }
 
 /// `serve`. Each flag is also an environment variable (`--data-dir` is `TASKFERRY_DATA_DIR`) and a line in the
@@ -99,6 +120,9 @@ pub struct ServeArgs {
     /// Rate limits and quotas: on or off; `off` is for benchmarks and private networks [default: on]
     #[arg(long, value_name = "SWITCH")]
     pub limits: Option<String>,
+    /// Backups.
+    #[command(flatten)]
+    pub backup: backup::BackupFlags,
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,

@@ -15,6 +15,8 @@
 //! | [`budget`] | how much memory bodies may take, all requests together |
 //! | [`backup`] | copies of the data: made, proved, kept, put back |
 //! | [`invite`] | invites, as the server knows them: by a hash |
+//! | [`import`] | takes over the accounts of another server |
+//! | [`stop`] | telling long work to stop |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
 //! | [`telemetry`], [`terminal`] | logs, and the only place that prints |
 //!
@@ -40,6 +42,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 mod http;
+pub mod import;
 pub mod invite;
 pub mod stop;
 pub mod storage;
@@ -57,7 +60,7 @@ use self::commands::VerbError;
 use self::config::sources::Env;
 
 /// The program: parses the command line, runs the verb, and turns its outcome into words and an exit code: 0 fine, 1 failed,
-/// 2 used wrongly.
+/// 2 used wrongly, 3 problems found.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -80,15 +83,23 @@ pub fn main() -> ExitCode {
         ),
         Command::Account(command) => verb(commands::account::run(&command, &env)),
         Command::Invite(command) => verb(commands::invite::run(&command, &env)),
+        Command::Backup(command) => verb(commands::backup::run(&command, &env)),
+        Command::Restore(args) => verb(commands::restore::run(&args, &env)),
+        Command::Import(args) => verb(commands::import::run(&args, &env)),
+        Command::Db(command) => verb(commands::db::run(&command, &env)),
+        Command::Stats(args) => verb(commands::stats::run(&args, &env)),
+        Command::Config(command) => verb(commands::config::run(&command, &env)),
+        Command::Completions(args) => verb(commands::completions::run(&args)),
+        Command::Man(args) => verb(commands::man::run(&args)),
     }
 }
 
 fn verb(outcome: Result<(), VerbError>) -> ExitCode {
-    if let Err(declined) = &outcome
-        && declined.is_choice()
+    if let Err(told) = &outcome
+        && (told.is_choice() || told.is_finding())
     {
-        terminal::say(&declined.to_string());
-        return ExitCode::FAILURE;
+        terminal::say(&told.to_string());
+        return ExitCode::from(if told.is_finding() { 3 } else { 1 });
     }
     finish(outcome, VerbError::hint, VerbError::is_usage)
 }

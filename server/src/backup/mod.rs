@@ -13,6 +13,7 @@
 //! | [`verify`] | the drill: takes a backup, as if it were needed, and examines it |
 //! | [`restore`] | puts one back |
 //! | [`compare`] | what that means for each account |
+//! | [`status`] | how the last one went |
 //! | [`schedule`] | makes them by themselves while the server runs |
 //!
 //! A backup is two files, the database and its manifest; the manifest is written last, so what has one is whole. The database is
@@ -30,5 +31,6 @@ pub mod retention;
 pub mod room;
 pub mod schedule;
 pub mod seal;
+pub mod status;
 pub mod store;
 pub mod verify;

@@ -11,7 +11,7 @@ use super::replace;
 pub const DATABASE_FILE: &str = "taskferry.sqlite3";
 const LOCK_FILE: &str = "taskferry.lock";
 /// The reference server's file name.
-const REFERENCE_FILE: &str = "taskchampion-sync-server.sqlite3";
+pub const REFERENCE_FILE: &str = "taskchampion-sync-server.sqlite3";
 
 /// Why a directory can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,9 +54,11 @@ impl DirectoryError {
             }
             // Starting empty here would be worse than not starting: the first device to sync would continue its history on
             // an empty account, and all its other devices would be locked out.
-            Self::ReferenceData { .. } => {
-                Some("it is left as it is; choose an empty directory with `--data-dir DIR`".into())
-            }
+            Self::ReferenceData { path } => Some(format!(
+                "it is left as it is; take it over into a directory of its own with \
+                 `taskferry-server import --from {} --data-dir DIR`",
+                path.display()
+            )),
         }
     }
 }

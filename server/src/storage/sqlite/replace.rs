@@ -18,8 +18,16 @@ const READY_PREFIX: &str = "taskferry.ready-";
 /// The database that was there before.
 const FORMER_PREFIX: &str = "taskferry.before-";
 const SUFFIX: &str = ".sqlite3";
+/// A database that is still being prepared.
+const STAGED: &str = "taskferry.restoring.sqlite3";
 /// The database itself comes first: without it, nobody opens the others.
 const PARTS: [&str; 3] = ["", "-wal", "-shm"];
+
+/// Where a database is prepared that is to be put in place. What lies there when nobody prepares one was left by somebody who was
+/// killed, and is removed by the next who holds the directory.
+pub fn staging(directory: &Path) -> PathBuf {
+    directory.join(STAGED)
+}
 
 /// Where the former database lies after a replacement with this stamp.
 pub fn former(directory: &Path, stamp: &str) -> PathBuf {
@@ -42,6 +50,12 @@ fn decide(directory: &Path, new: &Path, stamp: &str) -> io::Result<()> {
 /// Does what is left of a replacement that was decided. Returns where the former database lies, if there was one to finish. The
 /// directory must be held.
 pub fn finish(directory: &Path) -> io::Result<Option<PathBuf>> {
+    for part in PARTS {
+        match fs::remove_file(with_suffix(&staging(directory), part)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
     let Some((ready, stamp)) = decided(directory)? else { return Ok(None) };
     let former = former(directory, &stamp);
     for part in PARTS {
@@ -137,9 +151,11 @@ mod tests {
 
     #[test]
     fn before_it_is_decided_nothing_changes() {
-        let (dir, _new) = directory();
+        let (dir, new) = directory();
+        fs::rename(new, staging(dir.path())).unwrap();
         assert_eq!(finish(dir.path()).unwrap(), None);
         assert_eq!(fs::read_to_string(dir.path().join(DATABASE_FILE)).unwrap(), "old");
+        assert_eq!(names(dir.path()).len(), PARTS.len(), "what was being prepared is gone");
     }
 
     #[test]

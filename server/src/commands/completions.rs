@@ -1,0 +1,17 @@
+//! `taskferry-server completions SHELL`.
+
+use clap::CommandFactory as _;
+
+use super::VerbError;
+use crate::cli::Cli;
+use crate::cli::operate::CompletionsArgs;
+use crate::terminal;
+
+/// Carries out the verb.
+#[expect(clippy::unnecessary_wraps, reason = "as all verbs")]
+pub fn run(args: &CompletionsArgs) -> Result<(), VerbError> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "taskferry-server", &mut script);
+    terminal::print(String::from_utf8_lossy(&script).trim_end());
+    Ok(())
+}
