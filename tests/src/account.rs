@@ -35,6 +35,11 @@ impl Account {
         Self { server, id: ClientId::generate() }
     }
 
+    /// The account with this ID at a server.
+    pub const fn of(server: SocketAddr, id: ClientId) -> Self {
+        Self { server, id }
+    }
+
     /// The ID under which it is known.
     pub const fn id(&self) -> ClientId {
         self.id

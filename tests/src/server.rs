@@ -1,6 +1,6 @@
 //! The real server program, on a port and a data directory of its own.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -136,17 +136,29 @@ impl ServerSetup {
         run(&mut self.command(), "")
     }
 
-    fn command(&self) -> Command {
+    /// Runs another verb on the same data, with the same environment, to its end. It may run beside the server.
+    #[track_caller]
+    pub fn verb<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Outcome {
+        let mut command = self.program();
+        run(command.args(args).arg("--data-dir").arg(&self.data_dir), "")
+    }
+
+    fn program(&self) -> Command {
         let mut command = Command::new(&self.program);
+        // Nothing of the machine's own configuration reaches it.
+        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.program();
         command.arg("serve");
         if let Some(address) = &self.listen {
             command.arg("--listen").arg(address);
         }
         command.arg("--data-dir").arg(&self.data_dir).args(&self.flags);
-        // Nothing of the machine's own configuration reaches it.
-        command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.current_dir(self.folder.path());
         command
     }
 }
@@ -227,6 +239,12 @@ impl TestServer {
         }
         let ready = Request::get("/readyz").send(running.address);
         assert_eq!(ready.status, 200, "a server that says it listens is ready: {ready:?}");
+    }
+
+    /// Runs another verb on its data, also while it runs.
+    #[track_caller]
+    pub fn verb<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Outcome {
+        self.setup.verb(args)
     }
 
     /// Where it listens.

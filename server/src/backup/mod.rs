@@ -34,3 +34,6 @@ pub mod seal;
 pub mod status;
 pub mod store;
 pub mod verify;
+
+#[cfg(test)]
+mod tests;

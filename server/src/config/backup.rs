@@ -51,7 +51,7 @@ impl Backups {
         let keep: NonZeroU32 = or_default(one(&KEEP, &flags.backup_keep), values::at_least_one, DEFAULT_KEEP)?;
         let max_bytes = one(&MAX_BYTES, &flags.backup_max_bytes).map(|given| given.parse(values::bytes)).transpose()?;
         Ok(Self {
-            every: one(&EVERY, &flags.backup_every).map(|given| given.parse(values::interval)).transpose()?,
+            every: or_default(one(&EVERY, &flags.backup_every), values::interval, None)?,
             plan: Plan {
                 data_dir,
                 destinations,
@@ -109,7 +109,7 @@ mod tests {
         };
         assert_eq!(
             message("TASKFERRY_BACKUP_EVERY", "10s"),
-            "`TASKFERRY_BACKUP_EVERY`: `10s` is not a time such as `6h` or `1d`, at least a minute"
+            "`TASKFERRY_BACKUP_EVERY`: `10s` is not a time such as `6h` or `1d`, at least a minute, or `never`"
         );
         assert!(message("TASKFERRY_BACKUP_TO", "ftp://x").contains("a folder, or a bucket such as"));
         assert!(message("TASKFERRY_BACKUP_KEEP", "0").contains("is not"));

@@ -12,7 +12,7 @@ pub mod sqlite;
 pub mod tip;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 
 use taskferry_protocol::{ClientId, VersionId};
 
