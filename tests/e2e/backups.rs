@@ -199,7 +199,7 @@ fn backups_go_to_a_bucket_too_and_come_back_from_it_alone() {
         half.stdout.contains("NOT kept in s3://bucket/ours") && half.stderr.contains("not every place has it"),
         "{half}"
     );
-    assert!(!half.to_string().contains("a-secret-that-nobody-prints"));
+    assert!(!format!("{}{}", half.stdout, half.stderr).contains("a-secret-that-nobody-prints"));
     assert_eq!((files(&folder, ".sqlite3").len(), bucket.keys().len()), (1, 0));
 
     bucket.refuse(false);

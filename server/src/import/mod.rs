@@ -152,3 +152,6 @@ fn one(
     }
     Ok(Ok(()))
 }
+
+#[cfg(test)]
+mod tests;
