@@ -206,7 +206,8 @@ fn watch_the_volume(config: &Config, storage: &Arc<dyn Storage>) -> Result<Arc<S
     };
     let measured = Space::of(volume.as_ref(), config.min_free);
     let space = Arc::new(measured.map_err(|cause| StartError::Volume { path: directory.clone(), cause })?);
-    let (watched, storage) = (Arc::clone(&space), Arc::clone(storage));
+    // Not to keep open what is to be closed.
+    let (watched, storage) = (Arc::clone(&space), Arc::downgrade(storage));
     tokio::spawn(async move { watched.keep_measuring(volume, storage, &directory).await });
     Ok(space)
 }

@@ -95,6 +95,10 @@ pub struct ServeArgs {
     /// Who may create an account: open (everybody), invite (who has an invite) or closed (nobody) [default: open]
     #[arg(long, value_name = "WHO")]
     pub registration: Option<String>,
+    /// Accounts that may be created whatever registration says, which is closed then unless told otherwise; may be given several
+    /// times, or with commas. Others on this machine see flags: prefer CLIENT_ID or the configuration file
+    #[arg(long, value_name = "CLIENT_ID")]
+    pub allow_client_id: Vec<String>,
     /// New accounts in an hour, of everybody together, without invites [default: 100]
     #[arg(long, value_name = "COUNT")]
     pub new_accounts_per_hour: Option<String>,

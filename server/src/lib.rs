@@ -25,8 +25,9 @@
 //! 1. actix-web parses `POST /v1/client/add-version/{parent}`; the route table (`http`) finds `add_version`.
 //! 2. Extractors check the client ID, the version ID, and what the headers say of the body. What is wrong ends here, as a
 //!    `Refusal`.
-//! 3. The handler asks [`sync::SyncService::admit_version`] how patient the request is and whether a large body has a chance
-//!    of being kept, and then reads the body: whole if it is small, else piece by piece into storage.
+//! 3. The handler asks [`sync::SyncService::admit_version`], and through it the [`admission::Gate`], whether the account may
+//!    send now, how large the body may be and how patient the request is, and then reads the body: whole if it is small, else
+//!    piece by piece into storage.
 //! 4. [`sync::SyncService::add_version`] takes the account's lock and asks a core of its own. The core reads the account through the seam, decides that the version follows, invents its ID, and "writes": the seam
 //!    keeps that until `commit`, and then hands [`storage::Storage::commit`] one [`storage::Change`].
 //! 5. The writer thread takes it together with whatever else is waiting, checks the parent again, writes all of it in one

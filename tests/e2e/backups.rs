@@ -9,14 +9,10 @@ use taskferry_protocol::VersionId;
 
 use crate::{PROGRAMS, server};
 
-fn json(text: &str) -> Value {
-    serde_json::from_str(text).expect("JSON")
-}
-
 /// Makes one beside the running server.
 #[track_caller]
 fn back_up(server: &TestServer) -> Value {
-    json(&server.verb(["backup", "create", "--json"]).good().stdout)
+    server.ask_operator(["backup", "create"])
 }
 
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
@@ -45,15 +41,15 @@ fn a_backup_beside_a_running_server_is_listed_proved_and_restored_byte_for_byte(
 
     let made = back_up(&server);
     assert_eq!((&made["manifest"]["accounts"], &made["manifest"]["versions"]), (&2.into(), &6.into()), "{made}");
-    let listed = json(&server.verb(["backup", "list", "--json"]).good().stdout);
+    let listed = server.ask_operator(["backup", "list"]);
     assert_eq!(listed[0]["name"], made["name"]);
-    let proved = server.verb(["backup", "verify"]).good().stdout;
+    let proved = server.operate(["backup", "verify"]).good().stdout;
     assert!(proved.contains("is good: 2 accounts, 6 versions, 1 snapshots"), "{proved}");
 
     small.append(latest, "after the backup");
     let epoch = server.info().epoch;
     server.stop();
-    let told = server.verb(["restore", "latest", "--yes"]).good().stderr;
+    let told = server.operate(["restore", "latest", "--yes"]).good().stderr;
     assert!(
         told.contains("1 accounts change, 1 stay as they are") && told.contains("goes back by 1 version"),
         "{told}"
@@ -71,7 +67,7 @@ fn a_device_that_is_ahead_of_a_restored_server_is_told_so() {
     back_up(&server);
     let ahead = account.append(latest, "after the backup");
     server.stop();
-    server.verb(["restore", "latest", "--yes"]).good();
+    server.operate(["restore", "latest", "--yes"]).good();
     server.start();
     account.child_of(ahead).refused(410, "version_gone");
     assert_eq!(account.add_version(ahead, "more").status, 409);
@@ -85,7 +81,7 @@ fn a_running_server_keeps_its_data_from_being_restored() {
     let [latest] = account.grow::<1>();
     back_up(&server);
     account.append(latest, "after the backup");
-    let refused = server.verb(["restore", "latest", "--yes"]).exits_with(1);
+    let refused = server.operate(["restore", "latest", "--yes"]).exits_with(1);
     assert!(
         refused.stderr.contains("another server is using") && refused.stderr.contains("stop the server"),
         "{refused}"
@@ -94,7 +90,7 @@ fn a_running_server_keeps_its_data_from_being_restored() {
     assert!(files(server.data_dir(), ".sqlite3").len() == 1, "nothing was left behind");
 
     // Looking is allowed.
-    let told = json(&server.verb(["restore", "latest", "--dry-run", "--json"]).good().stdout);
+    let told = server.ask_operator(["restore", "latest", "--dry-run"]);
     assert_eq!((&told["comparison"]["changed"], &told["restored"]), (&1.into(), &false.into()), "{told}");
     assert_eq!(told["comparison"]["accounts"][0]["change"], "back");
 }
@@ -107,7 +103,7 @@ fn nothing_is_restored_without_a_yes() {
     back_up(&server);
     account.append(latest, "after the backup");
     server.stop();
-    let refused = server.verb(["restore", "latest"]).exits_with(2);
+    let refused = server.operate(["restore", "latest"]).exits_with(2);
     assert!(refused.stderr.contains("add `--yes`"), "{refused}");
     server.start();
     assert_eq!(account.chain().len(), 2);
@@ -122,9 +118,9 @@ fn a_restore_is_taken_back_by_restoring_what_it_moved_aside() {
     account.append(latest, "after the backup");
     // Killed: what it wrote last is in the write-ahead log only.
     server.kill();
-    let told = json(&server.verb(["restore", "latest", "--yes", "--json"]).good().stdout);
+    let told = server.ask_operator(["restore", "latest", "--yes"]);
     let former = told["former"].as_str().expect("where the former data lies");
-    server.verb(["restore", former, "--yes"]).good();
+    server.operate(["restore", former, "--yes"]).good();
     server.start();
     assert_eq!(account.chain().len(), 2);
 }
@@ -144,9 +140,9 @@ fn a_backup_cut_short_or_changed_is_found_and_not_restored() {
     changed[whole.len() / 2] ^= 1;
     for (what, damaged) in [("cut short", &whole[..whole.len() - 8192]), ("changed", &changed), ("empty", &[])] {
         fs::write(&file, damaged).expect("a damaged backup");
-        let found = server.verb(["backup", "verify"]).exits_with(3);
+        let found = server.operate(["backup", "verify"]).exits_with(3);
         assert!(found.stdout.contains("is DAMAGED"), "{what}: {found}");
-        let refused = server.verb(["restore", "latest", "--yes"]).exits_with(1);
+        let refused = server.operate(["restore", "latest", "--yes"]).exits_with(1);
         assert!(refused.stderr.contains("the backup is damaged, and was not restored"), "{what}: {refused}");
     }
     server.start();
@@ -157,14 +153,14 @@ fn a_backup_cut_short_or_changed_is_found_and_not_restored() {
 fn the_oldest_backups_go_when_there_are_enough() {
     let server = server();
     for _ in 0..4 {
-        server.verb(["backup", "create", "--keep", "3"]).good();
+        server.operate(["backup", "create", "--keep", "3"]).good();
     }
     assert_eq!(backups(&server).len(), 3);
-    let asked = server.verb(["backup", "prune", "--keep", "1"]).exits_with(2);
+    let asked = server.operate(["backup", "prune", "--keep", "1"]).exits_with(2);
     assert!(asked.stderr.contains("needs a yes"), "{asked}");
-    let shown = server.verb(["backup", "prune", "--keep", "1", "--dry-run"]).good();
+    let shown = server.operate(["backup", "prune", "--keep", "1", "--dry-run"]).good();
     assert_eq!((shown.stdout.matches("would remove").count(), backups(&server).len()), (2, 3));
-    server.verb(["backup", "prune", "--keep", "1", "--yes"]).good();
+    server.operate(["backup", "prune", "--keep", "1", "--yes"]).good();
     assert_eq!(backups(&server).len(), 1);
 }
 
@@ -174,7 +170,7 @@ fn a_running_server_makes_backups_by_itself() {
     server.account();
     server.log().wait_for("a backup", |line| line.contains("made and proved a backup").then_some(()));
     assert_eq!(backups(&server).len(), 1);
-    let stats = json(&server.verb(["stats", "--json"]).good().stdout);
+    let stats = server.ask_operator(["stats"]);
     assert!(stats["backup"]["last_good"].is_string() && stats["backup"]["problems"] == Value::Array(vec![]), "{stats}");
 }
 
@@ -194,7 +190,7 @@ fn backups_go_to_a_bucket_too_and_come_back_from_it_alone() {
 
     // It refuses: the near copy is made all the same, and it is told.
     bucket.refuse(true);
-    let half = server.verb(["backup", "create"]).exits_with(1);
+    let half = server.operate(["backup", "create"]).exits_with(1);
     assert!(
         half.stdout.contains("NOT kept in s3://bucket/ours") && half.stderr.contains("not every place has it"),
         "{half}"
@@ -203,16 +199,16 @@ fn backups_go_to_a_bucket_too_and_come_back_from_it_alone() {
     assert_eq!((files(&folder, ".sqlite3").len(), bucket.keys().len()), (1, 0));
 
     bucket.refuse(false);
-    server.verb(["backup", "create"]).good();
-    server.verb(["backup", "create", "--keep", "1"]).good();
+    server.operate(["backup", "create"]).good();
+    server.operate(["backup", "create", "--keep", "1"]).good();
     assert_eq!((files(&folder, ".sqlite3").len(), bucket.keys().len()), (1, 2), "{:?}", bucket.keys());
     assert!(bucket.keys().iter().all(|key| key.starts_with("ours/taskferry-")));
-    server.verb(["backup", "verify", "--all"]).good();
+    server.operate(["backup", "verify", "--all"]).good();
 
     // The machine is lost.
     server.kill();
     fs::remove_dir_all(server.data_dir()).expect("a lost disk");
-    server.verb(["restore", &to, "--yes"]).good();
+    server.operate(["restore", &to, "--yes"]).good();
     server.start();
     assert_eq!(account.chain().len(), 3);
 }
@@ -226,7 +222,7 @@ fn a_full_volume_costs_no_old_backup_and_nobodys_sync() {
     // What is to stay free is more than there is.
     fs::write(server.data_dir().join("server.toml"), "min_free = '1000000GB'").expect("a file");
     let config = server.data_dir().join("server.toml");
-    let refused = server.verb(["backup", "create", "--config", config.to_str().expect("a path")]).exits_with(1);
+    let refused = server.operate(["backup", "create", "--config", config.to_str().expect("a path")]).exits_with(1);
     assert!(refused.stderr.contains("may be filled there"), "{refused}");
     assert_eq!(
         files(&server.data_dir().join("backups"), "").len(),
@@ -253,7 +249,7 @@ fn no_task_is_lost_when_the_server_goes_back_to_an_older_backup() {
     phone.task(["add", "never sent"]).good();
 
     server.stop();
-    server.verb(["restore", "latest", "--yes"]).good();
+    server.operate(["restore", "latest", "--yes"]).good();
     server.start();
     laptop.sync().fails_with("410 Gone");
     phone.sync().fails_with("410 Gone");

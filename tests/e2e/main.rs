@@ -14,6 +14,8 @@
 //! | [`configuration`] | flags, environment and file say the same things, and which one wins |
 //! | [`add_version`] … [`snapshots`] | the sync protocol to the letter, one module per request |
 //! | [`wire_format`] | what holds for all of its requests: content types, spellings, sizes |
+//! | [`operators`] | what an operator does to accounts, beside a running server |
+//! | [`quotas`] | how much is kept, who is refused as space runs out, and who never is |
 //! | [`registration`], [`pages`] | what Taskferry adds to the protocol |
 //! | [`malformed_requests`] | no request that makes no sense changes anything or goes unexplained |
 
@@ -36,7 +38,9 @@ mod large_push;
 mod lifecycle;
 mod malformed_requests;
 mod moving_in;
+mod operators;
 mod pages;
+mod quotas;
 mod registration;
 mod snapshots;
 mod two_computers;

@@ -60,11 +60,11 @@ fn taskwarrior_goes_on_with_an_account_that_moved_here_from_the_reference_server
 
     let new = PROGRAMS.server();
     let theirs = new.data_dir().parent().expect("its folder").join("theirs");
-    let account = Account::of(old.address(), settings.client_id);
+    let account = Account::known_as(old.address(), settings.client_id);
     copy(&account, &settings.client_id.expose().to_string(), &reference(&theirs));
 
     let from = theirs.to_str().expect("a path").to_owned();
-    let told = new.verb(["import", "--from", &from]).good();
+    let told = new.operate(["import", "--from", &from]).good();
     assert!(told.stderr.contains("took over 1 accounts with 1 versions from the reference server"), "{told}");
     let new: TestServer = new.start();
     let moved = e2e::SyncSettings { url: new.url(), ..settings.clone() };
@@ -76,7 +76,7 @@ fn taskwarrior_goes_on_with_an_account_that_moved_here_from_the_reference_server
     assert_eq!((phone.tasks().len(), phone.tasks()), (2, laptop.tasks()));
 
     // A second time, beside the running server: nothing is taken back.
-    let again = new.verb(["import", "--from", &from]).good();
+    let again = new.operate(["import", "--from", &from]).good();
     assert!(again.stderr.contains("1 accounts were here already, with the same history"), "{again}");
     phone.sync().good();
     assert_eq!(phone.tasks(), laptop.tasks());
@@ -91,16 +91,16 @@ fn accounts_move_from_one_taskferry_to_another_byte_for_byte_while_both_run() {
     account.add_snapshot(latest, vec![b'y'; 700_000]).good();
     let from = old.data_dir().to_str().expect("a path").to_owned();
 
-    let looked = new.verb(["import", "--from", &from, "--dry-run"]).good();
+    let looked = new.operate(["import", "--from", &from, "--dry-run"]).good();
     assert!(looked.stderr.contains("would take over 1 accounts with 8 versions from another Taskferry"), "{looked}");
-    let moved = Account::of(new.address(), account.id());
+    let moved = Account::known_as(new.address(), account.id());
     assert_eq!(moved.describe().status, 404, "nothing was changed");
 
-    new.verb(["import", "--from", &from]).good();
+    new.operate(["import", "--from", &from]).good();
     assert_eq!(moved.chain(), account.chain());
     assert_eq!(moved.snapshot().good().body, account.snapshot().good().body);
     assert_eq!(moved.info().snapshot, account.info().snapshot);
-    new.verb(["db", "check"]).good();
+    new.operate(["db", "check"]).good();
     moved.append(latest, "goes on here");
 }
 
@@ -109,10 +109,10 @@ fn an_account_with_another_history_is_left_alone_and_named() {
     let (old, new) = (server(), server());
     let account = old.account();
     account.grow::<2>();
-    let ours = Account::of(new.address(), account.id());
+    let ours = Account::known_as(new.address(), account.id());
     ours.append(VersionId::NIL, "ours");
     let from = old.data_dir().to_str().expect("a path").to_owned();
-    let told = new.verb(["import", "--from", &from]).exits_with(3);
+    let told = new.operate(["import", "--from", &from]).exits_with(3);
     assert!(told.stderr.contains("its history is another one"), "{told}");
     assert!(!told.to_string().contains(&account.id().expose().to_string()), "no credential is shown");
     assert_eq!(ours.chain().len(), 1);

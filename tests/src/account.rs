@@ -35,8 +35,8 @@ impl Account {
         Self { server, id: ClientId::generate() }
     }
 
-    /// The account with this ID at a server.
-    pub const fn of(server: SocketAddr, id: ClientId) -> Self {
+    /// An account that something else uses too.
+    pub const fn known_as(server: SocketAddr, id: ClientId) -> Self {
         Self { server, id }
     }
 
@@ -93,6 +93,13 @@ impl Account {
     #[track_caller]
     pub fn register(&self) -> Answer {
         self.request("POST", REGISTER).body([]).send(self.server)
+    }
+
+    /// Taskferry's `register`, with an invite.
+    #[track_caller]
+    pub fn register_with(&self, invite: &str) -> Answer {
+        let body = serde_json::json!({ "invite": invite }).to_string();
+        self.request("POST", REGISTER).header("content-type", "application/json").body(body).send(self.server)
     }
 
     /// Taskferry's `account`.

@@ -125,7 +125,7 @@ impl State {
     fn list(&self, query: &str) -> String {
         let prefix = query.split('&').find_map(|pair| pair.strip_prefix("prefix=")).unwrap_or("").replace("%2F", "/");
         let objects = self.objects();
-        let contents: String = objects
+        let contents: Vec<String> = objects
             .iter()
             .filter(|(key, _)| key.starts_with(&prefix))
             .map(|(key, content)| {
@@ -136,6 +136,7 @@ impl State {
                 )
             })
             .collect();
+        let contents = contents.concat();
         format!("<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>")
     }
 }

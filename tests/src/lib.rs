@@ -8,6 +8,7 @@
 //! | [`account`] | [`Account`]: the sync protocol itself, request by request |
 //! | [`gate`] | [`Gate`]: a way to the server that closes in the middle of a push |
 //! | [`bucket`] | [`Bucket`]: a place for backups that speaks S3 |
+//! | [`operator`] | the server's own verbs, beside it; a volume that runs full |
 //! | [`http`] | HTTP by hand, down to requests that no library would send |
 //! | [`tasks`] | the tasks on a computer in a form that compares |
 //! | [`command`] | a program run to its end, and what it said |
@@ -46,6 +47,7 @@ pub mod gate;
 pub mod home;
 pub mod http;
 pub mod log;
+pub mod operator;
 pub mod port;
 pub mod replica;
 pub mod server;

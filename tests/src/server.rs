@@ -136,16 +136,15 @@ impl ServerSetup {
         run(&mut self.command(), "")
     }
 
-    /// Runs another verb on the same data, with the same environment, to its end. It may run beside the server.
+    /// Runs another verb on its data before it was ever started.
     #[track_caller]
-    pub fn verb<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Outcome {
-        let mut command = self.program();
-        run(command.args(args).arg("--data-dir").arg(&self.data_dir), "")
+    pub fn operate<S: AsRef<OsStr>>(&self, verb: impl IntoIterator<Item = S>) -> Outcome {
+        run(self.program().args(verb).arg("--data-dir").arg(&self.data_dir), "")
     }
 
+    /// The program, in the server's own world: nothing of the machine's configuration reaches it.
     fn program(&self) -> Command {
         let mut command = Command::new(&self.program);
-        // Nothing of the machine's own configuration reaches it.
         command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.folder.path());
@@ -241,12 +240,6 @@ impl TestServer {
         assert_eq!(ready.status, 200, "a server that says it listens is ready: {ready:?}");
     }
 
-    /// Runs another verb on its data, also while it runs.
-    #[track_caller]
-    pub fn verb<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Outcome {
-        self.setup.verb(args)
-    }
-
     /// Where it listens.
     #[track_caller]
     pub fn address(&self) -> SocketAddr {
@@ -261,6 +254,11 @@ impl TestServer {
     /// Where it keeps its data.
     pub fn data_dir(&self) -> &Path {
         &self.setup.data_dir
+    }
+
+    /// The same program, for a verb beside it.
+    pub(crate) fn beside(&self) -> Command {
+        self.setup.program()
     }
 
     /// What it has said since it was started.

@@ -16,8 +16,8 @@ CREATE TABLE account (
     client_id        BLOB    NOT NULL UNIQUE CHECK (length(client_id) = 16),
     state            INTEGER NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)),               -- 0 active, 1 disabled, 2 deleted
     reason           TEXT    CHECK (reason IS NULL OR (state = 1 AND length(reason) BETWEEN 1 AND 200)), -- why disabled
-    -- A deleted account can be brought back until this moment; then its data is erased, and this is NULL. The row stays for
-    -- ever: an old device must not quietly start the account again.
+    -- A deleted account can be brought back until this moment. While its data is being erased this is 0, and then NULL. The row
+    -- stays for ever: an old device must not quietly start the account again.
     erase_at         INTEGER CHECK (erase_at IS NULL OR state = 2),
     latest           BLOB    NOT NULL DEFAULT (zeroblob(16)) CHECK (length(latest) = 16), -- nil: empty
     -- The up to four IDs before the latest, newest first: a snapshot may be made at one of these five versions. Kept here

@@ -42,6 +42,9 @@ pub enum NotAdmitted {
     /// The account is unknown, and it takes an invite to create one.
     #[error("this server takes new accounts with an invite only")]
     InviteNeeded,
+    /// The account is unknown, and its invite admits nobody.
+    #[error(transparent)]
+    Invite(#[from] InviteFlaw),
     /// Too many accounts were created lately.
     #[error("too many accounts were created on this server lately")]
     TooManyAccounts {
@@ -94,11 +97,7 @@ impl Gate {
 
     /// Before the first version of an unknown account.
     pub(crate) fn first_version(&self, client: ClientId) -> Result<Admission, NotAdmitted> {
-        match self.registration.entry(client) {
-            Entry::Free | Entry::Listed => {}
-            Entry::ByInvite => return Err(NotAdmitted::InviteNeeded),
-            Entry::None => return Err(NotAdmitted::Closed),
-        }
+        self.check_creatable(client)?;
         let now = crate::sync::now();
         let bytes_max = self.room(|quotas| quotas.room_for_version(&Account::new(now), false, now));
         Ok(Admission { patience: Patience::Refuse, keep_large: true, creates: true, bytes_max, need: Need::Create })
@@ -136,33 +135,25 @@ impl Gate {
     }
 
     /// How an account that asks to be created may be.
-    pub(crate) fn register(
-        &self,
-        client: ClientId,
-        invite: Option<&str>,
-    ) -> Result<Result<Admit, InviteFlaw>, NotAdmitted> {
-        let admit = match self.registration.entry(client) {
-            Entry::Free | Entry::Listed => Admit::Yes,
-            Entry::None => return Err(NotAdmitted::Closed),
-            Entry::ByInvite => {
-                let code = invite.ok_or(NotAdmitted::InviteNeeded)?;
-                match code.parse::<InviteCode>() {
-                    Ok(code) => Admit::ByInvite(InviteHash::of(&code)),
-                    Err(_) => return Ok(Err(InviteFlaw::Unknown)),
-                }
+    pub(crate) fn register(&self, client: ClientId, invite: Option<&str>) -> Result<Admit, NotAdmitted> {
+        let admit = match (self.registration.entry(client), invite) {
+            (Entry::ByInvite, Some(code)) => {
+                let code = code.parse::<InviteCode>().map_err(|_| InviteFlaw::Unknown)?;
+                Admit::ByInvite(InviteHash::of(&code))
             }
+            _ => self.check_creatable(client).map(|()| Admit::Yes)?,
         };
         self.take_place(client)?;
-        Ok(Ok(admit))
+        Ok(admit)
     }
 
-    /// What an unknown account is told where it only asks: `None` where it could be created, so that "nothing there" is the
-    /// truth. Anything but a refusal would make Taskwarrior report success.
-    pub(crate) fn stranger(&self, client: ClientId) -> Option<NotAdmitted> {
+    /// Whether the first version of an unknown account would create it. If not, the account is refused also where it only asks:
+    /// anything else would make Taskwarrior report success.
+    pub(crate) fn check_creatable(&self, client: ClientId) -> Result<(), NotAdmitted> {
         match self.registration.entry(client) {
-            Entry::Free | Entry::Listed => None,
-            Entry::ByInvite => Some(NotAdmitted::InviteNeeded),
-            Entry::None => Some(NotAdmitted::Closed),
+            Entry::Free | Entry::Listed => Ok(()),
+            Entry::ByInvite => Err(NotAdmitted::InviteNeeded),
+            Entry::None => Err(NotAdmitted::Closed),
         }
     }
 }

@@ -7,8 +7,8 @@
 //! refused, because on a full volume nobody could store anything.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::storage::Storage;
@@ -151,13 +151,14 @@ impl Space {
         Need::ALL.into_iter().filter(|need| !self.has_room(*need)).max()
     }
 
-    /// Measures again and again, until it is dropped. What the database has free within itself counts as free.
-    pub async fn keep_measuring(&self, volume: Arc<dyn Volume>, storage: Arc<dyn Storage>, directory: &Path) {
+    /// Measures again and again, as long as there is storage. What the database has free within itself counts as free.
+    pub async fn keep_measuring(&self, volume: Arc<dyn Volume>, storage: Weak<dyn Storage>, directory: &Path) {
         let mut refused = None;
         let mut timer = tokio::time::interval(MEASURE_EVERY);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             timer.tick().await;
+            let Some(storage) = storage.upgrade() else { return };
             let volume = Arc::clone(&volume);
             // A network drive may take its time to answer.
             let measured = tokio::task::spawn_blocking(move || volume.measure()).await;

@@ -34,7 +34,7 @@ pub enum Source {
         /// Which.
         kept: Kept,
         /// What it is.
-        manifest: Manifest,
+        manifest: Box<Manifest>,
     },
     /// A database file that nobody has described, such as the one that a restore has moved aside.
     Database(PathBuf),
@@ -161,7 +161,7 @@ impl Source {
 
 fn described(shelf: Shelf, kept: Kept) -> Result<Source, RestoreError> {
     let manifest = shelf.manifest(&kept.name)?.map_err(|error| RestoreError::Damaged(error.into()))?;
-    Ok(Source::Backup { shelf, kept, manifest })
+    Ok(Source::Backup { shelf, kept, manifest: Box::new(manifest) })
 }
 
 fn newest(places: Vec<Shelf>) -> Result<Option<Source>, RestoreError> {

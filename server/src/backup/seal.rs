@@ -96,8 +96,8 @@ mod imp {
         stop: &Stop,
     ) -> io::Result<()> {
         let recipients = recipients.iter().map(|recipient| &recipient.0 as &dyn age::Recipient);
-        let sealer = age::Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
-        let mut sealed = sealer.wrap_output(to)?;
+        let age = age::Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
+        let mut sealed = age.wrap_output(to)?;
         pump(from, &mut sealed, stop)?;
         sealed.finish().map(drop)
     }
@@ -113,9 +113,9 @@ mod imp {
         let keys =
             age::IdentityFile::from_buffer(io::BufReader::new(file)).map_err(|error| unreadable(error.into()))?;
         let keys = keys.into_identities().map_err(|error| unreadable(error.into()))?;
-        let opener = age::Decryptor::new(from).map_err(|error| UnsealError::Sealed(error.into()))?;
+        let age = age::Decryptor::new(from).map_err(|error| UnsealError::Sealed(error.into()))?;
         let keys = keys.iter().map(|key| key.as_ref() as &dyn age::Identity);
-        let mut opened = opener.decrypt(keys).map_err(|error| UnsealError::Sealed(error.into()))?;
+        let mut opened = age.decrypt(keys).map_err(|error| UnsealError::Sealed(error.into()))?;
         pump(&mut opened, to, stop).map(drop).map_err(|error| UnsealError::Sealed(error.into()))
     }
 }
@@ -147,7 +147,8 @@ mod imp {
     }
 }
 
-#[cfg(all(test, feature = "age"))]
+#[cfg(test)]
+#[cfg(feature = "age")]
 mod tests {
     use age::secrecy::ExposeSecret as _;
 

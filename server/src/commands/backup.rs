@@ -96,7 +96,9 @@ fn list(args: &ListArgs, env: &Env) -> Result<(), VerbError> {
         match shelf.and_then(|shelf| entries(&shelf)) {
             Ok(entries) if args.data.json => entries.iter().for_each(|entry| listed.print(&entry_json(place, entry))),
             Ok(entries) => {
-                entries.iter().for_each(|entry| terminal::print(&entry_text(entry)));
+                for entry in &entries {
+                    terminal::print(&entry_text(entry));
+                }
                 terminal::say(&format!("{} in {place}", counted(entries.len())));
             }
             // The other places are shown all the same.

@@ -8,7 +8,6 @@ use crate::cli::operate::CompletionsArgs;
 use crate::terminal;
 
 /// Carries out the verb.
-#[expect(clippy::unnecessary_wraps, reason = "as all verbs")]
 pub fn run(args: &CompletionsArgs) -> Result<(), VerbError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "taskferry-server", &mut script);

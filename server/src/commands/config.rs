@@ -1,6 +1,8 @@
 //! `taskferry-server config …`: the settings, where each came from, and what there is to set. Names, explanations and defaults
 //! are those of `serve --help`: they are written down once.
 
+use std::fmt::Write as _;
+
 use clap::CommandFactory as _;
 use serde_json::json;
 
@@ -55,7 +57,9 @@ fn check(args: &SettingsArgs, env: &Env) -> Result<(), VerbError> {
             Some(error) => terminal::say(&terminal::error_text(error, error.hint().as_deref())),
             None => terminal::print("the settings are good"),
         }
-        notes.iter().for_each(|note| terminal::say(&format!("note: {note}")));
+        for note in &notes {
+            terminal::say(&format!("note: {note}"));
+        }
     }
     if problem.is_some() { Err(VerbError::Problems { count: 1 }) } else { Ok(()) }
 }
@@ -91,7 +95,7 @@ fn default_file() -> String {
         // What describes a default is none that could be written there.
         let value = if default.contains(' ') { String::new() } else { default.clone() };
         let note = if default.contains(' ') { format!(" (default: {default})") } else { String::new() };
-        text += &format!("\n# {words}{note}\n#{key} = \"{value}\"\n");
+        let _ = writeln!(text, "\n# {words}{note}\n#{key} = \"{value}\"");
     }
     text.trim_end().to_owned()
 }

@@ -145,8 +145,8 @@ fn shrink(db: &Connection, stop: &Stop) -> rusqlite::Result<()> {
     let mut left = free()?;
     while left > 0 && !stop.is_set() {
         // One row for each page that moves.
-        let mut step = db.prepare(&format!("PRAGMA incremental_vacuum({PAGES_AT_ONCE})"))?;
-        let mut rows = step.query([])?;
+        let mut slice = db.prepare(&format!("PRAGMA incremental_vacuum({PAGES_AT_ONCE})"))?;
+        let mut rows = slice.query([])?;
         while rows.next()?.is_some() {}
         let now = free()?;
         // The server uses free pages too.

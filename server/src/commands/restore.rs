@@ -1,5 +1,7 @@
 //! `taskferry-server restore BACKUP`: shows what it means, asks, and puts the backup in the place of the data.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -102,7 +104,7 @@ fn row(account: AccountHash, change: Change) -> String {
 fn done(restored: &Restored) -> String {
     let mut text = "restored; start the server now".to_owned();
     if let Some(former) = &restored.former {
-        text += &format!("\nthe former data is kept as {}", former.display());
+        let _ = write!(text, "\nthe former data is kept as {}", former.display());
     }
     text + "\n\nhint: devices that were ahead of the backup are told so at their next sync; docs/OPERATING.md says what to do there"
 }

@@ -150,7 +150,6 @@ const LOG_LEVEL: Setting = Setting { name: "log-level", reference: &[] };
 const LOG_FORMAT: Setting = Setting { name: "log-format", reference: &[] };
 
 const REGISTRATION: Setting = Setting { name: "registration", reference: &[] };
-/// No flag on purpose: client IDs are credentials, and everybody on a machine sees its processes' arguments.
 const ALLOW_CLIENT_ID: Setting = Setting { name: "allow-client-id", reference: &["CLIENT_ID"] };
 /// The reference server's way to say "closed".
 const CREATE_CLIENTS: &str = "CREATE_CLIENTS";
@@ -279,7 +278,7 @@ impl Config {
             base_path,
             snapshots,
             body_limits,
-            registration: registration(&sources, args.registration.as_slice())?,
+            registration: registration(&sources, args)?,
             newcomers,
             quota: quota(&sources, args)?,
             min_free: one(&MIN_FREE, &args.min_free).map(|given| given.parse(values::bytes)).transpose()?,
@@ -353,11 +352,11 @@ fn quota(sources: &Sources<'_>, args: &ServeArgs) -> Result<Quota, ConfigError> 
 
 /// Who may create an account: by our flag, or in the reference server's words, where an allow-list is a closed server that lets
 /// these accounts in. Starting open where the operator asked for closed would be the one wrong answer.
-fn registration(sources: &Sources<'_>, flag: &[String]) -> Result<Registration, ConfigError> {
-    let listed = sources.find(&ALLOW_CLIENT_ID, &[]);
+fn registration(sources: &Sources<'_>, args: &ServeArgs) -> Result<Registration, ConfigError> {
+    let listed = sources.find(&ALLOW_CLIENT_ID, &args.allow_client_id);
     let create = sources.variable(CREATE_CLIENTS);
     let closed = create.filter(|given| given.parse(|text| Ok(values::is_yes(text))).is_ok_and(|yes| !yes));
-    let given = sources.find(&REGISTRATION, flag);
+    let given = sources.find(&REGISTRATION, args.registration.as_slice());
 
     let by_reference = closed.as_ref().or(listed.as_ref());
     let policy = match (&given, by_reference) {
@@ -517,6 +516,8 @@ mod tests {
         }
         let typo = load(&[("TASKFERRY_REGISTRATION", "close")]).unwrap_err().to_string();
         assert_eq!(typo, "`TASKFERRY_REGISTRATION`: `close` is not open, invite or closed");
+        let args = ServeArgs { allow_client_id: vec![two, ID.into()], ..ServeArgs::default() };
+        assert_eq!(super::Config::load(&args, &env(&[])).unwrap().registration, listed, "one of them twice");
         let hidden = load(&[("CLIENT_ID", &format!("{ID}x"))]).unwrap_err().to_string();
         assert_eq!(hidden, "`CLIENT_ID`: `(hidden)` is not one client ID, or several with commas in between");
     }

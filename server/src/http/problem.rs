@@ -48,8 +48,6 @@ pub(crate) enum Refusal {
     Barred(Barred),
     #[error(transparent)]
     NotAdmitted(NotAdmitted),
-    #[error(transparent)]
-    Invite(InviteFlaw),
     #[error("the version asked for is not in this account's history")]
     Gone,
     #[error("there is nothing at this path")]
@@ -117,7 +115,6 @@ impl Refusal {
             ),
             Self::Barred(barred) => barred_entry(barred),
             Self::NotAdmitted(why) => not_admitted_entry(*why),
-            Self::Invite(flaw) => invite_entry(*flaw),
             Self::Gone => (
                 S::GONE,
                 codes::VERSION_GONE,
@@ -168,6 +165,7 @@ fn not_admitted_entry(why: NotAdmitted) -> Entry {
             codes::INVITE_NEEDED,
             "check the client ID for a typing error; for a new account, ask whoever runs this server for an invite",
         ),
+        NotAdmitted::Invite(flaw) => invite_entry(flaw),
         NotAdmitted::TooManyAccounts { .. } => {
             (S::TOO_MANY_REQUESTS, codes::TOO_MANY_ACCOUNTS, "nothing was changed; try again later")
         }
@@ -201,7 +199,6 @@ impl From<SyncError> for Refusal {
             SyncError::UnknownAccount => Self::UnknownAccount,
             SyncError::Barred(barred) => Self::Barred(barred),
             SyncError::NotAdmitted(why) => Self::NotAdmitted(why),
-            SyncError::Invite(flaw) => Self::Invite(flaw),
             SyncError::Busy => Self::Busy,
             error @ (SyncError::Storage(_) | SyncError::Core(_)) => Self::Internal(error),
         }
@@ -298,9 +295,9 @@ mod tests {
             Refusal::NotAdmitted(NotAdmitted::TooManyAccounts { retry_after: std::time::Duration::ZERO }),
             Refusal::NotAdmitted(NotAdmitted::QuotaExceeded),
             Refusal::NotAdmitted(NotAdmitted::StorageLow),
-            Refusal::Invite(InviteFlaw::Unknown),
-            Refusal::Invite(InviteFlaw::Expired),
-            Refusal::Invite(InviteFlaw::Used),
+            Refusal::NotAdmitted(NotAdmitted::Invite(InviteFlaw::Unknown)),
+            Refusal::NotAdmitted(NotAdmitted::Invite(InviteFlaw::Expired)),
+            Refusal::NotAdmitted(NotAdmitted::Invite(InviteFlaw::Used)),
             Refusal::Gone,
             Refusal::NoRoute,
             Refusal::WrongBasePath,

@@ -163,7 +163,7 @@ fn an_interrupted_import_goes_on_where_it_stopped() {
     let mut target = Target::open(ours.path()).unwrap();
     let mut progress = |n, _| {
         if n == 1 {
-            stop.set()
+            stop.set();
         }
     };
     let first = import(&*source, &mut target, false, NOW, &stop, &mut progress).unwrap();

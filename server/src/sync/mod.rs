@@ -26,7 +26,6 @@ pub use self::pushes::Arriving;
 use self::pushes::Pushes;
 use self::seam::Seam;
 use crate::admission::{Admission, Gate, NotAdmitted};
-use crate::invite::InviteFlaw;
 use crate::storage::body::{Incoming, Outgoing, Staging};
 use crate::storage::{Account, Action, Barred, Change, CommitError, Patience, Storage, StorageError, UnixSeconds};
 
@@ -58,9 +57,6 @@ pub enum SyncError {
     /// The account may not be created, or not store what it wants to.
     #[error(transparent)]
     NotAdmitted(#[from] NotAdmitted),
-    /// The invite admits nobody.
-    #[error(transparent)]
-    Invite(#[from] InviteFlaw),
     /// Too much is waiting to be written.
     #[error("the server is busy")]
     Busy,
@@ -179,7 +175,10 @@ impl SyncService {
         let _alone = self.locks.lock(client).await;
         let storage = Arc::clone(&self.storage);
         let seam = if admission.creates {
-            self.gate.take_place(client)?;
+            // Not if another request of its account was faster: that one has taken the place, and this one is a conflict.
+            if self.storage.account(client).await?.is_none() {
+                self.gate.take_place(client)?;
+            }
             Seam::creating(storage, client, body, admission.patience)
         } else {
             Seam::writing(storage, client, body, admission.patience)
@@ -304,7 +303,7 @@ impl SyncService {
             account.check_usable()?;
             return Ok(false);
         }
-        let admit = self.gate.register(client, invite)??;
+        let admit = self.gate.register(client, invite)?;
         let change = Change { client, admit, now: now(), patience: Patience::Refuse, action: Action::Register };
         Ok(self.storage.commit(change).await?.created)
     }
@@ -316,7 +315,7 @@ impl SyncService {
 
     /// What to say of an account that is not there.
     fn unknown(&self, client: ClientId) -> SyncError {
-        self.gate.stranger(client).map_or(SyncError::UnknownAccount, SyncError::NotAdmitted)
+        self.gate.check_creatable(client).map_or_else(SyncError::NotAdmitted, |()| SyncError::UnknownAccount)
     }
 
     fn of_reading(&self, client: ClientId, error: core::ServerError) -> SyncError {
@@ -371,7 +370,7 @@ impl From<CommitError> for Refusal {
             CommitError::UnknownVersion => Self::Ignored,
             CommitError::UnknownAccount => Self::Other(SyncError::UnknownAccount),
             CommitError::Barred(barred) => Self::Other(SyncError::Barred(barred)),
-            CommitError::Invite(flaw) => Self::Other(SyncError::Invite(flaw)),
+            CommitError::Invite(flaw) => Self::Other(SyncError::NotAdmitted(flaw.into())),
             CommitError::Busy => Self::Other(SyncError::Busy),
             CommitError::Storage(error) => Self::Other(SyncError::Storage(error)),
         }
@@ -410,9 +409,14 @@ fn refusal(error: core::ServerError) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use bytes::Bytes;
+    use taskferry_protocol::describe;
 
     use super::*;
+    use crate::admission::newcomers::{Newcomers, Rates};
+    use crate::admission::registration::Registration;
     use crate::storage::memory::MemoryStorage;
 
     fn sync() -> SyncService {
@@ -533,5 +537,31 @@ mod tests {
             let outcomes = [one.unwrap(), two.unwrap()];
             assert!(outcomes.contains(&Added::Conflict(winner)), "{outcomes:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn of_racing_first_versions_only_the_one_that_creates_the_account_takes_a_place() {
+        let one = NonZeroU32::MIN;
+        let newcomers = Some(Newcomers::new(Rates { per_hour: one, per_day: one }));
+        let (sync, me) = (sync_behind(Gate { newcomers, ..Gate::wide_open() }), ClientId::generate());
+        let (first, second) = tokio::join!(add(&sync, me, VersionId::NIL, "a"), add(&sync, me, VersionId::NIL, "b"));
+        let winner = sync.account(me).await.unwrap().latest();
+        assert!([first.unwrap(), second.unwrap()].contains(&Added::Conflict(winner)));
+        let refused = add(&sync, ClientId::generate(), VersionId::NIL, "c").await;
+        assert!(matches!(refused, Err(SyncError::NotAdmitted(NotAdmitted::TooManyAccounts { .. }))), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn what_an_unknown_account_is_told_depends_on_whether_it_could_be_created() {
+        let listed = ClientId::generate();
+        let registration = Registration { policy: describe::Registration::Closed, listed: [listed].into() };
+        let sync = sync_behind(Gate { registration, ..Gate::wide_open() });
+        let told = sync.get_child_version(ClientId::generate(), VersionId::NIL).await;
+        assert!(matches!(told, Err(SyncError::NotAdmitted(NotAdmitted::Closed))), "{told:?}");
+        let told = sync.get_child_version(listed, VersionId::NIL).await;
+        assert!(matches!(told, Err(SyncError::UnknownAccount)), "{told:?}");
+        stored(&sync, listed, VersionId::NIL, "first").await;
+        let refused = sync.register(ClientId::generate(), Some("whatever")).await;
+        assert!(matches!(refused, Err(SyncError::NotAdmitted(NotAdmitted::Closed))), "{refused:?}");
     }
 }

@@ -23,7 +23,7 @@ const PART_BYTES: u64 = 8 << 20;
 /// S3 takes at most 10,000 parts.
 const PARTS_MAX: u64 = 9000;
 /// How long failing requests are repeated.
-const RETRY_FOR: Duration = Duration::from_secs(60);
+const RETRY_FOR: Duration = Duration::from_mins(1);
 /// How long one request may take, a part of a large file included.
 const REQUEST: Duration = Duration::from_mins(2);
 /// How often a transfer looks whether it is to stop.

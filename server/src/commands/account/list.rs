@@ -3,6 +3,7 @@
 use super::super::door::Door;
 use super::super::{VerbError, words};
 use super::{as_json, state};
+use crate::account_hash::AccountHash;
 use crate::cli::account::ListArgs;
 use crate::config::sources::Env;
 use crate::storage::admin::{Administration as _, Record};
@@ -21,7 +22,7 @@ pub(super) fn run(args: &ListArgs, env: &Env) -> Result<(), VerbError> {
     terminal::print(HEADING);
     door.data.records(&mut |record| {
         count += 1;
-        terminal::print(&row(&door, &record));
+        terminal::print(&row(door.hasher.of(record.client), &record));
     })?;
     if count == 0 {
         terminal::say("there are no accounts yet");
@@ -31,13 +32,12 @@ pub(super) fn run(args: &ListArgs, env: &Env) -> Result<(), VerbError> {
 
 const HEADING: &str = "ACCOUNT       STATE     CREATED     LAST SENT   VERSIONS        SIZE    SNAPSHOT";
 
-fn row(door: &Door, record: &Record) -> String {
+fn row(hash: AccountHash, record: &Record) -> String {
     let account = &record.account;
     let last = account.last_version_at.map_or_else(|| "-".to_owned(), words::day);
     let snapshot = account.snapshot.map_or_else(|| "-".to_owned(), |snapshot| words::size(snapshot.bytes));
     format!(
-        "{:<12}  {:<8}  {:<10}  {last:<10}  {:>8}  {:>10}  {snapshot:>10}",
-        door.hasher.of(record.client),
+        "{hash:<12}  {:<8}  {:<10}  {last:<10}  {:>8}  {:>10}  {snapshot:>10}",
         state(record),
         words::day(account.created_at),
         account.versions,
@@ -47,10 +47,33 @@ fn row(door: &Door, record: &Record) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::HEADING;
+    use taskferry_protocol::{ClientId, VersionId};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::account_hash::AccountHasher;
+    use crate::storage::{Account, Barred, SnapshotMeta};
 
     #[test]
-    fn the_table_fits_a_terminal() {
-        assert!(HEADING.len() <= 80);
+    fn the_table_fits_a_terminal_of_80_columns() {
+        let hash = AccountHasher::new("salt").of(ClientId::from_uuid(Uuid::from_u128(7)));
+        let used = Account {
+            versions: 123_456,
+            version_bytes: 67_100_000,
+            last_version_at: Some(1_795_411_529),
+            snapshot: Some(SnapshotMeta { version: VersionId::NIL, stored_at: 0, bytes: 5200, versions_since: 0 }),
+            ..Account::new(1_795_000_000)
+        };
+        let deleted = Account { barred: Some(Barred::Deleted), ..Account::new(1_795_000_000) };
+        let row = |account, erase_at| row(hash, &Record { client: ClientId::generate(), account, erase_at });
+        let table = [HEADING.to_owned(), row(used, None), row(deleted, Some(1))].join("\n");
+        assert_eq!(
+            table,
+            "\
+ACCOUNT       STATE     CREATED     LAST SENT   VERSIONS        SIZE    SNAPSHOT
+HASHHASHHASH  active    2026-11-18  2026-11-23    123456     67.1 MB      5.2 kB
+HASHHASHHASH  deleted   2026-11-18  -                  0         0 B           -"
+                .replace("HASHHASHHASH", &hash.to_string())
+        );
     }
 }

@@ -32,7 +32,8 @@ fn lines(door: &Door, record: &Record, reveal: bool) -> Vec<(&'static str, Strin
     if let Some(Barred::Disabled { reason: Some(reason) }) = &account.barred {
         lines.push(("reason", reason.clone()));
     }
-    if let Some(erase_at) = record.erase_at {
+    // Zero while it is being erased.
+    if let Some(erase_at) = record.erase_at.filter(|at| *at > 0) {
         lines.push(("erased on", words::moment(erase_at)));
     }
     lines.push(("created", words::moment(account.created_at)));

@@ -17,6 +17,8 @@ pub(super) fn erase_some(db: &Connection, now: UnixSeconds) -> rusqlite::Result<
         .query_row([now], |row| row.get(0))
         .optional()?;
     let Some(account) = due else { return Ok(None) };
+    // From its first slice on it can't be brought back, even if the clock is put back: half an account is none.
+    db.prepare_cached("UPDATE account SET erase_at = 0 WHERE id = ?1 AND erase_at <> 0")?.execute([account])?;
     let mut blobs = delete(
         db,
         "DELETE FROM version WHERE rowid IN (SELECT rowid FROM version WHERE account = ?1 LIMIT ?2) RETURNING blob",

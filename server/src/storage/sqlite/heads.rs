@@ -18,7 +18,7 @@ use taskferry_protocol::ClientId;
 use crate::storage::Account;
 
 const SHARDS: usize = 32;
-/// Accounts per shard; 32,768 in all, some 8 MB.
+/// Accounts per shard; 32,768 in all, some 10 MB.
 const SHARD_ACCOUNTS: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 
 /// What is remembered of one account.

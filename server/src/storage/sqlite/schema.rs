@@ -326,6 +326,17 @@ mod tests {
     }
 
     #[test]
+    fn a_command_beside_the_server_neither_creates_nor_upgrades_a_database() {
+        let (dir, file) = file();
+        assert!(matches!(open_beside(&file), Err(SchemaError::Older { found: 0, .. })));
+        assert_eq!(std::fs::metadata(&file).unwrap().len(), 0);
+        assert!(open_beside(&dir.path().join("nothing")).is_err());
+        assert!(!dir.path().join("nothing").exists());
+        drop(open_for_writing(&file).unwrap());
+        open_beside(&file).unwrap();
+    }
+
+    #[test]
     fn a_foreign_database_or_file_is_refused_and_left_as_it_is() {
         let (_dir, file) = file();
         Connection::open(&file).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
