@@ -164,10 +164,28 @@ fn described(shelf: Shelf, kept: Kept) -> Result<Source, RestoreError> {
     Ok(Source::Backup { shelf, kept, manifest: Box::new(manifest) })
 }
 
+/// The backups at each place. One that is away is not in the way of the others; if all are, that is the error.
+fn listed(places: Vec<Shelf>) -> Result<Vec<(Shelf, Vec<Kept>)>, StoreError> {
+    let (mut listed, mut failed) = (Vec::new(), None);
+    for shelf in places {
+        match shelf.backups() {
+            Ok(backups) => listed.push((shelf, backups)),
+            Err(error) => {
+                tracing::warn!(error = super::status::in_full(&error), "a place of backups is left out");
+                failed = Some(error);
+            }
+        }
+    }
+    match failed {
+        Some(error) if listed.is_empty() => Err(error),
+        _ => Ok(listed),
+    }
+}
+
 fn newest(places: Vec<Shelf>) -> Result<Option<Source>, RestoreError> {
     let mut newest: Option<(Shelf, Kept)> = None;
-    for shelf in places {
-        let Some(kept) = shelf.backups()?.pop() else { continue };
+    for (shelf, mut backups) in listed(places)? {
+        let Some(kept) = backups.pop() else { continue };
         // Of two places with the same backup the first one: it is most likely the nearer.
         if newest.as_ref().is_none_or(|(_, so_far)| so_far.name < kept.name) {
             newest = Some((shelf, kept));
@@ -177,8 +195,8 @@ fn newest(places: Vec<Shelf>) -> Result<Option<Source>, RestoreError> {
 }
 
 fn named(places: Vec<Shelf>, name: &BackupName) -> Result<Option<Source>, RestoreError> {
-    for shelf in places {
-        if let Some(kept) = shelf.backups()?.into_iter().find(|kept| kept.name == *name) {
+    for (shelf, backups) in listed(places)? {
+        if let Some(kept) = backups.into_iter().find(|kept| kept.name == *name) {
             return described(shelf, kept).map(Some);
         }
     }

@@ -6,7 +6,6 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::digest::pump;
 use crate::stop::Stop;
 
 /// An age recipient (`age1…`): who can open a backup. Not a secret.
@@ -81,7 +80,8 @@ pub fn unseal(
 
 #[cfg(feature = "age")]
 mod imp {
-    use super::{Path, Read, Stop, UnsealError, Write, io, pump};
+    use super::{Path, Read, Stop, UnsealError, Write, io};
+    use crate::backup::digest::pump;
 
     pub(super) type Recipient = age::x25519::Recipient;
 

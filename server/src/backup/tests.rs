@@ -273,7 +273,10 @@ fn an_encrypted_backup_is_opened_by_its_key_alone() {
     world.append(2);
     world.prepare(Some(&file)).unwrap().carry_out("1").unwrap();
     assert_eq!(world.latest(), version(1));
-    assert!(!world.files("".as_ref()).iter().any(|name| name.starts_with("taskferry.")), "nothing decrypted is left");
+    assert!(
+        !world.files("".as_ref()).iter().any(|name| name.starts_with("taskferry.restoring")),
+        "nothing decrypted is left"
+    );
 }
 
 #[test]

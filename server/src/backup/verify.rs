@@ -155,7 +155,7 @@ pub fn fetch(
 ) -> Result<Fetched, Fault> {
     let fetched = match shelf.destination().folder() {
         Some(folder) => Fetched { path: folder.join(kept.name.database_file(kept.encryption)), ours: false },
-        None => Fetched { path: scratch.join("taskferry.fetched"), ours: true },
+        None => Fetched { path: scratch.join("taskferry.restoring.fetched"), ours: true },
     };
     let failed = |path: &Path, cause| FetchError::File { path: path.to_owned(), cause };
     let found = if fetched.ours {
@@ -175,7 +175,7 @@ pub fn fetch(
     match kept.encryption {
         None => Ok(fetched),
         Some(Encryption::Age) => {
-            let opened = Fetched { path: scratch.join("taskferry.opened"), ours: true };
+            let opened = Fetched { path: scratch.join("taskferry.restoring.opened"), ours: true };
             let mut from = fs::File::open(&fetched.path).map_err(|cause| failed(&fetched.path, cause))?;
             let mut to = private_file(&opened.path).map_err(|cause| failed(&opened.path, cause))?;
             to.set_len(0).map_err(|cause| failed(&opened.path, cause))?;

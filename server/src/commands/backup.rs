@@ -267,6 +267,44 @@ fn prune(args: &PruneArgs, env: &Env) -> Result<(), VerbError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backup::create::Place;
+    use crate::backup::manifest::{BackupName, Manifest};
+
+    fn created() -> Created {
+        let manifest = json!({
+            "format": 1, "server_version": "0.1.0", "created_at": 1_795_412_521, "schema": 1, "epoch": "e", "accounts": 2,
+            "versions": 3, "snapshots": 1, "database_bytes": 8192, "bytes": 1_234_567, "sha256": "", "encryption": "age",
+        });
+        let manifest: Manifest = serde_json::from_value(manifest).unwrap();
+        let name: BackupName = "taskferry-20261123T054201.123Z".parse().unwrap();
+        let place = |path: &str, kept| Place { destination: Destination::Folder(path.into()), kept };
+        let away = StoreError::new("put a backup into", "/mnt/nas", "no such device");
+        Created {
+            name,
+            manifest,
+            places: vec![place("/data/backups", Ok(0)), place("/b", Ok(2)), place("/mnt/nas", Err(away))],
+        }
+    }
+
+    #[test]
+    fn a_backup_says_what_it_is_and_where() {
+        assert_eq!(
+            created_text(&created()),
+            "made and proved taskferry-20261123T054201.123Z\n  \
+             2 accounts, 3 versions, 1 snapshots; 1.2 MB, encrypted\n  \
+             kept in /data/backups\n  \
+             kept in /b; 2 older removed\n  \
+             NOT kept in /mnt/nas: could not put a backup into `/mnt/nas`: no such device"
+        );
+    }
+
+    #[test]
+    fn the_same_for_programs() {
+        let value = created_json(&created());
+        assert_eq!(value["name"], "taskferry-20261123T054201.123Z");
+        assert_eq!(value["places"][1], json!({ "place": "/b", "kept": true, "removed": 2, "problem": null }));
+        assert_eq!(value["places"][2]["kept"], false);
+    }
 
     #[test]
     fn the_table_fits_a_terminal_with_a_word_to_spare() {

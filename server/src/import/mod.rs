@@ -3,7 +3,7 @@
 //! | file | does |
 //! |---|---|
 //! | [`source`] | what an account is to an import, and where it comes from |
-//! | [`reference`] | the reference server's database |
+//! | [`mod@reference`] | the reference server's database |
 //! | [`taskferry`] | another Taskferry's |
 //! | [`target`] | puts an account into our database, or finds it there |
 //!

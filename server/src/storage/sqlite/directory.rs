@@ -181,6 +181,22 @@ mod tests {
     }
 
     #[test]
+    fn a_restore_that_was_interrupted_after_its_decision_is_finished_by_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("taskferry.before-7.sqlite3"), "the former database was moved aside").unwrap();
+        fs::write(dir.path().join(format!("{DATABASE_FILE}-wal")), "its log was not yet").unwrap();
+        fs::write(dir.path().join("taskferry.ready-7.sqlite3"), "restored").unwrap();
+        fs::write(dir.path().join("taskferry.restoring.fetched"), "what it was made of").unwrap();
+        let held = DataDirectory::open(dir.path()).unwrap();
+        assert_eq!(fs::read_to_string(held.database()).unwrap(), "restored");
+        assert!(
+            !dir.path().join(format!("{DATABASE_FILE}-wal")).exists(),
+            "a log of other data would be played into it"
+        );
+        assert!(!dir.path().join("taskferry.restoring.fetched").exists());
+    }
+
+    #[test]
     fn the_reference_servers_data_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(REFERENCE_FILE), "theirs").unwrap();

@@ -18,15 +18,15 @@ const READY_PREFIX: &str = "taskferry.ready-";
 /// The database that was there before.
 const FORMER_PREFIX: &str = "taskferry.before-";
 const SUFFIX: &str = ".sqlite3";
-/// A database that is still being prepared.
-const STAGED: &str = "taskferry.restoring.sqlite3";
+/// What a database that is still being prepared begins with, and whatever it is made of.
+const STAGED_PREFIX: &str = "taskferry.restoring.";
 /// The database itself comes first: without it, nobody opens the others.
 const PARTS: [&str; 3] = ["", "-wal", "-shm"];
 
-/// Where a database is prepared that is to be put in place. What lies there when nobody prepares one was left by somebody who was
-/// killed, and is removed by the next who holds the directory.
+/// Where a database is prepared that is to be put in place. What was left there by somebody who was killed is removed by the next
+/// who holds the directory, together with what it was made of.
 pub fn staging(directory: &Path) -> PathBuf {
-    directory.join(STAGED)
+    directory.join(format!("{STAGED_PREFIX}sqlite3"))
 }
 
 /// Where the former database lies after a replacement with this stamp.
@@ -50,12 +50,7 @@ fn decide(directory: &Path, new: &Path, stamp: &str) -> io::Result<()> {
 /// Does what is left of a replacement that was decided. Returns where the former database lies, if there was one to finish. The
 /// directory must be held.
 pub fn finish(directory: &Path) -> io::Result<Option<PathBuf>> {
-    for part in PARTS {
-        match fs::remove_file(with_suffix(&staging(directory), part)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
+    sweep(directory)?;
     let Some((ready, stamp)) = decided(directory)? else { return Ok(None) };
     let former = former(directory, &stamp);
     for part in PARTS {
@@ -71,6 +66,17 @@ pub fn finish(directory: &Path) -> io::Result<Option<PathBuf>> {
     fs::rename(ready, directory.join(DATABASE_FILE))?;
     sync_directory(directory)?;
     Ok(Some(former))
+}
+
+/// Removes what nobody prepares any more.
+fn sweep(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(STAGED_PREFIX)) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn decided(directory: &Path) -> io::Result<Option<(PathBuf, String)>> {
