@@ -1,6 +1,7 @@
 //! The reference server's database, as `taskchampion-sync-server-storage-sqlite` 0.5 to 0.7 keeps it: a table of clients, which
 //! holds the snapshots, and one of versions. IDs are texts. When versions were stored is not known there.
 
+use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,8 @@ const SURELY_OLDER: UnixSeconds = 2 * 24 * 60 * 60;
 pub struct Reference {
     db: Connection,
     path: PathBuf,
+    /// How many versions each client has. Counted once for all: there is no index to count one's by.
+    stored: HashMap<String, u64>,
 }
 
 impl Reference {
@@ -32,8 +35,10 @@ impl Reference {
             db.execute_batch("BEGIN; SELECT count(*) FROM clients; SELECT count(*) FROM versions")?;
             Ok(db)
         };
-        let db = open().map_err(|cause| SourceError::Read { path: path.to_owned(), cause })?;
-        Ok(Self { db, path: path.to_owned() })
+        let read = |cause| SourceError::Read { path: path.to_owned(), cause };
+        let db = open().map_err(read)?;
+        let stored = count(&db).map_err(read)?;
+        Ok(Self { db, path: path.to_owned(), stored })
     }
 
     fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, SourceError> {
@@ -53,6 +58,12 @@ impl Reference {
         }
         Ok(())
     }
+}
+
+fn count(db: &Connection) -> rusqlite::Result<HashMap<String, u64>> {
+    let mut counted =
+        db.prepare("SELECT client_id, count(*) FROM versions WHERE client_id IS NOT NULL GROUP BY client_id")?;
+    counted.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// What a client's row says.
@@ -143,9 +154,7 @@ impl Source for Reference {
     fn account(&self, client: ClientId, now: UnixSeconds) -> Result<Result<Account, Skip>, SourceError> {
         self.read(|db| {
             let row = client_row(db, client)?;
-            let stored: u64 = db
-                .prepare_cached("SELECT count(*) FROM versions WHERE client_id = ?1")?
-                .query_row([client.expose().to_string()], |row| row.get(0))?;
+            let stored = self.stored.get(&client.expose().to_string()).copied().unwrap_or(0);
             let latest = match row.latest.as_deref().map(str::parse::<VersionId>) {
                 None => VersionId::NIL,
                 Some(Ok(latest)) => latest,
