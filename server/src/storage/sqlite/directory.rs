@@ -87,13 +87,15 @@ impl DataDirectory {
     pub fn hold(path: &Path) -> Result<Self, DirectoryError> {
         let unusable = |cause| DirectoryError::Unusable { path: path.to_owned(), cause };
         create_private_dir(path).map_err(unusable)?;
+        if !path.join(LOCK_FILE).exists() {
+            // Never ours so far: then not even a lock is left in it.
+            refuse_the_references(path)?;
+        }
         let lock = Self::lock(path)?;
         if let Some(former) = replace::finish(path).map_err(unusable)? {
             tracing::warn!(former = %former.display(), "finished a restore that had been interrupted");
         }
-        if path.join(REFERENCE_FILE).exists() && !path.join(DATABASE_FILE).exists() {
-            return Err(DirectoryError::ReferenceData { path: path.to_owned() });
-        }
+        refuse_the_references(path)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -126,6 +128,14 @@ impl DataDirectory {
     pub fn database(&self) -> PathBuf {
         self.path.join(DATABASE_FILE)
     }
+}
+
+/// The reference's data without ours beside it is not a place to start in.
+fn refuse_the_references(path: &Path) -> Result<(), DirectoryError> {
+    if path.join(REFERENCE_FILE).exists() && !path.join(DATABASE_FILE).exists() {
+        return Err(DirectoryError::ReferenceData { path: path.to_owned() });
+    }
+    Ok(())
 }
 
 /// Makes the names in a directory durable.
