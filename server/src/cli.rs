@@ -1,8 +1,10 @@
 //! The command line, as typed. Values are texts here; `config` checks them, whichever way they came in.
 
 pub mod account;
+pub mod backup;
 pub mod deploy;
 pub mod invite;
+pub mod operate;
 mod perimeter;
 pub mod prune;
 
@@ -44,6 +46,25 @@ pub enum Command {
     Health(HealthArgs),
     /// Write what a platform needs to run the server, and say what to type there
     Deploy(deploy::DeployArgs),
+    /// Make, list, verify and prune backups, also beside a running server
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Put a backup in the place of the data; the server must be stopped
+    Restore(backup::RestoreArgs),
+    /// Take over all accounts from another server's data directory
+    Import(operate::ImportArgs),
+    /// Look at the database, check it, and give free space back
+    #[command(subcommand)]
+    Db(operate::DbCommand),
+    /// Show totals: accounts, versions, sizes, the last backup
+    Stats(DataArgs),
+    /// Show, check and explain the settings
+    #[command(subcommand)]
+    Config(operate::ConfigCommand),
+    /// Print completions for a shell
+    Completions(operate::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(operate::ManArgs),
 }
 
 /// `serve`. Each flag is also an environment variable (`--data-dir` is `TASKFERRY_DATA_DIR`) and a line in the
@@ -120,6 +141,9 @@ pub struct ServeArgs {
     /// Address and port for Prometheus metrics (`/metrics`); keep it private [default: none]
     #[arg(long, value_name = "ADDR")]
     pub metrics_listen: Option<String>,
+    /// Backups.
+    #[command(flatten)]
+    pub backup: backup::BackupFlags,
     /// What to log: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,

@@ -16,7 +16,10 @@
 //! | `maintenance` | what the server does by itself |
 //! | [`perimeter`] | addresses, rate limits, connections: what stands between strangers and the rest |
 //! | [`budget`] | how much memory bodies may take, all requests together |
+//! | [`backup`] | copies of the data: made, proved, kept, put back |
 //! | [`invite`] | invites, as the server knows them: by a hash |
+//! | [`import`] | takes over the accounts of another server |
+//! | [`stop`] | telling long work to stop |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
 //! | [`privileges`] | from root to an unprivileged user, with no way back |
 //! | [`metrics`], [`watch`] | what an operator's Prometheus is told, and what is looked at for it |
@@ -40,17 +43,20 @@
 pub mod account_hash;
 pub mod admission;
 pub mod app;
+pub mod backup;
 pub mod budget;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod deploy;
 mod http;
+pub mod import;
 pub mod invite;
 mod maintenance;
 pub mod metrics;
 pub mod perimeter;
 pub mod privileges;
+pub mod stop;
 pub mod storage;
 pub mod sync;
 pub mod telemetry;
@@ -70,7 +76,7 @@ use self::commands::VerbError;
 use self::config::sources::Env;
 
 /// The program: parses the command line, runs the verb, and turns its outcome into words and an exit code: 0 fine, 1 failed,
-/// 2 used wrongly.
+/// 2 used wrongly, 3 problems found.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -100,15 +106,23 @@ pub fn main() -> ExitCode {
             commands::deploy::DeployError::hint,
             commands::deploy::DeployError::is_usage,
         ),
+        Command::Backup(command) => verb(commands::backup::run(&command, &env)),
+        Command::Restore(args) => verb(commands::restore::run(&args, &env)),
+        Command::Import(args) => verb(commands::import::run(&args, &env)),
+        Command::Db(command) => verb(commands::db::run(&command, &env)),
+        Command::Stats(args) => verb(commands::stats::run(&args, &env)),
+        Command::Config(command) => verb(commands::config::run(&command, &env)),
+        Command::Completions(args) => verb(commands::completions::run(&args)),
+        Command::Man(args) => verb(commands::man::run(&args)),
     }
 }
 
 fn verb(outcome: Result<(), VerbError>) -> ExitCode {
-    if let Err(declined) = &outcome
-        && declined.is_choice()
+    if let Err(told) = &outcome
+        && (told.is_choice() || told.is_finding())
     {
-        terminal::say(&declined.to_string());
-        return ExitCode::FAILURE;
+        terminal::say(&told.to_string());
+        return ExitCode::from(if told.is_finding() { 3 } else { 1 });
     }
     finish(outcome, VerbError::hint, VerbError::is_usage)
 }

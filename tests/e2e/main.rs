@@ -6,6 +6,8 @@
 //! | [`convergence`] | devices of one account end with the same tasks, whatever each of them did |
 //! | [`accounts`] | accounts never see each other, also many at once |
 //! | [`durability`] | what was acknowledged survives restarts and crashes |
+//! | [`backups`] | what was backed up can be had back, and what that means for people is told |
+//! | [`moving_in`] | accounts of another server move here without their devices noticing |
 //! | [`hostile`] | whatever strangers do, an honest account is served |
 //! | [`large_push`] | a first sync of 10,000 tasks arrives whole, whatever happens in its middle |
 //! | [`lifecycle`] | how the server starts, stops and refuses to start |
@@ -31,6 +33,7 @@
 
 mod accounts;
 mod add_version;
+mod backups;
 mod configuration;
 mod convergence;
 mod dependencies;
@@ -44,6 +47,7 @@ mod lifecycle;
 mod logging;
 mod malformed_requests;
 mod metrics;
+mod moving_in;
 mod operators;
 mod pages;
 mod perimeter;

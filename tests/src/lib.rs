@@ -7,6 +7,7 @@
 //! | [`replica`] | [`Replica`]: a computer with Taskwarrior's engine, for what needs many or fast ones |
 //! | [`account`] | [`Account`]: the sync protocol itself, request by request |
 //! | [`gate`] | [`Gate`]: a way to the server that closes in the middle of a push |
+//! | [`bucket`] | [`Bucket`]: a place for backups that speaks S3 |
 //! | [`operator`] | the server's own verbs, beside it; a volume that runs full |
 //! | [`http`] | HTTP by hand, down to requests that no library would send |
 //! | [`tasks`] | the tasks on a computer in a form that compares |
@@ -41,6 +42,7 @@
 )]
 
 pub mod account;
+pub mod bucket;
 pub mod command;
 pub mod gate;
 pub mod home;
@@ -55,6 +57,7 @@ pub mod tasks;
 pub mod wait;
 
 pub use account::Account;
+pub use bucket::Bucket;
 pub use gate::Gate;
 pub use home::TaskHome;
 pub use replica::Replica;

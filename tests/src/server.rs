@@ -1,6 +1,6 @@
 //! The real server program, on a port and a data directory of its own.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -143,10 +143,17 @@ impl ServerSetup {
         run(&mut self.command(), "")
     }
 
+    /// Runs another verb on its data before it was ever started.
+    #[track_caller]
+    pub fn operate<S: AsRef<OsStr>>(&self, verb: impl IntoIterator<Item = S>) -> Outcome {
+        run(self.program().args(verb).arg("--data-dir").arg(&self.data_dir), "")
+    }
+
     /// The program, in the server's own world: nothing of the machine's configuration reaches it.
     fn program(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.env_clear().env("HOME", self.folder.path()).env("PATH", "/usr/bin:/bin");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.folder.path());
         command
     }
@@ -158,7 +165,6 @@ impl ServerSetup {
             command.arg("--listen").arg(address);
         }
         command.arg("--data-dir").arg(&self.data_dir).args(&self.flags);
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 }

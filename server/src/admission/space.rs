@@ -60,6 +60,11 @@ pub struct Measured {
     pub total: u64,
 }
 
+/// Bytes of a volume of this size below which no push begins, unless the operator says otherwise.
+pub fn default_floor(total: u64) -> u64 {
+    (total / FLOOR_PART).min(FLOOR_BYTES_MAX)
+}
+
 /// Something that has free space.
 pub trait Volume: Send + Sync {
     /// Looks.
@@ -125,7 +130,7 @@ impl Space {
     }
 
     fn take_over(&self, measured: Measured, reusable: u64) {
-        let floor = self.fixed_floor.unwrap_or_else(|| (measured.total / FLOOR_PART).min(FLOOR_BYTES_MAX));
+        let floor = self.fixed_floor.unwrap_or_else(|| default_floor(measured.total));
         self.floor.store(floor, Ordering::Relaxed);
         self.free.store(measured.free.saturating_add(reusable), Ordering::Relaxed);
     }

@@ -1,6 +1,6 @@
 //! What all verbs beside the server share: which data, opened as whom, and how to find an account in it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use taskferry_protocol::{ClientId, ServerUrl};
 
@@ -37,6 +37,13 @@ impl Door {
         let data = Administrator::open(&data_dir)?;
         let hasher = AccountHasher::new(data.salt());
         Ok(Self { data, hasher, public_url })
+    }
+
+    /// The data directory alone.
+    pub(super) fn directory(args: &DataArgs, env: &Env) -> Result<PathBuf, VerbError> {
+        let Beside { data_dir, .. } = Beside::load(args, &[], env)?;
+        act_as_owner(&data_dir).map_err(VerbError::Owner)?;
+        Ok(data_dir)
     }
 
     /// The account that `text` names.
@@ -92,7 +99,7 @@ pub(super) fn seconds(flag: &'static str, text: &str) -> Result<UnixSeconds, Ver
 ///
 /// For the calling thread only, as the system has it: to be called while there is no other.
 #[cfg(target_os = "linux")]
-fn act_as_owner(directory: &Path) -> std::io::Result<()> {
+pub(super) fn act_as_owner(directory: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
 
     use rustix::process::{Gid, Uid, geteuid};
@@ -111,7 +118,7 @@ fn act_as_owner(directory: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn act_as_owner(_: &Path) -> std::io::Result<()> {
+pub(super) fn act_as_owner(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 

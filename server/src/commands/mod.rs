@@ -1,16 +1,33 @@
 //! The verbs, one per file. [`serve`] is the server; the others work on its data beside it, through the [`door`].
 
 pub mod account;
+pub mod backup;
+pub mod completions;
+pub mod config;
+pub mod db;
 pub mod deploy;
 mod door;
 pub mod health;
+pub mod import;
+mod interrupt;
 pub mod invite;
+pub mod man;
 pub mod prune;
+pub mod restore;
 pub mod serve;
+pub mod stats;
 mod words;
 
+use std::path::PathBuf;
+
+use crate::backup::create::CreateError;
+use crate::backup::restore::RestoreError;
+use crate::backup::store::StoreError;
+use crate::backup::verify::FetchError;
 use crate::config::ConfigError;
+use crate::import::ImportError;
 use crate::invite::NoRandomness;
+use crate::stop::Stopped;
 use crate::storage::admin::AdminError;
 use crate::storage::sqlite::administrator::AdministratorError;
 
@@ -76,6 +93,51 @@ pub enum VerbError {
     /// The answer was no.
     #[error("stopped; nothing was changed")]
     Declined,
+    /// No backup.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// A backup was made, and a place did not take it. The places were shown.
+    #[error("the backup was made, but not every place has it")]
+    NotEverywhere,
+    /// A place of backups.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A backup could not be looked at.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// Nothing was restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// The import did not come to its end.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// A check found something. It was shown.
+    #[error("problems were found: {count}")]
+    Problems {
+        /// How many.
+        count: usize,
+    },
+    /// The database, by a command that is about it as a whole.
+    #[error("could not {doing} the database")]
+    Database {
+        /// `check`, for one.
+        doing: &'static str,
+        /// SQLite's reason.
+        #[source]
+        cause: rusqlite::Error,
+    },
+    /// A file.
+    #[error("could not write `{}`", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// Told to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// No random numbers for an invite.
     #[error("could not make an invite")]
     Randomness(#[from] NoRandomness),
@@ -96,9 +158,24 @@ impl VerbError {
             Self::Data(AdminError::Erased) => Some("its devices can be set up with a new account".into()),
             Self::Ambiguous { .. } => Some("type more of its digits".into()),
             Self::NoSuchInvite { .. } => Some("`taskferry-server invite list` shows all invites".into()),
+            Self::Create(error) => error.hint(),
+            Self::NotEverywhere => Some("mend what is said above; the next backup tries all places again".into()),
+            Self::Fetch(FetchError::Unseal(error)) => error.hint(),
+            Self::Restore(error) => error.hint(),
+            Self::Import(error) => error.hint(),
             Self::NeedsYes { .. } => Some("add `--yes`".into()),
             Self::Owner(_) => Some("run the command as the user of the server".into()),
-            Self::Data(_) | Self::Duration { .. } | Self::Value { .. } | Self::Declined | Self::Randomness(_) => None,
+            Self::Data(_)
+            | Self::Duration { .. }
+            | Self::Value { .. }
+            | Self::Declined
+            | Self::Randomness(_)
+            | Self::Store(_)
+            | Self::Fetch(_)
+            | Self::Problems { .. }
+            | Self::Database { .. }
+            | Self::File { .. }
+            | Self::Stopped(_) => None,
         }
     }
 
@@ -112,6 +189,11 @@ impl VerbError {
 
     /// Whether it is somebody's decision, and no error.
     pub const fn is_choice(&self) -> bool {
-        matches!(self, Self::Declined)
+        matches!(self, Self::Declined | Self::Stopped(_))
+    }
+
+    /// Whether the verb did what it is for, and found something.
+    pub const fn is_finding(&self) -> bool {
+        matches!(self, Self::Problems { .. })
     }
 }

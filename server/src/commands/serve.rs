@@ -6,6 +6,7 @@ use sd_notify::NotifyState;
 use taskferry_protocol::describe::Registration;
 
 use crate::app::{Application, RunError, StartError};
+use crate::backup::schedule::Schedule;
 use crate::cli::ServeArgs;
 use crate::config::sources::Env;
 use crate::config::{Config, ConfigError};
@@ -73,11 +74,20 @@ pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
         for note in &config.notes {
             tracing::warn!("{note}");
         }
+        let mut backups = match config.backups.every {
+            Some(every) => Some(Schedule::start(config.backups.plan.clone(), every).map_err(ServeError::Runtime)?),
+            None => None,
+        };
         let stop = async {
             stop.await;
+            // It has its own pace to end, while requests end.
+            if let Some(backups) = &mut backups {
+                backups.stop();
+            }
             tell_service_manager(NotifyState::Stopping);
         };
         application.run_until(stop, at_once).await?;
+        drop(backups);
         tracing::info!("stopped");
         Ok(())
     });

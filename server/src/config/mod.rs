@@ -3,6 +3,7 @@
 //! `cli` holds what was typed; [`sources`] finds for each setting the text that counts, and where it came from; here the
 //! texts become values, one struct per concern. Nothing behind this module reads an environment variable or a flag.
 
+pub mod backup;
 mod perimeter;
 pub mod sources;
 pub(crate) mod values;
@@ -61,6 +62,8 @@ pub struct Config {
     pub user: Option<User>,
     /// Where the metrics are, if anywhere.
     pub metrics_listen: Option<SocketAddr>,
+    /// Backups.
+    pub backups: backup::Backups,
     /// What to log and how.
     pub log: Log,
     /// Things that are odd enough to mention at the start, in words.
@@ -210,7 +213,44 @@ const SETTINGS: &[&Setting] = &[
     &perimeter::MAX_CONNECTIONS,
     &perimeter::ALLOW_ORIGIN,
     &perimeter::USER,
+    &backup::EVERY,
+    &backup::TO,
+    &backup::KEEP,
+    &backup::MAX_BYTES,
+    &backup::RECIPIENT,
 ];
+
+/// Whose values are credentials.
+const SECRET: &[&Setting] = &[&ALLOW_CLIENT_ID];
+
+/// A setting, as it stands in the environment and the configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Its key in the file.
+    pub key: String,
+    /// What was given; hidden if it is secret.
+    pub value: Option<String>,
+    /// Where; `None`: nowhere, the default counts.
+    pub origin: Option<String>,
+}
+
+/// All settings, unchecked, with where each comes from.
+pub fn shown(file: Option<&std::path::Path>, env: &sources::Env) -> Result<Vec<Shown>, ConfigError> {
+    let sources = Sources::new(env, file, SETTINGS)?;
+    let all = SETTINGS.iter().filter(|setting| setting.name != PRETENDED_VOLUME.name);
+    Ok(all
+        .map(|setting| {
+            let given = sources.find(setting, &[]);
+            let secret = SECRET.iter().any(|secret| secret.name == setting.name);
+            let text = |given: &Given| if secret { "(hidden)".to_owned() } else { given.text() };
+            Shown {
+                key: setting.key(),
+                value: given.as_ref().map(text),
+                origin: given.map(|given| given.origin().to_owned()),
+            }
+        })
+        .collect())
+}
 
 const DEFAULT_PORT: u16 = 8080;
 const DEFAULT_BODY_BYTES: u64 = 100 * 1024 * 1024;
@@ -259,11 +299,13 @@ impl Config {
         let base_path = or_default(one(&BASE_PATH, &args.base_path), values::base_path, String::new())?;
         let mut notes = notes(env, &sources);
         notes.extend(path_note(public_url.as_ref(), &base_path));
+        let data_dir = data_dir(&sources, env, args.data_dir.as_slice())?;
         let limits_on = or_default(one(&LIMITS, &args.limits), values::on_or_off, true)?;
         let perimeter = perimeter::perimeter(&sources, env, &args.perimeter, limits_on, &mut notes)?;
         Ok(Self {
             listen: listen(&sources, &args.listen)?,
-            data_dir: data_dir(&sources, env, args.data_dir.as_slice())?,
+            backups: backup::Backups::load(&sources, env, &args.backup, data_dir.clone())?,
+            data_dir,
             public_url,
             base_path,
             snapshots,

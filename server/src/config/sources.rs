@@ -29,6 +29,11 @@ impl Env {
         self.0.extend(pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
 
+    /// All of them.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// A variable, unless it is empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
@@ -72,7 +77,8 @@ impl Setting {
         format!("TASKFERRY_{}", self.key().to_ascii_uppercase())
     }
 
-    fn key(&self) -> String {
+    /// Its key in the configuration file.
+    pub fn key(&self) -> String {
         self.name.replace('-', "_")
     }
 }
@@ -89,6 +95,11 @@ impl Given {
     /// Whether it stands in the configuration file.
     pub const fn is_from_file(&self) -> bool {
         self.from_file
+    }
+
+    /// As it was given.
+    pub fn text(&self) -> String {
+        self.texts.join(", ")
     }
 
     /// Where it came from, in words.

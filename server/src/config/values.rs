@@ -6,6 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use taskferry_protocol::describe::Registration;
 use taskferry_protocol::{ClientId, ServerUrl};
@@ -106,6 +107,21 @@ pub(super) fn at_least_one(text: &str) -> Result<NonZeroU32, String> {
 
 pub(super) fn client_id(text: &str) -> Result<ClientId, String> {
     text.parse().map_err(|_| "one client ID, or several with commas in between".to_owned())
+}
+
+/// How often something is done: `6h`, `1d`; at least a minute. Or `never`.
+pub(super) fn interval(text: &str) -> Result<Option<Duration>, String> {
+    if text == "never" {
+        return Ok(None);
+    }
+    let span = text.parse::<jiff::Span>().ok();
+    let seconds =
+        span.and_then(|span| span.total((jiff::Unit::Second, jiff::SpanRelativeTo::days_are_24_hours())).ok());
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|interval| (60..=315_360_000).contains(&interval.as_secs()))
+        .map(Some)
+        .ok_or_else(|| "a time such as `6h` or `1d`, at least a minute, or `never`".to_owned())
 }
 
 /// As the reference server reads its switches.

@@ -36,20 +36,20 @@ fn change(client: ClientId, now: i64, action: Action) -> Change {
     Change { client, admit: Admit::Yes, now, patience: Patience::Wait, action }
 }
 
-pub(super) fn add(client: ClientId, parent: VersionId, version: VersionId, body: impl Into<Incoming>) -> Change {
+pub(crate) fn add(client: ClientId, parent: VersionId, version: VersionId, body: impl Into<Incoming>) -> Change {
     change(client, NOW, Action::AddVersion { version, parent, body: body.into() })
 }
 
-pub(super) fn put_snapshot(client: ClientId, version: VersionId, body: impl Into<Incoming>) -> Change {
+pub(crate) fn put_snapshot(client: ClientId, version: VersionId, body: impl Into<Incoming>) -> Change {
     change(client, NOW + 5, Action::PutSnapshot { version, body: body.into() })
 }
 
-pub(super) fn register(client: ClientId, admit: Admit) -> Change {
+pub(crate) fn register(client: ClientId, admit: Admit) -> Change {
     Change { admit, ..change(client, NOW, Action::Register) }
 }
 
 /// A body of any size, handed over as the server does: whole if it is small, else piece by piece.
-pub(super) async fn staged(storage: &dyn Storage, body: Vec<u8>) -> Incoming {
+pub(crate) async fn staged(storage: &dyn Storage, body: Vec<u8>) -> Incoming {
     if body.len() <= CHUNK_BYTES {
         return body.into();
     }
@@ -120,7 +120,7 @@ macro_rules! suite {
 pub(crate) use suite;
 
 /// Runs one test on a runtime of its own, with real threads for the races.
-pub(super) fn run<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
+pub(crate) fn run<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test());
 }
 

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
+use super::replace;
+
 /// The database's file name.
 pub const DATABASE_FILE: &str = "taskferry.sqlite3";
 const LOCK_FILE: &str = "taskferry.lock";
 /// The reference server's file name.
-const REFERENCE_FILE: &str = "taskchampion-sync-server.sqlite3";
+pub const REFERENCE_FILE: &str = "taskchampion-sync-server.sqlite3";
 
 /// Why a directory can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +54,11 @@ impl DirectoryError {
             }
             // Starting empty here would be worse than not starting: the first device to sync would continue its history on
             // an empty account, and all its other devices would be locked out.
-            Self::ReferenceData { .. } => {
-                Some("it is left as it is; choose an empty directory with `--data-dir DIR`".into())
-            }
+            Self::ReferenceData { path } => Some(format!(
+                "it is left as it is; take it over into a directory of its own with \
+                 `taskferry-server import --from {} --data-dir DIR`",
+                path.display()
+            )),
         }
     }
 }
@@ -67,18 +71,31 @@ pub struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Creates (mode 0700) and locks the directory. The database inside is created (mode 0600) if it is not there.
+    /// Creates (mode 0700) and locks the directory, and finishes what a [`replace`] that was cut short left to do. The database
+    /// inside is created (mode 0600) if it is not there.
     pub fn open(path: &Path) -> Result<Self, DirectoryError> {
         let unusable = |cause| DirectoryError::Unusable { path: path.to_owned(), cause };
-        create_private_dir(path).map_err(unusable)?;
-        if path.join(REFERENCE_FILE).exists() && !path.join(DATABASE_FILE).exists() {
-            return Err(DirectoryError::ReferenceData { path: path.to_owned() });
-        }
-        let lock = Self::lock(path)?;
+        let held = Self::hold(path)?;
         // SQLite would create it by the umask, and its -wal and -shm files take over this mode.
-        private_file(&path.join(DATABASE_FILE)).map_err(unusable)?;
+        private_file(&held.database()).map_err(unusable)?;
         // Their names must survive a power loss too.
         sync_directory(path).map_err(unusable)?;
+        Ok(held)
+    }
+
+    /// The same without a database: there may be none.
+    pub fn hold(path: &Path) -> Result<Self, DirectoryError> {
+        let unusable = |cause| DirectoryError::Unusable { path: path.to_owned(), cause };
+        create_private_dir(path).map_err(unusable)?;
+        if !path.join(LOCK_FILE).exists() {
+            // Never ours so far: then not even a lock is left in it.
+            refuse_the_references(path)?;
+        }
+        let lock = Self::lock(path)?;
+        if let Some(former) = replace::finish(path).map_err(unusable)? {
+            tracing::warn!(former = %former.display(), "finished a restore that had been interrupted");
+        }
+        refuse_the_references(path)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -102,25 +119,38 @@ impl DataDirectory {
         Ok(file)
     }
 
+    /// Itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The database in it.
     pub fn database(&self) -> PathBuf {
         self.path.join(DATABASE_FILE)
     }
 }
 
+/// The reference's data without ours beside it is not a place to start in.
+fn refuse_the_references(path: &Path) -> Result<(), DirectoryError> {
+    if path.join(REFERENCE_FILE).exists() && !path.join(DATABASE_FILE).exists() {
+        return Err(DirectoryError::ReferenceData { path: path.to_owned() });
+    }
+    Ok(())
+}
+
 /// Makes the names in a directory durable.
 #[cfg(unix)]
-pub(super) fn sync_directory(path: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
     fs::File::open(path)?.sync_all()
 }
 
 #[cfg(not(unix))]
-pub(super) fn sync_directory(_: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_directory(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
 #[cfg(unix)]
-fn create_private_dir(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private_dir(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     if path.is_dir() {
         return Ok(());
@@ -130,12 +160,12 @@ fn create_private_dir(path: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn create_private_dir(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private_dir(path: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(path)
 }
 
 /// Opens a file, created for the owner only if it is not there.
-pub(super) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
+pub(crate) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
     let mut options = fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -158,6 +188,22 @@ mod tests {
         assert!(matches!(refused, DirectoryError::Held { pid: Some(pid), .. } if pid == std::process::id()));
         drop(held);
         DataDirectory::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_restore_that_was_interrupted_after_its_decision_is_finished_by_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("taskferry.before-7.sqlite3"), "the former database was moved aside").unwrap();
+        fs::write(dir.path().join(format!("{DATABASE_FILE}-wal")), "its log was not yet").unwrap();
+        fs::write(dir.path().join("taskferry.ready-7.sqlite3"), "restored").unwrap();
+        fs::write(dir.path().join("taskferry.restoring.fetched"), "what it was made of").unwrap();
+        let held = DataDirectory::open(dir.path()).unwrap();
+        assert_eq!(fs::read_to_string(held.database()).unwrap(), "restored");
+        assert!(
+            !dir.path().join(format!("{DATABASE_FILE}-wal")).exists(),
+            "a log of other data would be played into it"
+        );
+        assert!(!dir.path().join("taskferry.restoring.fetched").exists());
     }
 
     #[test]

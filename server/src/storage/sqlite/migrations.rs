@@ -29,8 +29,12 @@ pub(super) const KNOWN: usize = MIGRATIONS.len();
 
 /// How many steps were applied.
 pub(super) fn applied(db: &Connection, file: &Path) -> Result<usize, SchemaError> {
+    number(db).map_err(|cause| SchemaError::Open { path: file.to_owned(), cause })
+}
+
+/// The same, whatever file it is.
+pub(super) fn number(db: &Connection) -> rusqlite::Result<usize> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(|cause| SchemaError::Open { path: file.to_owned(), cause })
 }
 
 /// Applies what is missing.

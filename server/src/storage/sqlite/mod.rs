@@ -6,6 +6,8 @@
 //! | [`mod@file`] | where the database file lies; for tests also in a file system that fails |
 //! | [`schema`] | opens the file with the settings that durability rests on |
 //! | [`migrations`] | brings it to this version's schema |
+//! | [`examine`] | goes through all of it and says what is wrong |
+//! | [`replace`] | another database in the place of the one that is there, at one stroke |
 //! | [`writer`] | the one thread that writes: many changes, one transaction, one fsync |
 //! | [`change`] | what one change does inside that transaction |
 //! | [`readers`] | the few threads that read |
@@ -26,6 +28,7 @@ mod blobs;
 mod change;
 pub mod directory;
 mod erase;
+pub mod examine;
 mod figures;
 pub mod file;
 mod heads;
@@ -37,6 +40,7 @@ mod prune;
 mod readers;
 #[cfg(test)]
 mod reliability;
+pub mod replace;
 pub mod schema;
 mod stands;
 mod writer;

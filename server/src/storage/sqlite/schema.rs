@@ -198,8 +198,27 @@ pub fn salt(db: &Connection) -> Result<String, SchemaError> {
 }
 
 fn meta(db: &Connection, key: &str) -> Result<String, SchemaError> {
-    db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+    meta_text(db, key)
         .map_err(|cause| SchemaError::Open { path: db.path().map(PathBuf::from).unwrap_or_default(), cause })
+}
+
+/// What the database says about itself under `key`.
+pub(super) fn meta_text(db: &Connection, key: &str) -> rusqlite::Result<String> {
+    db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+}
+
+/// A reader's connection to a file that may be anything: it is recognised first. Changes nothing, not even about a file that
+/// is no database.
+pub fn open_to_look(file: impl Into<DatabaseFile>) -> Result<Connection, SchemaError> {
+    let source = file.into();
+    let open = |cause| SchemaError::Open { path: source.path().to_owned(), cause };
+    let db = source.connect(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(open)?;
+    db.busy_timeout(BUSY_WAIT).map_err(open)?;
+    if recognise(&db, source.path())? == Found::Empty {
+        return Err(SchemaError::Foreign { path: source.path().to_owned() });
+    }
+    common_settings(&db).map_err(open)?;
+    Ok(db)
 }
 
 /// What a file turned out to be.

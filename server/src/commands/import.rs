@@ -1,0 +1,73 @@
+//! `taskferry-server import --from DIR`: takes over the accounts of another server.
+
+use serde_json::{Value, json};
+
+use super::VerbError;
+use super::door::{Door, now};
+use super::interrupt::interruptible;
+use crate::cli::operate::ImportArgs;
+use crate::config::sources::Env;
+use crate::import::target::Target;
+use crate::import::{ImportError, Report, import, open};
+use crate::stop::Stopped;
+use crate::terminal;
+
+/// After how many accounts a word is said.
+const PROGRESS: usize = 1000;
+
+/// Carries out the verb.
+pub fn run(args: &ImportArgs, env: &Env) -> Result<(), VerbError> {
+    let directory = Door::directory(&args.data, env)?;
+    let source = open(&args.from)?;
+    let target = if args.dry_run { Target::look(&directory) } else { Target::open(&directory) };
+    let mut target = target.map_err(ImportError::from)?;
+    let mut progress = |n: usize, of: usize| {
+        if n > 0 && n.is_multiple_of(PROGRESS) {
+            terminal::say(&format!("{n} of {of} accounts …"));
+        }
+    };
+    let report = interruptible(|stop| import(&*source, &mut target, args.dry_run, now(), stop, &mut progress))?;
+    if args.data.json {
+        terminal::print(&as_json(&report, source.kind(), args.dry_run).to_string());
+    } else {
+        terminal::say(&text(&report, source.kind(), args.dry_run));
+    }
+    match (report.stopped, usize::try_from(report.skipped).unwrap_or(usize::MAX)) {
+        (true, _) => Err(Stopped.into()),
+        (false, 0) => Ok(()),
+        (false, count) => Err(VerbError::Problems { count }),
+    }
+}
+
+fn text(report: &Report, kind: &str, dry_run: bool) -> String {
+    let did = if dry_run { "would take over" } else { "took over" };
+    let mut lines = vec![format!("{did} {} accounts with {} versions from {kind}", report.imported, report.versions)];
+    if report.present > 0 {
+        lines.push(format!("{} accounts were here already, with the same history", report.present));
+    }
+    if report.skipped > 0 {
+        lines.push(format!("{} accounts were left out:", report.skipped));
+        lines.extend(report.reasons.iter().map(|(account, reason)| format!("  {account}  {reason}")));
+    }
+    lines.extend(report.notes.iter().map(|(account, note)| format!("  {account}  {note}")));
+    lines.join("\n")
+}
+
+fn as_json(report: &Report, kind: &str, dry_run: bool) -> Value {
+    let skipped = report
+        .reasons
+        .iter()
+        .map(|(account, reason)| json!({ "account": account.to_string(), "reason": reason.to_string() }));
+    let notes = report.notes.iter().map(|(account, note)| json!({ "account": account.to_string(), "note": note }));
+    json!({
+        "from": kind,
+        "dry_run": dry_run,
+        "imported": report.imported,
+        "versions": report.versions,
+        "present": report.present,
+        "skipped": report.skipped,
+        "reasons": skipped.collect::<Vec<_>>(),
+        "notes": notes.collect::<Vec<_>>(),
+        "complete": !report.stopped,
+    })
+}

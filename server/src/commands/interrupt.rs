@@ -1,0 +1,36 @@
+//! Long work that a person may interrupt: Ctrl-C, or what a service manager sends, lets it end between two steps.
+
+use crate::stop::Stop;
+use crate::terminal;
+
+/// Does `work` on this thread, and tells it to stop when a signal says so. A second signal ends the process, as usual.
+pub(super) fn interruptible<T>(work: impl FnOnce(&Stop) -> T) -> T {
+    let stop = Stop::default();
+    let told = stop.clone();
+    // Without it the work can't be interrupted gently, which is no reason not to do it.
+    let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        if let Ok(runtime) = runtime {
+            runtime.block_on(signal());
+            told.set();
+            terminal::say("stopping …");
+            runtime.block_on(signal());
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        }
+    });
+    work(&stop)
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! { _ = int.recv() => {} _ = term.recv() => {} }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,156 @@
+//! `taskferry-server restore BACKUP`: shows what it means, asks, and puts the backup in the place of the data.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::interrupt::interruptible;
+use super::{VerbError, backup};
+use crate::account_hash::AccountHash;
+use crate::backup::compare::{Change, Comparison};
+use crate::backup::manifest::BackupName;
+use crate::backup::restore::{Prepared, Restored, Source, prepare};
+use crate::cli::backup::{BackupFlags, RestoreArgs};
+use crate::config::sources::Env;
+use crate::terminal;
+
+/// Accounts that are shown one by one on a terminal.
+const SHOWN_MAX: usize = 20;
+
+/// Carries out the verb.
+pub fn run(args: &RestoreArgs, env: &Env) -> Result<(), VerbError> {
+    let plan = backup::plan(&args.data, &BackupFlags::default(), env)?;
+    // A place that is away must not be in the way of a restore from another one.
+    let places = plan.shelves().into_iter().filter_map(|(_, shelf)| shelf.ok()).collect();
+    let source = Source::find(&args.backup, places, &plan.access)?;
+    let prepared =
+        interruptible(|stop| prepare(&source, &plan.data_dir, args.identity.as_deref(), !args.dry_run, stop))?;
+    if args.data.json {
+        if args.dry_run {
+            terminal::print(&as_json(&source, &prepared, None).to_string());
+            return Ok(());
+        }
+    } else {
+        terminal::say(&text(&source, &prepared));
+        if args.dry_run {
+            terminal::say("nothing was changed");
+            return Ok(());
+        }
+    }
+    if !args.yes {
+        match terminal::ask("put it in the place of the present data?") {
+            None => return Err(VerbError::NeedsYes { doing: "a restore" }),
+            Some(false) => return Err(VerbError::Declined),
+            Some(true) => {}
+        }
+    }
+    let before = args.data.json.then(|| as_json(&source, &prepared, None));
+    let restored = prepared.carry_out(&BackupName::at(Timestamp::now()).stamp())?;
+    match before {
+        Some(mut value) => {
+            value["former"] = json!(restored.former);
+            value["epoch"] = json!(restored.epoch);
+            value["restored"] = json!(true);
+            terminal::print(&value.to_string());
+        }
+        None => terminal::say(&done(&restored)),
+    }
+    Ok(())
+}
+
+fn text(source: &Source, prepared: &Prepared) -> String {
+    let seen = &prepared.examined;
+    let mut lines = vec![format!(
+        "{}\n  is good: {} accounts, {} versions, {} snapshots",
+        source.name(),
+        seen.accounts,
+        seen.versions,
+        seen.snapshots
+    )];
+    match &prepared.comparison {
+        None => lines.push("  there is no present data, or it can't be read: nothing to compare with".to_owned()),
+        Some(comparison) => lines.extend(changes(comparison)),
+    }
+    lines.join("\n")
+}
+
+fn changes(comparison: &Comparison) -> Vec<String> {
+    let mut lines = vec![format!(
+        "compared with the present data: {} accounts change, {} stay as they are",
+        comparison.changed, comparison.unchanged
+    )];
+    lines.extend(comparison.changes.iter().take(SHOWN_MAX).map(|(account, change)| row(*account, *change)));
+    let more = comparison.changed.saturating_sub(SHOWN_MAX as u64);
+    if more > 0 {
+        lines.push(format!("  … and {more} more; `--json` shows them"));
+    }
+    lines
+}
+
+fn row(account: AccountHash, change: Change) -> String {
+    let versions = |n: u64| if n == 1 { "1 version".to_owned() } else { format!("{n} versions") };
+    let what = match change {
+        Change::Back { versions: n } => format!("goes back by {}", versions(n)),
+        Change::Forward { versions: n } => format!("goes forward by {}", versions(n)),
+        Change::Parted => "has another history in the backup".to_owned(),
+        Change::Gone => "is not in the backup, and will be unknown".to_owned(),
+        Change::Added => "is only in the backup, and comes back".to_owned(),
+        Change::Revived => "was disabled or deleted since, and will be in use again".to_owned(),
+    };
+    format!("  {account}  {what}")
+}
+
+fn done(restored: &Restored) -> String {
+    let mut text = "restored; start the server now".to_owned();
+    if let Some(former) = &restored.former {
+        let _ = write!(text, "\nthe former data is kept as {}", former.display());
+    }
+    text + "\n\nhint: devices that were ahead of the backup are told so at their next sync; docs/OPERATING.md says what to do there"
+}
+
+fn as_json(source: &Source, prepared: &Prepared, restored: Option<&Restored>) -> Value {
+    let seen = &prepared.examined;
+    let changes = prepared.comparison.as_ref().map(|comparison| {
+        let change = |(account, change): &(AccountHash, Change)| {
+            let mut value = json!(change);
+            value["account"] = json!(account.to_string());
+            value
+        };
+        json!({
+            "changed": comparison.changed,
+            "unchanged": comparison.unchanged,
+            "accounts": comparison.changes.iter().map(change).collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "backup": source.name(),
+        "accounts": seen.accounts,
+        "versions": seen.versions,
+        "snapshots": seen.snapshots,
+        "comparison": changes,
+        "restored": restored.is_some(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account_hash::AccountHasher;
+    use taskferry_protocol::ClientId;
+
+    #[test]
+    fn what_happens_to_accounts_is_said_in_lines_that_fit() {
+        let name = AccountHasher::new("salt").of(ClientId::from_uuid(uuid::Uuid::nil()));
+        for change in [
+            Change::Back { versions: 1 },
+            Change::Forward { versions: 1_000_000 },
+            Change::Parted,
+            Change::Gone,
+            Change::Added,
+            Change::Revived,
+        ] {
+            assert!(row(name, change).len() <= 80, "{change:?}");
+        }
+    }
+}

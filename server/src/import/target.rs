@@ -1,0 +1,242 @@
+//! Puts an account into our database, or finds it there.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use taskferry_protocol::{ClientId, VersionId};
+use uuid::Uuid;
+
+use super::source::{Account, Sink, Skip, Source};
+use crate::account_hash::{AccountHash, AccountHasher};
+use crate::storage::body::CHUNK_BYTES;
+use crate::storage::sqlite::OpenError;
+use crate::storage::sqlite::directory::{DATABASE_FILE, DataDirectory, DirectoryError};
+use crate::storage::sqlite::schema;
+use crate::storage::tip::Tip;
+
+/// The largest account that comes in while a server runs, in bytes. It comes in one transaction, and the server's writer waits
+/// for it at most five seconds.
+const BESIDE_BYTES_MAX: u64 = 64 << 20;
+
+/// Why an account could not be put in, or looked for.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The data can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// SQLite failed. The account at which it did is not there; those before it are.
+    #[error("could not take over an account")]
+    Database(#[from] rusqlite::Error),
+}
+
+impl TargetError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Open(error) => error.hint(),
+            Self::Database(_) => {
+                Some("run the same command again when this is mended: it goes on where it stopped".into())
+            }
+        }
+    }
+}
+
+/// Our database.
+#[derive(Debug)]
+pub struct Target {
+    /// `None`: there is no database, and this is only a look.
+    db: Option<Connection>,
+    hasher: AccountHasher,
+    beside: bool,
+    // Last: given back after the database is closed.
+    _directory: Option<DataDirectory>,
+}
+
+/// Whether an account is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// No.
+    Nothing,
+    /// Yes, with this history; its devices may have added to it since.
+    Same,
+    /// Its ID is, with another history.
+    Another,
+}
+
+impl Target {
+    /// Opens the database in `directory`; beside its server, if one runs. Created if it is not there.
+    pub fn open(directory: &Path) -> Result<Self, TargetError> {
+        let file = directory.join(DATABASE_FILE);
+        let (held, db) = match DataDirectory::open(directory) {
+            Ok(held) => (Some(held), schema::open_for_writing(&file)),
+            Err(DirectoryError::Held { .. }) => (None, schema::open_beside(&file)),
+            Err(error) => return Err(OpenError::from(error).into()),
+        };
+        let db = db.map_err(OpenError::from)?;
+        Self::over(db, held)
+    }
+
+    /// Opens it only to see what would come in. Not created if it is not there.
+    pub fn look(directory: &Path) -> Result<Self, TargetError> {
+        let file = directory.join(DATABASE_FILE);
+        if !file.is_file() {
+            return Ok(Self { db: None, hasher: AccountHasher::new(""), beside: false, _directory: None });
+        }
+        let target = Self::over(schema::open_to_look(&file).map_err(OpenError::from)?, None)?;
+        Ok(Self { beside: false, ..target })
+    }
+
+    fn over(db: Connection, held: Option<DataDirectory>) -> Result<Self, TargetError> {
+        let hasher = AccountHasher::new(&schema::salt(&db).map_err(OpenError::from)?);
+        Ok(Self { db: Some(db), hasher, beside: held.is_none(), _directory: held })
+    }
+
+    /// How an account is called here.
+    pub fn name(&self, client: ClientId) -> AccountHash {
+        self.hasher.of(client)
+    }
+
+    /// Looks for it.
+    pub fn find(&self, account: &Account) -> rusqlite::Result<Found> {
+        let Some(db) = &self.db else { return Ok(Found::Nothing) };
+        let row: Option<(i64, [u8; 16])> = db
+            .prepare_cached("SELECT id, latest FROM account WHERE client_id = ?1")?
+            .query_row([account.client.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((key, latest)) = row else { return Ok(Found::Nothing) };
+        if account.links.is_empty() {
+            // Whatever is here goes on from nothing.
+            return Ok(Found::Same);
+        }
+        // Version IDs are random: who has the latest one here has the chain, and every link is held against ours all the same.
+        let mut ours = db.prepare_cached("SELECT version, bytes FROM version WHERE account = ?1 AND parent = ?2")?;
+        let mut same = true;
+        for link in &account.links {
+            let found: Option<([u8; 16], u64)> =
+                ours.query_row((key, link.parent.as_bytes()), |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            match found {
+                Some(found) => same &= found == (*link.version.as_bytes(), link.bytes),
+                // Pruned here since, perhaps; then the latest must be the same.
+                None => same &= latest == *account.latest().as_bytes(),
+            }
+        }
+        Ok(if same { Found::Same } else { Found::Another })
+    }
+
+    /// Whether it can come in now.
+    pub fn room_for(&self, account: &Account) -> Result<(), Skip> {
+        let bytes = account.version_bytes() + account.snapshot.map_or(0, |snapshot| snapshot.bytes);
+        if self.beside && bytes > BESIDE_BYTES_MAX { Err(Skip::TooLargeBeside) } else { Ok(()) }
+    }
+
+    /// Puts it in, all of it in one transaction.
+    pub fn add(&mut self, source: &dyn Source, account: &Account) -> rusqlite::Result<()> {
+        let Some(db) = &mut self.db else { return Err(rusqlite::Error::InvalidQuery) };
+        let txn = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let key = add_row(&txn, account)?;
+        for link in &account.links {
+            let place = Place::store(&txn, link.bytes, &mut |into| source.version_body(link, into))?;
+            txn.prepare_cached(
+                "INSERT INTO version (account, parent, version, stored_at, bytes, body, blob) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute((
+                key,
+                link.parent.as_bytes(),
+                link.version.as_bytes(),
+                link.stored_at,
+                link.bytes,
+                place.body,
+                place.blob,
+            ))?;
+        }
+        if let Some(snapshot) = &account.snapshot {
+            let place = Place::store(&txn, snapshot.bytes, &mut |into| source.snapshot_body(snapshot, into))?;
+            txn.prepare_cached("INSERT INTO snapshot (account, body, blob) VALUES (?1, ?2, ?3)")?
+                .execute((key, place.body, place.blob))?;
+        }
+        txn.commit()
+    }
+}
+
+fn add_row(db: &Connection, account: &Account) -> rusqlite::Result<i64> {
+    let added = account.links.len() as u64;
+    let first = account.links.first().map(|link| link.parent);
+    let before = account.links.iter().rev().skip(1).map(|link| link.version).chain(first);
+    let earlier: Vec<u8> = before.take(Tip::VERSIONS - 1).flat_map(|id: VersionId| *id.as_bytes()).collect();
+    // Versions may have been pruned there, and are not counted here; what was added since the snapshot is.
+    let added = added.max(account.snapshot.map_or(0, |snapshot| snapshot.versions_since));
+    let (snapshot_at, snapshot_bytes, snapshot_added, snapshot_version) = match &account.snapshot {
+        None => (None, None, None, None),
+        Some(snapshot) => (
+            Some(snapshot.stored_at),
+            Some(snapshot.bytes),
+            Some(added - snapshot.versions_since),
+            Some(*snapshot.version.as_bytes()),
+        ),
+    };
+    db.prepare_cached(
+        "INSERT INTO account (client_id, state, reason, latest, earlier, versions, version_bytes, added, created_at, \
+           last_version_at, snapshot_version, snapshot_at, snapshot_bytes, snapshot_added, quota_bytes, quota_versions) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    )?
+    .execute(rusqlite::params![
+        account.client.as_bytes(),
+        account.state,
+        account.reason,
+        account.latest().as_bytes(),
+        earlier,
+        account.links.len() as u64,
+        account.version_bytes(),
+        added,
+        account.created_at,
+        account.last_version_at,
+        snapshot_version,
+        snapshot_at,
+        snapshot_bytes,
+        snapshot_added,
+        account.quota.0,
+        account.quota.1,
+    ])?;
+    Ok(db.last_insert_rowid())
+}
+
+/// Where a body went: into its row if it is small, else into pieces.
+struct Place {
+    body: Option<Vec<u8>>,
+    blob: Option<i64>,
+}
+
+impl Place {
+    fn store(
+        db: &Connection,
+        bytes: u64,
+        read: &mut dyn FnMut(Sink<'_>) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<Self> {
+        let mut read_bytes = 0_u64;
+        let place = if bytes <= CHUNK_BYTES as u64 {
+            let mut body = Vec::new();
+            read(&mut |piece| {
+                body.extend_from_slice(piece);
+                Ok(())
+            })?;
+            read_bytes += body.len() as u64;
+            Self { body: Some(body), blob: None }
+        } else {
+            // Random, as the server's own are; positive.
+            let (random, _) = Uuid::new_v4().as_u64_pair();
+            let blob = i64::from_ne_bytes((random >> 2 | 1).to_ne_bytes());
+            db.prepare_cached("INSERT INTO blob (id, linked) VALUES (?1, 1)")?.execute([blob])?;
+            let (mut seq, mut insert) =
+                (0_u32, db.prepare_cached("INSERT INTO chunk (blob, seq, data) VALUES (?1, ?2, ?3)")?);
+            read(&mut |piece| {
+                insert.execute((blob, seq, piece))?;
+                seq += 1;
+                read_bytes += piece.len() as u64;
+                Ok(())
+            })?;
+            Self { body: None, blob: Some(blob) }
+        };
+        // Never a body that is not the one whose size was told.
+        if read_bytes == bytes { Ok(place) } else { Err(rusqlite::Error::BlobSizeError) }
+    }
+}
