@@ -100,7 +100,7 @@ pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
 /// manages the process (`NOTIFY_SOCKET` is not set), nothing happens; and whether it was heard changes nothing for us.
 fn tell_service_manager(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::debug!("the service manager can't be told: {error}");
+        tracing::debug!(%error, "the service manager can't be told");
     }
 }
 
