@@ -100,9 +100,12 @@ pub struct AccountInfo {
     /// The stored snapshot, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<SnapshotInfo>,
-    /// Bytes that the account may use; absent = no quota.
+    /// Bytes that the account may use, in versions and snapshot together; absent = no quota.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_bytes: Option<u64>,
+    /// Versions that the account may store; absent = no quota.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_versions: Option<u64>,
     /// The server's [`ServerInfo::epoch`].
     pub epoch: String,
 }

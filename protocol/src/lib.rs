@@ -7,19 +7,24 @@
 //! | [`urgency`] | how much a server wants a snapshot, as a header value |
 //! | [`server_url`] | the normalised address of a server, as it stands in links and in `taskrc` |
 //! | [`describe`] | the JSON that a Taskferry server says about itself, an account, and a refusal |
+//! | [`codes`] | the codes of refusals by which programs decide |
+//! | [`invite`] | the code that lets somebody create an account |
 //! | [`link`] | the setup link: how credentials travel from one computer to the next |
 //!
 //! No I/O happens here. The encryption secret appears only as the opaque part of a setup link
 //! ([`link::Secret`]), so the compiler shows that a server has no place to hold one.
 
+pub mod codes;
 pub mod describe;
 pub mod ids;
+pub mod invite;
 pub mod link;
 pub mod server_url;
 pub mod urgency;
 pub mod wire;
 
 pub use ids::{ClientId, VersionId};
+pub use invite::InviteCode;
 pub use link::SetupLink;
 pub use server_url::ServerUrl;
 pub use urgency::SnapshotUrgency;

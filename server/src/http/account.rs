@@ -27,6 +27,7 @@ pub(super) async fn handle(state: web::Data<State>, Client(client): Client) -> R
             versions_since: snapshot.versions_since,
         }),
         quota_bytes: None,
+        quota_versions: None,
         epoch: state.opened()?.info.epoch.clone(),
     };
     Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(info))

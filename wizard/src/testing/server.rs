@@ -245,6 +245,7 @@ fn described(held: &Held) -> AccountInfo {
         last_version_at: None,
         snapshot: None,
         quota_bytes: None,
+        quota_versions: None,
         epoch: "e".into(),
     }
 }
