@@ -106,7 +106,10 @@ impl Explain for DecodeError {
 /// Reads credentials in any of the known forms.
 pub fn decode(text: &str) -> Result<Decoded, DecodeError> {
     if Credentials::looks_like_one(text) {
-        return Ok(Decoded { credentials: link_within(text)?, checked: true });
+        // In JSON a link stands between quotes, and no link has one.
+        let quoted =
+            text.split('"').find(|part| text.trim_start().starts_with('{') && Credentials::looks_like_one(part));
+        return Ok(Decoded { credentials: link_within(quoted.unwrap_or(text))?, checked: true });
     }
     let parts = if text.trim_start().starts_with('{') { Parts::of_json(text) } else { Parts::of_lines(text) };
     Ok(Decoded { credentials: parts.assemble()?, checked: false })
@@ -287,6 +290,12 @@ mod tests {
             means_the_sample(&json);
             means_the_sample(&format!(r#"{{"theme":"dark","serverCredentials":{json}}}"#));
         }
+    }
+
+    #[test]
+    fn a_link_in_json_counts_as_checked() {
+        let json = format!(r#"{{"server":"https://sync.example.org","link":"{}"}}"#, *credentials().to_text());
+        assert_eq!(decode(&json), Ok(Decoded { credentials: credentials(), checked: true }));
     }
 
     #[test]
