@@ -17,7 +17,8 @@ pub fn run(run: &mut Run<'_>) -> Result<(), Failure> {
         run.terminal.say(&format!("this computer syncs with `{}`\n", account.server));
         return help(run);
     }
-    run.terminal.say("taskferry carries your Taskwarrior tasks between your computers\n");
+    run.terminal.say("taskferry carries your Taskwarrior tasks between your computers");
+    computer.introduce(run);
     match setup::choose_where(run, "show all commands")? {
         Where::Server(address) => setup::set_up(run, &cli::Setup::default(), &computer, address),
         Where::Join => join::run(run, &cli::Join::default()),
@@ -44,13 +45,14 @@ mod tests {
         let mut laptop = FakeComputer::new().with_cloud(&server).with_person(&script);
         let run = laptop.run("", &server);
         assert_eq!(run.exit, Exit::Fine);
-        let screen = run.talk.split_once("found Taskwarrior").unwrap().0;
+        let screen = run.talk.split_once("asking `").unwrap().0;
         assert_snapshot!(screen, @r"
         taskferry carries your Taskwarrior tasks between your computers
-
+        found Taskwarrior 3.5.0 (`~/bin/task`)
         looking for cloud sync at `[SERVER]` …
 
-        where are your tasks to meet? (no server can read them: they are encrypted here)
+        through which server shall your computers share tasks?
+        none can read them: they are encrypted here first
 
           1  set up sync: cloud sync at `[SERVER]`, nothing to run yourself
           2  set up sync: a server of your own, or one that you were invited to

@@ -85,8 +85,8 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
     args.invite.as_deref().map(invite_code).transpose()?;
     let mut computer = Computer::look_to_change(run)?;
     replace::clear_leftover(&mut computer, run, args.replace, args.yes)?;
+    computer.introduce(run);
     if let Some(present) = &computer.account {
-        computer.introduce(run);
         if !args.replace && given.as_ref().is_none_or(|wanted| *wanted == present.server) {
             return already_set_up(run, args, &computer, present);
         }
@@ -139,7 +139,10 @@ pub(super) fn choose_where(run: &mut Run<'_>, last: &str) -> Result<Where, Failu
         (Choice::Join, "join from another computer, which syncs already".into()),
         (Choice::Last, last.to_owned()),
     ];
-    run.terminal.say("where are your tasks to meet? (no server can read them: they are encrypted here)\n");
+    run.terminal.say(
+        "through which server shall your computers share tasks?\n\
+         none can read them: they are encrypted here first\n",
+    );
     Ok(match choose(run, &choices, default)? {
         Choice::Cloud => Where::Server(cloud),
         Choice::Own => Where::Server(ask_for_address(run)?),
@@ -160,7 +163,6 @@ pub(super) fn set_up(
     computer: &Computer<'_>,
     address: ServerUrl,
 ) -> Result<(), Failure> {
-    computer.introduce(run);
     let (server, kind) = reach(run, address)?;
     let invite = invite(run, args, &kind, server.url())?;
 

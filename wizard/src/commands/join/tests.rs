@@ -58,8 +58,12 @@ fn a_person_pastes_the_link_and_sees_how_many_tasks_arrived() {
         + sync.server.url=[SERVER]
         + sync.server.client_id=(hidden)
         + sync.encryption_secret=(hidden)
+        + recurrence=off
         + # <<< taskferry <<<
       run `task sync`: fetches the account's tasks
+
+    note: recurring tasks are left to the first computer (`recurrence=off`), else each would come twice
+    note: to leave that setting as it is, add `--keep-recurrence`
 
     running `task sync` …
 
@@ -93,8 +97,12 @@ fn own_tasks_are_named_and_enter_alone_means_no() {
         + sync.server.url=[SERVER]
         + sync.server.client_id=(hidden)
         + sync.encryption_secret=(hidden)
+        + recurrence=off
         + # <<< taskferry <<<
       run `task sync`: fetches the account's tasks, and sends 3 tasks of this computer to `[SERVER]`, where everybody who has the link can read them
+
+    note: recurring tasks are left to the first computer (`recurrence=off`), else each would come twice
+    note: to leave that setting as it is, add `--keep-recurrence`
 
     stopped; nothing was changed
     ");
@@ -159,8 +167,12 @@ fn a_known_but_empty_account_is_named_so_and_joined() {
         + sync.server.url=[SERVER]
         + sync.server.client_id=(hidden)
         + sync.encryption_secret=(hidden)
+        + recurrence=off
         + # <<< taskferry <<<
       run `task sync`
+
+    note: recurring tasks are left to the first computer (`recurrence=off`), else each would come twice
+    note: to leave that setting as it is, add `--keep-recurrence`
 
     running `task sync` …
 
@@ -278,7 +290,13 @@ fn a_computer_with_tasks_does_not_change_its_account() {
     let mut desktop = second_computer(&other).with(".taskrc", &lines_of(&mine)).with_tasks(3);
     let run = desktop.run(&format!("{JOIN} --replace"), &server);
     assert_eq!(run.exit, Exit::Failed);
-    assert_snapshot!(run.talk, @r"");
+    assert_snapshot!(run.talk, @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    error: this computer already syncs with `[SERVER]`, and has 3 tasks that another account would never get
+
+    hint: Taskwarrior does not send again what it has sent before, so the present account is kept
+    hint: to bring other computers to it, run `taskferry share` here and `taskferry join` there
+    ");
     assert_eq!((desktop.read(".taskrc"), desktop.syncs()), (Some(lines_of(&mine)), 0));
 }
 
@@ -290,7 +308,13 @@ fn tasks_that_belong_to_another_way_to_sync_are_in_the_way() {
     let mut desktop = second_computer(&credentials).with(".taskrc", "sync.local.server_dir=/x\n").with_tasks(3);
     let run = desktop.run(&format!("{JOIN} --replace"), &server);
     assert_eq!(run.exit, Exit::Failed);
-    assert_snapshot!(run.talk, @r"");
+    assert_snapshot!(run.talk, @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    error: this computer syncs in another way (`sync.local.server_dir`), and has 3 tasks that belong to that
+
+    hint: Taskwarrior can't bring them into an account that has a history of its own
+    hint: run `task export > tasks.json`, move the folder `~/.task` away, run the same command again, then run `task import tasks.json`
+    ");
     assert_eq!((desktop.read(".taskrc").as_deref(), desktop.syncs()), (Some("sync.local.server_dir=/x\n"), 0));
 
     let mut desktop = second_computer(&credentials).with(".taskrc", "sync.local.server_dir=/x\n");
@@ -393,12 +417,16 @@ fn what_share_gives_to_a_script_is_read_back_and_join_tells_what_arrived() {
     let shared = FakeComputer::new().with(".taskrc", &lines_of(&credentials)).run("share --json", &server).data;
     let mut desktop = FakeComputer::new().with(".task/arrives", "14").with(".task/pending", "5").with_input(&shared);
     let data = |run: Transcript| run.data.replace(&server.url(), "[SERVER]");
-    assert_snapshot!(data(desktop.run(&format!("{JOIN} --json"), &server)), @r"");
+    assert_snapshot!(data(desktop.run(&format!("{JOIN} --json"), &server)), @r#"
+    {"outcome":"joined","server":"[SERVER]","arrived":14,"tasks":{"all":14,"pending":5}}
+    "#);
     let again = FakeComputer::new()
         .with(".taskrc", &lines_of(&credentials))
         .with_input(&shared)
         .run(&format!("{JOIN} --json"), &server);
-    assert_snapshot!(data(again), @r"");
+    assert_snapshot!(data(again), @r#"
+    {"outcome":"already_joined","server":"[SERVER]","arrived":0,"tasks":{"all":0,"pending":0}}
+    "#);
 }
 
 #[test]

@@ -52,12 +52,22 @@ fn the_server_is_asked_for_until_it_is_an_address() {
     let run = FakeComputer::new().with_person(&script).run("setup", &server);
     assert_eq!(run.exit, Exit::Failed);
     assert_snapshot!(run.talk, @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    looking for cloud sync at `http://127.0.0.1:9` …
+
+    through which server shall your computers share tasks?
+    none can read them: they are encrypted here first
+
+      1  set up sync: cloud sync at `http://127.0.0.1:9` (does not answer right now)
+      2  set up sync: a server of your own, or one that you were invited to
+      3  join from another computer, which syncs already
+      4  skip: set up nothing now
+
     error: the server's address can't be used
       Caused by: `tasks.example.org` does not start with `https://` or `http://`
 
     hint: did you mean `https://tasks.example.org`?
 
-    found Taskwarrior 3.5.0 (`~/bin/task`)
     asking `[SERVER]` …
     found Taskferry 9.9.9 at `[SERVER]`
 
@@ -83,9 +93,10 @@ fn without_a_terminal_every_missing_answer_names_its_flag() {
     let run = script.run("setup", &server);
     assert_eq!(run.exit, Exit::Usage);
     assert_snapshot!(run.talk, @r"
-    error: setup needs the address of a sync server, and nobody can be asked here
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    error: setup needs to know through which server to sync, and nobody can be asked here
 
-    hint: add `--server https://…`
+    hint: add `--server https://…`, `--cloud` or `--skip`
     ");
     let run = script.run(SETUP, &server);
     assert_eq!(run.exit, Exit::Usage);
@@ -221,11 +232,23 @@ fn another_server_than_the_present_one_needs_a_word_and_tasks_forbid_it() {
     let before = laptop.read(".taskrc");
     let run = laptop.run(&format!("{SETUP} --yes"), &server);
     assert_eq!(run.exit, Exit::Usage);
-    assert_snapshot!(run.talk.replace(&other.url(), "[OTHER]"), @r"");
+    assert_snapshot!(run.talk.replace(&other.url(), "[OTHER]"), @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    error: this computer already syncs with `[OTHER]`
+
+    hint: to keep that account and bring other computers to it, run `taskferry share`
+    hint: to give it up on this computer, add `--replace`
+    ");
     let mut laptop = laptop.with_tasks(3);
     let run = laptop.run(&format!("{SETUP} --yes --replace"), &server);
     assert_eq!(run.exit, Exit::Failed);
-    assert_snapshot!(run.talk.replace(&other.url(), "[OTHER]"), @r"");
+    assert_snapshot!(run.talk.replace(&other.url(), "[OTHER]"), @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    error: this computer already syncs with `[OTHER]`, and has 3 tasks that another account would never get
+
+    hint: Taskwarrior does not send again what it has sent before, so the present account is kept
+    hint: to bring other computers to it, run `taskferry share` here and `taskferry join` there
+    ");
     assert_eq!((server.accounts(), laptop.read(".taskrc")), (0, before));
 }
 
@@ -243,7 +266,34 @@ fn an_account_without_tasks_is_replaced_and_leaves_no_second_key() {
         .with_person(&[("give it up on this computer?", "yes"), ("go on?", "enter")]);
     let run = laptop.run(SETUP, &server);
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
-    assert_snapshot!(run.talk.replace(&other.url(), "[OTHER]"), @r"");
+    assert_snapshot!(run.talk.replace(&other.url(), "[OTHER]"), @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    this computer already syncs with `[OTHER]`; it has no tasks, so none would be lost here
+    that account, and the other computers that use it, would stay as they are
+    asking `[SERVER]` …
+    found Taskferry 9.9.9 at `[SERVER]`
+
+    this is going to happen:
+
+      create a new account at `[SERVER]`
+      change `~/.taskrc` (the former one is kept in `~/.local/state/taskferry/backups`)
+        - sync.server.url = [OTHER]
+        - sync.server.client_id=(hidden)
+        - sync.encryption_secret=(hidden)
+        +
+        + # >>> taskferry: sync settings; `taskferry share` shows them >>>
+        + sync.server.url=[SERVER]
+        + sync.server.client_id=(hidden)
+        + sync.encryption_secret=(hidden)
+        + # <<< taskferry <<<
+      run `task sync`
+
+    the former file is kept as `~/.local/state/taskferry/backups/taskrc.0001`
+    running `task sync` …
+
+    sync with `[SERVER]` works; there are no tasks yet
+    next: run `taskferry share` here, and `taskferry join` on your other computer
+    ");
     let taskrc = laptop.read(".taskrc").unwrap();
     assert!(taskrc.starts_with("color=off\nlast=1\n"), "{taskrc}");
     assert_eq!(taskrc.matches("sync.encryption_secret").count(), 1, "{taskrc}");
@@ -269,7 +319,28 @@ fn another_way_to_sync_stays_unless_somebody_says_that_it_may_go() {
         .with_person(&[("go on?", "enter")]);
     let run = laptop.run(SETUP, &server);
     assert_eq!(run.exit, Exit::Failed);
-    assert_snapshot!(run.talk, @r"");
+    assert_snapshot!(run.talk, @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
+    found Taskferry 9.9.9 at `[SERVER]`
+
+    this is going to happen:
+
+      create a new account at `[SERVER]`
+      change `~/.taskrc` (the former one is kept in `~/.local/state/taskferry/backups`)
+        - sync.local.server_dir=~/shared # old
+        +
+        + # >>> taskferry: sync settings; `taskferry share` shows them >>>
+        + sync.server.url=[SERVER]
+        + sync.server.client_id=(hidden)
+        + sync.encryption_secret=(hidden)
+        + # <<< taskferry <<<
+      run `task sync`
+
+    note: `sync.local.server_dir` goes: with it, Taskwarrior would never contact a server; the data there stays as it is
+
+    stopped; nothing was changed
+    ");
     let mut laptop = laptop.with_person(&[("go on?", "yes")]);
     assert_eq!(laptop.run(SETUP, &server).exit, Exit::Fine);
     let taskrc = laptop.read(".taskrc").unwrap();
@@ -340,7 +411,7 @@ fn an_old_or_missing_taskwarrior_comes_with_what_to_install() {
     error: Taskwarrior 2.6.2 is too old to sync with this kind of server: it takes 3.0.0 or newer
 
     hint: run `brew install task`
-    hint: other ways, also for systems that only have version 2: https://taskwarrior.org/download/
+    hint: other ways: https://taskwarrior.org/download/
     ");
     std::fs::remove_file(laptop.path("bin/task")).unwrap();
     let run = laptop.run(SETUP, &server);
@@ -522,7 +593,37 @@ fn a_computer_that_syncs_nowhere_is_offered_cloud_sync_first_and_enter_takes_it(
         FakeComputer::new().with_cloud(&cloud).with_person(&[("your choice, 1 to 4 [1]", ""), ("go on?", "enter")]);
     let run = laptop.run("setup", &server);
     assert_eq!(run.exit, Exit::Fine);
-    assert_snapshot!(run.talk.replace(&cloud.url(), "[CLOUD]"), @r"");
+    assert_snapshot!(run.talk.replace(&cloud.url(), "[CLOUD]"), @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    looking for cloud sync at `[CLOUD]` …
+
+    through which server shall your computers share tasks?
+    none can read them: they are encrypted here first
+
+      1  set up sync: cloud sync at `[CLOUD]`, nothing to run yourself
+      2  set up sync: a server of your own, or one that you were invited to
+      3  join from another computer, which syncs already
+      4  skip: set up nothing now
+
+    asking `[CLOUD]` …
+    found Taskferry 9.9.9 at `[CLOUD]`
+
+    this is going to happen:
+
+      create a new account at `[CLOUD]`
+      create `~/.taskrc`
+        + # >>> taskferry: sync settings; `taskferry share` shows them >>>
+        + sync.server.url=[CLOUD]
+        + sync.server.client_id=(hidden)
+        + sync.encryption_secret=(hidden)
+        + # <<< taskferry <<<
+      run `task sync`
+
+    running `task sync` …
+
+    sync with `[CLOUD]` works; there are no tasks yet
+    next: run `taskferry share` here, and `taskferry join` on your other computer
+    ");
     assert_eq!((cloud.accounts(), server.accounts()), (1, 0));
 
     let mut script = FakeComputer::new().with_cloud(&cloud);
@@ -590,7 +691,9 @@ fn to_skip_changes_nothing_and_asks_nobody() {
     let mut laptop = FakeComputer::new();
     let run = laptop.run("setup --skip", &server);
     assert_eq!(run.exit, Exit::Fine);
-    assert_snapshot!(run.talk, @r"");
+    assert_snapshot!(run.talk, @r"
+    nothing was set up, and nothing was changed; later, run `taskferry setup`
+    ");
     assert_eq!((laptop.read(".taskrc"), server.asked().len()), (None, 0));
 }
 
@@ -606,7 +709,33 @@ fn an_invite_is_asked_for_where_one_is_needed() {
     ]);
     let run = laptop.run(SETUP, &server);
     assert_eq!(run.exit, Exit::Fine);
-    assert_snapshot!(run.talk, @r"");
+    assert_snapshot!(run.talk, @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    asking `[SERVER]` …
+    found Taskferry 9.9.9 at `[SERVER]`
+    `[SERVER]` takes new accounts only with an invite from whoever runs it
+    error: the invite can't be used
+      Caused by: an invite code has 28 letters and digits
+
+    hint: it looks like `GAYT-EMZU-GU3D-OOBZ-MFRG-GZDF-MYZQ`: copy it from what you were sent
+
+
+    this is going to happen:
+
+      create a new account at `[SERVER]`
+      create `~/.taskrc`
+        + # >>> taskferry: sync settings; `taskferry share` shows them >>>
+        + sync.server.url=[SERVER]
+        + sync.server.client_id=(hidden)
+        + sync.encryption_secret=(hidden)
+        + # <<< taskferry <<<
+      run `task sync`
+
+    running `task sync` …
+
+    sync with `[SERVER]` works; there are no tasks yet
+    next: run `taskferry share` here, and `taskferry join` on your other computer
+    ");
     assert_eq!(server.accounts(), 1);
 
     let mut script = FakeComputer::new();
@@ -675,11 +804,21 @@ fn a_script_gets_the_outcome_or_the_failure_as_json() {
     let server = FakeServer::taskferry();
     let mut laptop = FakeComputer::new().with_tasks(2);
     let data = |run: crate::testing::computer::Transcript| run.data.replace(&server.url(), "[SERVER]");
-    assert_snapshot!(data(laptop.run(&format!("{SETUP} --dry-run --json"), &server)), @r"");
-    assert_snapshot!(data(laptop.run(&format!("{SETUP} --yes --json"), &server)), @r"");
-    assert_snapshot!(data(laptop.run("setup --no-sync --json", &server)), @r"");
-    assert_snapshot!(data(laptop.run("setup --skip --json", &server)), @r"");
-    assert_snapshot!(data(laptop.run("setup --server nonsense --json", &server)), @r"");
+    assert_snapshot!(data(laptop.run(&format!("{SETUP} --dry-run --json"), &server)), @r#"
+    {"outcome":"only_planned","server":"[SERVER]"}
+    "#);
+    assert_snapshot!(data(laptop.run(&format!("{SETUP} --yes --json"), &server)), @r#"
+    {"outcome":"set_up","server":"[SERVER]","tasks":{"all":2,"pending":2}}
+    "#);
+    assert_snapshot!(data(laptop.run("setup --no-sync --json", &server)), @r#"
+    {"outcome":"already_set_up","server":"[SERVER]"}
+    "#);
+    assert_snapshot!(data(laptop.run("setup --skip --json", &server)), @r#"
+    {"outcome":"skipped"}
+    "#);
+    assert_snapshot!(data(laptop.run("setup --server nonsense --json", &server)), @r#"
+    {"error":"the server's address can't be used","causes":["`nonsense` does not start with `https://` or `http://`"],"hints":["did you mean `https://nonsense`?"]}
+    "#);
 }
 
 #[test]
@@ -688,7 +827,15 @@ fn verbose_tells_files_and_requests_but_no_secrets() {
     let mut laptop = FakeComputer::new();
     let run = laptop.run(&format!("{SETUP} --yes --verbose"), &server);
     let told: Vec<&str> = run.talk.lines().filter(|line| line.starts_with("verbose: ")).collect();
-    assert_snapshot!(told.join("\n"), @r"");
+    // What it answers is as long as it is.
+    let told: Vec<&str> = told.into_iter().filter(|line| !line.contains("it answers")).collect();
+    assert_snapshot!(told.join("\n"), @r"
+    verbose: running `~/bin/task`
+    verbose: reading `~/.taskrc`
+    verbose: asking `GET [SERVER]/`
+    verbose: asking `GET [SERVER]/.well-known/taskferry`
+    verbose: asking `POST [SERVER]/taskferry/v1/register`
+    ");
     let taskrc = laptop.read(".taskrc").unwrap();
     for line in taskrc.lines().filter(|line| line.contains("client_id") || line.contains("secret")) {
         let (_, value) = line.split_once('=').unwrap();
