@@ -2,6 +2,7 @@
 //!
 //! | module | promises |
 //! |---|---|
+//! | [`first_minutes`] | at a real terminal: one command a computer, few answers, and tasks are shared |
 //! | [`two_computers`] | the wizard brings two computers together, and stock Taskwarrior does the rest |
 //! | [`convergence`] | devices of one account end with the same tasks, whatever each of them did |
 //! | [`accounts`] | accounts never see each other, also many at once |
@@ -24,6 +25,7 @@ mod add_version;
 mod configuration;
 mod convergence;
 mod durability;
+mod first_minutes;
 mod get_child_version;
 mod lifecycle;
 mod malformed_requests;

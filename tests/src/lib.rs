@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`server`] | [`TestServer`]: the real program on a port and a data directory of its own; stopped, killed, restarted |
 //! | [`home`] | [`TaskHome`]: a computer with the real Taskwarrior and the real wizard |
+//! | [`person`] | [`Person`]: somebody at a terminal, who reads, types, and is counted when they answer |
 //! | [`replica`] | [`Replica`]: a computer with Taskwarrior's engine, for what needs many or fast ones |
 //! | [`account`] | [`Account`]: the sync protocol itself, request by request |
 //! | [`http`] | HTTP by hand, down to requests that no library would send |
@@ -42,6 +43,7 @@ pub mod command;
 pub mod home;
 pub mod http;
 pub mod log;
+pub mod person;
 pub mod port;
 pub mod replica;
 pub mod server;
@@ -50,6 +52,7 @@ pub mod wait;
 
 pub use account::Account;
 pub use home::TaskHome;
+pub use person::Person;
 pub use replica::Replica;
 pub use server::{ServerSetup, SyncSettings, TestServer};
 

@@ -49,6 +49,7 @@ impl Session {
             .env("HOME", home.path())
             .env("PATH", "/usr/bin:/bin")
             .env("NO_COLOR", "1")
+            .env("TASKFERRY_CLOUD", "http://127.0.0.1:9")
             .current_dir(home.path())
             .stdin(end())
             .stdout(Stdio::null())
@@ -97,7 +98,11 @@ impl Session {
 #[test]
 fn ctrl_c_at_a_question_says_that_nothing_was_changed() {
     let mut person = Session::start("setup");
+    person.sees("your choice, 1 to 4 [2]").types("\u{3}").sees("stopped; nothing was changed").exits_with(130);
+    let mut person = Session::start("setup");
     person
+        .sees("your choice, 1 to 4 [2]")
+        .types("2\r")
         .sees("address of the sync server")
         .types("http://\u{3}")
         .sees("stopped; nothing was changed")
@@ -159,7 +164,7 @@ fn ctrl_c_during_the_first_sync_says_what_is_in_place_and_how_to_finish() {
 #[test]
 fn the_end_of_the_input_stops_as_ctrl_c_does() {
     let mut person = Session::start("setup");
-    person.sees("address of the sync server").types("\u{4}").sees("stopped; nothing was changed").exits_with(130);
+    person.sees("your choice").types("\u{4}").sees("stopped; nothing was changed").exits_with(130);
 }
 
 #[test]

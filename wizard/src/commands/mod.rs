@@ -4,3 +4,5 @@ pub mod first_screen;
 pub mod join;
 pub mod setup;
 pub mod share;
+#[cfg(test)]
+mod wrong_inputs;

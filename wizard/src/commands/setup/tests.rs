@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::error::Exit;
+use crate::platform::Platform;
 use crate::testing::computer::FakeComputer;
 use crate::testing::server::FakeServer;
 
@@ -416,6 +417,17 @@ fn an_old_or_missing_taskwarrior_comes_with_what_to_install() {
     std::fs::remove_file(laptop.path("bin/task")).unwrap();
     let run = laptop.run(SETUP, &server);
     assert!(run.talk.starts_with("error: Taskwarrior is not installed"), "{}", run.talk);
+}
+
+#[test]
+fn the_way_to_taskwarrior_3_is_that_of_this_platform() {
+    let server = FakeServer::taskferry();
+    let debian = Platform::of_os_release("ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
+    let mut laptop = FakeComputer::new().with(".task/version", "2.6.2").with_platform(debian);
+    assert_snapshot!(laptop.run(SETUP, &server).talk, @r"");
+    let mut mac = FakeComputer::new().with_platform(Platform::MacOs);
+    std::fs::remove_file(mac.path("bin/task")).unwrap();
+    assert_snapshot!(mac.run(SETUP, &server).talk, @r"");
 }
 
 #[test]
