@@ -34,6 +34,10 @@
 //! `taskferry join` goes the same way, with one more step behind 3: [`credentials::unseal`] proves the secret
 //! against the account's own data.
 
+// Terminals, permissions and signals are those of Unix. On Windows, Taskwarrior itself runs only in WSL, which is one; the
+// binary says so there.
+#![cfg(unix)]
+
 pub mod cli;
 pub mod cloud;
 pub mod commands;

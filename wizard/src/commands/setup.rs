@@ -178,7 +178,7 @@ pub(super) fn set_up(
     // The account first: if the server refuses, nothing was changed here; if writing fails later, an account without
     // data is left behind there, and a second run makes another.
     let registered = match kind {
-        Kind::Taskferry(_) => register(run, &server, &credentials, invite)?,
+        Kind::Taskferry(_) => register(run, &server, &credentials, invite.as_ref())?,
         Kind::Other => Registered::NotOffered,
     };
     apply(run, computer, &plan, &credentials)?;
@@ -235,9 +235,9 @@ fn register(
     run: &mut Run<'_>,
     server: &Server,
     credentials: &Credentials,
-    invite: Option<InviteCode>,
+    invite: Option<&InviteCode>,
 ) -> Result<Registered, Failure> {
-    match server.register(&credentials.client_id, invite.as_ref()) {
+    match server.register(&credentials.client_id, invite) {
         Err(RegisterError::NotAdmitted(refusal)) if refusal.why.is_about_the_invite() && run.can_ask() => {
             run.terminal.say_failure(&refusal.into());
             run.terminal.say("");

@@ -41,7 +41,6 @@ impl Mistake {
 const JOIN: &str = "join --from-stdin --yes";
 const SETUP: &str = "setup --server [SERVER] --yes";
 
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn mistakes(server: &FakeServer) -> Vec<Mistake> {
     let credentials = server.credentials(1, "sesame");
     let known = server.credentials(2, "sesame");

@@ -5,8 +5,6 @@
 //! what the screen looks like otherwise. Without colour the code is drawn in whichever of the screen's two colours is the
 //! light one.
 
-use std::fmt;
-
 use super::{Code, QUIET_ZONE};
 use crate::context::{Context, Window};
 use crate::error::Explain;
@@ -46,16 +44,18 @@ pub enum Ink {
 pub struct TooSmall {
     needs: Window,
     has: Window,
+    half_blocks: bool,
 }
 
 impl Explain for TooSmall {
     fn hint(&self) -> Option<String> {
-        Some(
-            "make the window larger or the characters smaller, then run the same command again\n\
-             or write a picture: `taskferry share --png taskferry.png`\n\
-             or print the link: `taskferry share`"
-                .into(),
-        )
+        let instead = "or write a picture: `taskferry share --png taskferry.png`\n\
+                       or print the link: `taskferry share`";
+        Some(if self.half_blocks {
+            format!("make the window larger or the characters smaller, then run the same command again\n{instead}")
+        } else {
+            format!("if the terminal shows UTF-8, `LC_ALL=C.UTF-8 taskferry share --qr` needs half the room\n{instead}")
+        })
     }
 }
 
@@ -98,7 +98,7 @@ pub fn draw(code: &Code, pen: Pen, window: Option<Window>) -> Result<String, Too
             let fitting = (QUIET_ZONE_MIN..=QUIET_ZONE).rev().find(fits);
             fitting.ok_or_else(|| {
                 let Window { columns, rows } = pen.size(code, QUIET_ZONE_MIN);
-                TooSmall { needs: Window { columns, rows: rows + PROMPT_ROWS }, has }
+                TooSmall { needs: Window { columns, rows: rows + PROMPT_ROWS }, has, half_blocks: pen.half_blocks }
             })?
         }
     };
@@ -149,12 +149,6 @@ fn whole_cells(ink: Ink, modules: impl Iterator<Item = bool>) -> String {
         line.push_str(RESET);
     }
     line
-}
-
-impl fmt::Display for Window {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} columns and {} rows", self.columns, self.rows)
-    }
 }
 
 #[cfg(test)]
@@ -223,7 +217,7 @@ mod tests {
                 [(Ink::Colored, true), (Ink::Colored, false), (Ink::LightOnDark, true), (Ink::DarkOnLight, false)]
             {
                 let drawn = draw(&code, Pen { half_blocks, ink }, None).unwrap();
-                assert_eq!(seen(&drawn, light_characters), [link.clone()], "{half_blocks} {ink:?}");
+                assert_eq!(seen(&drawn, light_characters), [link.as_str()], "{half_blocks} {ink:?}");
             }
         }
     }
@@ -264,6 +258,9 @@ mod tests {
         assert_eq!(error.has, small);
         assert!(draw(&code, Pen { half_blocks: true, ink: Ink::Colored }, Some(error.needs)).is_ok());
         assert!(error.hint().unwrap().contains("--png"));
+
+        let ascii = draw(&code, Pen { half_blocks: false, ink: Ink::Colored }, Some(TERMINAL)).unwrap_err();
+        assert!(ascii.hint().unwrap().contains("UTF-8"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::error::Explain;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", why.what(server))]
 pub struct NotAdmitted {
-    server: ServerUrl,
+    server: Box<ServerUrl>,
     /// Which reason.
     pub why: Why,
 }
@@ -42,7 +42,7 @@ pub enum Why {
 impl NotAdmitted {
     /// A refusal that is known from the server's description already, before anybody is asked for anything.
     pub fn closed(server: ServerUrl) -> Self {
-        Self { server, why: Why::Closed }
+        Self { server: Box::new(server), why: Why::Closed }
     }
 
     /// The reason in an answer, if it is one of these.
@@ -60,7 +60,7 @@ impl NotAdmitted {
             }
             _ => return None,
         };
-        Some(Self { server: server.clone(), why })
+        Some(Self { server: Box::new(server.clone()), why })
     }
 }
 

@@ -424,10 +424,21 @@ fn the_way_to_taskwarrior_3_is_that_of_this_platform() {
     let server = FakeServer::taskferry();
     let debian = Platform::of_os_release("ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
     let mut laptop = FakeComputer::new().with(".task/version", "2.6.2").with_platform(debian);
-    assert_snapshot!(laptop.run(SETUP, &server).talk, @r"");
+    assert_snapshot!(laptop.run(SETUP, &server).talk, @r"
+    error: Taskwarrior 2.6.2 is too old to sync with this kind of server: it takes 3.0.0 or newer
+
+    hint: run `sudo apt install taskwarrior`
+    hint: if that gives version 2, Debian GNU/Linux 12 (bookworm) has no newer one: with Homebrew (https://brew.sh), run `brew install task`
+    hint: other ways: https://taskwarrior.org/download/
+    ");
     let mut mac = FakeComputer::new().with_platform(Platform::MacOs);
     std::fs::remove_file(mac.path("bin/task")).unwrap();
-    assert_snapshot!(mac.run(SETUP, &server).talk, @r"");
+    assert_snapshot!(mac.run(SETUP, &server).talk, @r"
+    error: Taskwarrior is not installed: there is no `task` on your PATH
+
+    hint: run `brew install task`
+    hint: other ways: https://taskwarrior.org/download/
+    ");
 }
 
 #[test]
