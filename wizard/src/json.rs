@@ -2,7 +2,6 @@
 //! they are only ever added to.
 
 use serde::Serialize;
-use taskferry_protocol::ServerUrl;
 
 use crate::error::Failure;
 use crate::flow::first_sync::Synced;
@@ -104,9 +103,4 @@ impl From<&Failure> for Failed {
         let hints = error.hint().unwrap_or_default().lines().map(ToOwned::to_owned).collect();
         Self { error: error.to_string(), causes, hints }
     }
-}
-
-/// A server's address, for a field.
-pub fn address(server: &ServerUrl) -> String {
-    server.as_str().to_owned()
 }

@@ -154,7 +154,7 @@ fn a_cloud_that_is_silent_does_not_hold_up_the_menu_and_ctrl_c_ends_the_wait() {
     let cloud = format!("http://{}", silent.local_addr().unwrap());
     let start = || Session::start_with_cloud(&cloud, TempDir::new().unwrap(), "");
     let mut person = start();
-    person.sees("does not answer right now").sees("your choice, 1 to 4 [2]").types("4\r").exits_with(0);
+    person.sees("(does not answer").sees("your choice, 1 to 4 [2]").types("4\r").exits_with(0);
     let mut person = start();
     person.sees("looking for cloud sync").interrupts().sees("stopped; nothing was changed").exits_with(130);
 }

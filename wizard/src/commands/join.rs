@@ -150,7 +150,7 @@ enum Holds {
 pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
     // Before anybody is asked for a link: it may be of no use here.
     let mut computer = Computer::look_to_change(run)?;
-    replace::clear_leftover(&mut computer, run, args.replace, args.yes)?;
+    replace::leftover_may_go(run, &mut computer, args.replace, args.yes)?;
     let Decoded { credentials, checked } = ask(run, args)?;
     computer.introduce(run);
     match &computer.account {

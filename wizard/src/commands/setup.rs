@@ -84,7 +84,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
     };
     args.invite.as_deref().map(invite_code).transpose()?;
     let mut computer = Computer::look_to_change(run)?;
-    replace::clear_leftover(&mut computer, run, args.replace, args.yes)?;
+    replace::leftover_may_go(run, &mut computer, args.replace, args.yes)?;
     computer.introduce(run);
     if let Some(present) = &computer.account {
         if !args.replace && given.as_ref().is_none_or(|wanted| *wanted == present.server) {

@@ -93,8 +93,9 @@ pub fn give_up(
 
 /// Makes sure that sync settings which are no account may go. Those that never worked may; another way to sync goes only if
 /// somebody says so, by the command line or at the plan.
-pub fn clear_leftover(computer: &mut Computer<'_>, run: &Run<'_>, replace: bool, yes: bool) -> Result<(), Failure> {
-    if replace || !yes && run.can_ask() {
+pub fn leftover_may_go(run: &Run<'_>, computer: &mut Computer<'_>, replace: bool, yes: bool) -> Result<(), Failure> {
+    let is_asked_at_the_plan = run.can_ask() && !yes;
+    if replace || is_asked_at_the_plan {
         return Ok(());
     }
     match computer.leftover.take_if(|leftover| matches!(leftover, SyncSettingsError::OtherBackend(_))) {
