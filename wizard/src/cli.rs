@@ -25,6 +25,7 @@ Where to start:
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Global {
     /// Taskwarrior's program [default: `task`, found on PATH]
@@ -75,6 +76,9 @@ pub enum Command {
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Setup {
     /// Sync through the cloud server that this program knows: nothing to run yourself
+    ///
+    /// Another one can be named in the environment variable TASKFERRY_CLOUD, or with `cloud = "https://…"` in
+    /// `~/.config/taskferry/config.toml`.
     #[arg(long, group = "where")]
     pub cloud: bool,
     /// Sync through a server of one's own, such as `https://tasks.example.org`

@@ -13,8 +13,8 @@ use crate::error::Explain;
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Pixels of a side; cameras have up to 12,000.
 const SIDE_PIXELS_MAX: u32 = 16_384;
-/// Bytes that unpacking may take.
-const UNPACKED_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Bytes that unpacking may take: a photograph of 80 million pixels.
+const UNPACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Why nothing could be read from a picture.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +113,7 @@ pub(super) fn texts(width: usize, height: usize, pixel: impl Fn(usize, usize) ->
 #[cfg(test)]
 mod tests {
     use image::{DynamicImage, GrayImage, Luma};
+    use proptest::prelude::*;
 
     use super::*;
     use crate::qr::{Code, QUIET_ZONE};
@@ -180,6 +181,42 @@ mod tests {
         bytes[29..33].copy_from_slice(&sum.to_be_bytes());
         std::fs::write(&path, bytes).unwrap();
         assert!(matches!(file(&path), Err(ScanError::TooLarge { .. })));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_damage_to_a_picture_makes_the_scanner_stumble(at in any::<prop::sample::Index>(), byte: u8, jpeg: bool) {
+            let (_folder, path) = saved(&picture(&["hello"], 2), if jpeg { "one.jpg" } else { "one.png" });
+            let mut bytes = std::fs::read(&path).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            std::fs::write(&path, &bytes).unwrap();
+            let _ = file(&path);
+            std::fs::write(&path, &bytes[..at]).unwrap();
+            let _ = file(&path);
+        }
+
+        #[test]
+        fn no_noise_makes_the_scanner_stumble(pixels in prop::collection::vec(any::<bool>(), 48 * 48)) {
+            let _ = texts(48, 48, |x, y| if pixels[y * 48 + x] { 255 } else { 0 });
+        }
+
+        #[test]
+        fn no_damage_to_a_code_makes_the_scanner_stumble(at in any::<prop::sample::Index>(), side in 1..24_u32) {
+            let mut picture = picture(&["https://a.example/j#AEAQ"], 3);
+            let at = u32::try_from(at.index((picture.width() * picture.height()) as usize)).unwrap();
+            let (left, top) = (at % picture.width(), at / picture.width());
+            for (x, y, pixel) in picture.enumerate_pixels_mut() {
+                if (left..left + side).contains(&x) && (top..top + side).contains(&y) {
+                    pixel.0[0] = 255 - pixel.0[0];
+                }
+            }
+            let (width, height) = (picture.width() as usize, picture.height() as usize);
+            let pixels = picture.into_raw();
+            let _ = texts(width, height, |x, y| pixels[y * width + x]);
+        }
     }
 
     /// CRC-32 as in PNG.
