@@ -51,8 +51,10 @@ pub fn address(run: &Run<'_>) -> Result<ServerUrl, Failure> {
 }
 
 /// Whether it answers as a sync server does, soon.
-pub fn answers(run: &Run<'_>, address: &ServerUrl) -> Result<(), ServerError> {
+pub fn look(run: &mut Run<'_>, address: &ServerUrl) -> Result<(), ServerError> {
+    // Before anything is said, since it also catches Ctrl-C.
     let server = Server::new(address.clone(), run.global.insecure_http)?.with_journal(run.terminal.journal().clone());
+    run.terminal.say(&format!("looking for cloud sync at `{address}` …\n"));
     server.probe_within(PATIENCE_SECONDS).map(drop)
 }
 

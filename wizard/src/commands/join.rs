@@ -2,14 +2,15 @@
 //! Taskwarrior itself reports success for a mistyped account, and a wrong secret would spoil the account for everybody.
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use taskferry_protocol::ServerUrl;
 use taskferry_protocol::describe::AccountState;
 use zeroize::Zeroizing;
 
 use crate::credentials::Credentials;
-use crate::credentials::decode::{DecodeError, Decoded, decode};
+use crate::credentials::decode::{Decoded, decode};
+use crate::credentials::picture::{self, Pictured};
 use crate::credentials::unseal::{UnsealError, prove};
 use crate::error::{Explain, Failure};
 use crate::flow::apply::apply;
@@ -19,7 +20,6 @@ use crate::flow::plan::Plan;
 use crate::flow::recheck::recheck;
 use crate::flow::{Run, Stopped, reach, replace, tasks};
 use crate::json::JoinOutcome;
-use crate::qr::scan;
 use crate::server::Server;
 use crate::server::account::Known;
 use crate::server::probe::Kind;
@@ -35,22 +35,6 @@ pub enum JoinError {
     /// Standard input failed.
     #[error("could not read standard input")]
     Input(#[source] io::Error),
-    /// QR codes, but of something else.
-    #[error("{} in `{}` is a setup link", if *count == 1 { "no QR code".to_owned() } else { format!("none of the {count} QR codes") }, path.display())]
-    NotOurCode {
-        /// The picture.
-        path: PathBuf,
-        /// How many codes are in it.
-        count: usize,
-    },
-    /// More than one account in a picture.
-    #[error("`{}` shows the setup links of {count} accounts", path.display())]
-    SeveralAccounts {
-        /// The picture.
-        path: PathBuf,
-        /// How many accounts.
-        count: usize,
-    },
     /// No account of this ID.
     #[error("`{server}` does not know this account")]
     UnknownAccount {
@@ -98,10 +82,6 @@ impl Explain for JoinError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Input(_) => return None,
-            Self::NotOurCode { .. } => {
-                "run `taskferry share --qr` on the first computer, and take a picture of that".into()
-            }
-            Self::SeveralAccounts { .. } => "cut the picture so that only one of them is left".into(),
             Self::UnknownAccount { checked: true, .. } => {
                 "the link has no typing error, so the account was deleted there, or the server lost it\n\
                  run `taskferry share` on the first computer again and compare; nothing was changed here"
@@ -224,7 +204,7 @@ fn ask(run: &mut Run<'_>, args: &cli::Join) -> Result<Decoded, Failure> {
         return Ok(decode(&text)?);
     }
     if let Some(path) = &args.image {
-        return from_image(run, &run.context.cwd().join(path));
+        return from_picture(run, &run.context.cwd().join(path));
     }
     run.must_be_able_to_ask(
         "join needs a setup link",
@@ -237,36 +217,13 @@ fn ask(run: &mut Run<'_>, args: &cli::Join) -> Result<Decoded, Failure> {
     })
 }
 
-/// A picture may show other codes too: a shop's, or the link twice.
-fn from_image(run: &mut Run<'_>, path: &Path) -> Result<Decoded, Failure> {
+fn from_picture(run: &mut Run<'_>, path: &Path) -> Result<Decoded, Failure> {
     run.terminal.journal().write(|| format!("reading `{}`", run.context.short(path)));
-    let texts = scan::file(path)?;
-    let mut ours: Vec<(usize, Decoded)> = Vec::new();
-    let mut flaw = None;
-    for (number, text) in (1..).zip(&texts) {
-        match decode(text) {
-            Ok(decoded) if ours.iter().any(|(_, other)| *other == decoded) => {}
-            Ok(decoded) => ours.push((number, decoded)),
-            Err(error) => flaw = flaw.or(Some(error)),
-        }
+    let Pictured { decoded, number, count } = picture::read(path)?;
+    if count > 1 {
+        run.terminal.say(&format!("{count} QR codes are in the picture; number {number} is a setup link"));
     }
-    if let [_, _, ..] = ours[..] {
-        return Err(JoinError::SeveralAccounts { path: path.into(), count: ours.len() }.into());
-    }
-    match (ours.pop(), flaw) {
-        (Some((number, decoded)), _) => {
-            if texts.len() > 1 {
-                let count = texts.len();
-                run.terminal.say(&format!("{count} QR codes are in the picture; number {number} is a setup link"));
-            }
-            Ok(decoded)
-        }
-        // A link that can't be right says more than that something else was there, too.
-        (None, Some(DecodeError::Unrecognised) | None) => {
-            Err(JoinError::NotOurCode { path: path.into(), count: texts.len() }.into())
-        }
-        (None, Some(flaw)) => Err(flaw.into()),
-    }
+    Ok(decoded)
 }
 
 /// The account to be joined.

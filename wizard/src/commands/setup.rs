@@ -126,9 +126,8 @@ pub(super) fn choose_where(run: &mut Run<'_>, last: &str) -> Result<Where, Failu
         Last,
     }
     let cloud = cloud::address(run)?;
-    run.terminal.say(&format!("looking for cloud sync at `{cloud}` …\n"));
     // Offered only if it is there: nobody should choose what can't work.
-    let (default, cloud_words) = match cloud::answers(run, &cloud) {
+    let (default, cloud_words) = match cloud::look(run, &cloud) {
         Ok(()) => (Choice::Cloud, format!("set up sync: cloud sync at `{cloud}`, nothing to run yourself")),
         Err(error) if error.is_choice() => return Err(error.into()),
         Err(_) => (Choice::Own, format!("set up sync: cloud sync at `{cloud}` (does not answer right now)")),

@@ -110,9 +110,10 @@ impl<'a> Computer<'a> {
         let stand_in = taskrc.stand_in(run.context);
         let readable = stand_in.map(|bytes| taskwarrior.with_taskrc(&bytes)).transpose().map_err(NoStandIn)?;
         let looking = readable.as_ref().unwrap_or(&taskwarrior);
-        let (account, leftover) = match account(looking)? {
-            Ok(account) => (account, None),
-            Err(unusable) => (None, Some(unusable)),
+        let (account, leftover) = match present(looking)? {
+            Present::Nothing => (None, None),
+            Present::Account(account) => (Some(account), None),
+            Present::Unusable(why) => (None, Some(why)),
         };
         // Tasks may be there without a taskrc, too: left behind by an older one, or brought along in a backup.
         let counts = taskrc.exists() || taskwarrior.has_default_data();
@@ -135,12 +136,12 @@ impl<'a> Computer<'a> {
 
     /// The settings whose lines go when this computer gets another account.
     fn superseded(&self) -> Vec<&'static str> {
-        let present = if self.account.is_some() || self.leftover.is_some() { &keys::ACCOUNT[..] } else { &[] };
-        let other = match self.leftover {
-            Some(SyncSettingsError::OtherBackend(key)) => Some(key),
-            _ => None,
-        };
-        present.iter().copied().chain(other).collect()
+        match &self.leftover {
+            Some(SyncSettingsError::OtherBackend(_)) => [&keys::ACCOUNT[..], &keys::OTHER_BACKENDS].concat(),
+            Some(_) => keys::ACCOUNT.to_vec(),
+            None if self.account.is_some() => keys::ACCOUNT.to_vec(),
+            None => Vec::new(),
+        }
     }
 
     /// What would change on the disk to sync with `credentials`.
@@ -155,11 +156,21 @@ fn is_off(value: &str) -> bool {
     !["1", "y", "yes", "on", "true"].contains(&value.to_ascii_lowercase().as_str())
 }
 
-/// The account that Taskwarrior is configured to sync with; `None` = it doesn't sync.
+/// How Taskwarrior is configured to sync.
+enum Present {
+    /// Not at all.
+    Nothing,
+    /// With an account.
+    Account(Credentials),
+    /// In a way that is no account, or never worked.
+    Unusable(SyncSettingsError),
+}
+
+/// How Taskwarrior is configured to sync.
 ///
 /// What can't be seen here: that this computer once synced with another account. Its tasks would then count as sent
 /// already, and never reach a new one. Only Taskwarrior's database knows, and it is not ours to open.
-fn account(taskwarrior: &Taskwarrior<'_>) -> Result<Result<Option<Credentials>, SyncSettingsError>, Failure> {
+fn present(taskwarrior: &Taskwarrior<'_>) -> Result<Present, Failure> {
     let server = match taskwarrior.get(keys::URL)? {
         Some(url) => Some(url),
         None => taskwarrior.get(keys::ORIGIN)?,
@@ -171,17 +182,18 @@ fn account(taskwarrior: &Taskwarrior<'_>) -> Result<Result<Option<Credentials>, 
     ];
     refuse_context(taskwarrior)?;
     let is_complete = settings.iter().all(|(_, value)| value.is_some());
-    if let Some(key) = other_backend(taskwarrior)? {
-        let other = SyncSettingsError::OtherBackend(key);
-        // An account beside it is hidden by it. Which of the two is meant, only a person can say.
-        return if is_complete { Err(SyncSettingsError::TwoWays(key).into()) } else { Ok(Err(other)) };
+    match other_backend(taskwarrior)? {
+        // It hides the account. Which of the two is meant, only a person can say.
+        Some(key) if is_complete => return Err(SyncSettingsError::TwoWays(key).into()),
+        Some(key) => return Ok(Present::Unusable(SyncSettingsError::OtherBackend(key))),
+        None => {}
     }
     if settings.iter().all(|(_, value)| value.is_none()) {
-        return Ok(Ok(None));
+        return Ok(Present::Nothing);
     }
     let [server, client_id, secret] = settings.map(|(key, value)| value.ok_or(SyncSettingsError::Incomplete(key)));
-    let parts = || credentials(&server?, &client_id?, &secret?);
-    Ok(parts().map(Some))
+    let account = || credentials(&server?, &client_id?, &secret?);
+    Ok(account().map_or_else(Present::Unusable, Present::Account))
 }
 
 fn other_backend(taskwarrior: &Taskwarrior<'_>) -> Result<Option<&'static str>, TaskwarriorError> {

@@ -316,7 +316,7 @@ fn another_way_to_sync_stays_unless_somebody_says_that_it_may_go() {
         assert_eq!((laptop.read(".taskrc"), server.accounts()), (Some(format!("{key}=x\n")), 0));
     }
     let mut laptop = FakeComputer::new()
-        .with(".taskrc", "color=off\nsync.local.server_dir=~/shared # old\n")
+        .with(".taskrc", "sync.gcp.bucket=b\ncolor=off\nsync.local.server_dir=~/shared # old\n")
         .with_person(&[("go on?", "enter")]);
     let run = laptop.run(SETUP, &server);
     assert_eq!(run.exit, Exit::Failed);
@@ -329,6 +329,7 @@ fn another_way_to_sync_stays_unless_somebody_says_that_it_may_go() {
 
       create a new account at `[SERVER]`
       change `~/.taskrc` (the former one is kept in `~/.local/state/taskferry/backups`)
+        - sync.gcp.bucket=b
         - sync.local.server_dir=~/shared # old
         +
         + # >>> taskferry: sync settings; `taskferry share` shows them >>>
