@@ -26,7 +26,6 @@ Where to start:
 /// Flags that every command takes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Global {
     /// Taskwarrior's program [default: `task`, found on PATH]
     #[arg(long, global = true, value_name = "PATH")]
@@ -37,9 +36,6 @@ pub struct Global {
     /// Never ask: a missing answer is an error that names its flag
     #[arg(long, global = true)]
     pub no_input: bool,
-    /// Print the outcome as JSON on standard output; what is said to people stays on standard error
-    #[arg(long, global = true)]
-    pub json: bool,
     /// Say which files are read and what is asked of which server
     #[arg(long, global = true)]
     pub verbose: bool,
@@ -102,6 +98,9 @@ pub struct Setup {
     /// Leave the first `task sync` to you
     #[arg(long)]
     pub no_sync: bool,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `taskferry join`
@@ -130,11 +129,15 @@ pub struct Join {
     /// Join an empty account with a secret that nothing can prove: a mistyped one locks the other computers out
     #[arg(long)]
     pub unproved: bool,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `taskferry share`
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what"), group = ArgGroup::new("how"))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Share {
     /// A setup link for `taskferry join` (the default)
     #[arg(long, group = "what")]
@@ -151,6 +154,20 @@ pub struct Share {
     /// The same as a drawing that scales
     #[arg(long, value_name = "FILE", group = "how")]
     pub svg: Option<PathBuf>,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Command {
+    /// Whether a script wants the outcome, or the failure, as JSON.
+    pub fn wants_json(&self) -> bool {
+        match self {
+            Self::Setup(args) => args.json,
+            Self::Join(args) => args.json,
+            Self::Share(args) => args.json,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub struct Setup {
 
 /// What became of `taskferry setup`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum SetupOutcome {
     /// A new account, and this computer syncs with it.
     SetUp,
@@ -64,7 +64,7 @@ pub struct Join {
 
 /// What became of `taskferry join`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum JoinOutcome {
     /// This computer syncs with the account now.
     Joined,

@@ -129,6 +129,7 @@ pub fn run(
         input: streams.input,
         prompter: &mut *prompter(screen),
         global: &cli.global,
+        json: cli.command.as_ref().is_some_and(Command::wants_json),
     };
     let done = match &cli.command {
         Some(Command::Setup(args)) => commands::setup::run(&mut run, args),

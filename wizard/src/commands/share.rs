@@ -78,7 +78,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Share) -> Result<(), Failure> {
         (None, true) => "\nscan it with a phone, or take a picture: `taskferry join --image FILE`\n".into(),
         (None, false) => "\non your other computer, run `taskferry join` and paste what follows\n".into(),
     });
-    if run.global.json {
+    if run.json {
         let file = picture.map(|(path, _)| path.display().to_string());
         let link = credentials.to_text();
         let link = file.is_none().then_some(link.as_str());

@@ -50,6 +50,8 @@ pub struct Run<'a> {
     pub prompter: &'a mut dyn Prompter,
     /// The common flags.
     pub global: &'a Global,
+    /// Whether a script wants the outcome as JSON.
+    pub json: bool,
 }
 
 /// Why a run ends without a technical reason.
@@ -128,7 +130,7 @@ impl Run<'_> {
 
     /// The outcome for a script, if it is one that asks.
     pub fn report(&mut self, outcome: &impl Serialize) -> Result<(), Failure> {
-        if !self.global.json {
+        if !self.json {
             return Ok(());
         }
         let text = serde_json::to_string(outcome).map_err(|why| Stopped::Output(why.into()))?;

@@ -425,7 +425,7 @@ fn what_share_gives_to_a_script_is_read_back_and_join_tells_what_arrived() {
         .with_input(&shared)
         .run(&format!("{JOIN} --json"), &server);
     assert_snapshot!(data(again), @r#"
-    {"outcome":"already_joined","server":"[SERVER]","arrived":0,"tasks":{"all":0,"pending":0}}
+    {"outcome":"already-joined","server":"[SERVER]","arrived":0,"tasks":{"all":0,"pending":0}}
     "#);
 }
 

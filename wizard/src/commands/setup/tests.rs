@@ -829,13 +829,13 @@ fn a_script_gets_the_outcome_or_the_failure_as_json() {
     let mut laptop = FakeComputer::new().with_tasks(2);
     let data = |run: crate::testing::computer::Transcript| run.data.replace(&server.url(), "[SERVER]");
     assert_snapshot!(data(laptop.run(&format!("{SETUP} --dry-run --json"), &server)), @r#"
-    {"outcome":"only_planned","server":"[SERVER]"}
+    {"outcome":"only-planned","server":"[SERVER]"}
     "#);
     assert_snapshot!(data(laptop.run(&format!("{SETUP} --yes --json"), &server)), @r#"
-    {"outcome":"set_up","server":"[SERVER]","tasks":{"all":2,"pending":2}}
+    {"outcome":"set-up","server":"[SERVER]","tasks":{"all":2,"pending":2}}
     "#);
     assert_snapshot!(data(laptop.run("setup --no-sync --json", &server)), @r#"
-    {"outcome":"already_set_up","server":"[SERVER]"}
+    {"outcome":"already-set-up","server":"[SERVER]"}
     "#);
     assert_snapshot!(data(laptop.run("setup --skip --json", &server)), @r#"
     {"outcome":"skipped"}
