@@ -2,6 +2,7 @@
 //!
 //! | module | promises |
 //! |---|---|
+//! | [`first_minutes`] | at a real terminal: one command a computer, few answers, and tasks are shared |
 //! | [`two_computers`] | the wizard brings two computers together, and stock Taskwarrior does the rest |
 //! | [`convergence`] | devices of one account end with the same tasks, whatever each of them did |
 //! | [`accounts`] | accounts never see each other, also many at once |
@@ -34,6 +35,7 @@ mod configuration;
 mod convergence;
 mod dependencies;
 mod durability;
+mod first_minutes;
 mod get_child_version;
 #[cfg(target_os = "linux")] // several addresses of one machine, and memory as the kernel counts it
 mod hostile;

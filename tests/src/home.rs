@@ -84,7 +84,12 @@ impl TaskHome {
         args: impl IntoIterator<Item = S>,
         input: &str,
     ) -> Outcome {
-        run(self.command(Path::new(programs.wizard)).args(args), input)
+        run(self.command_of(programs).args(args), input)
+    }
+
+    /// The wizard, still to be started.
+    pub fn command_of(&self, programs: Programs) -> Command {
+        self.command(Path::new(programs.wizard))
     }
 
     /// A program started by the owner of this home.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`server`] | [`TestServer`]: the real program on a port and a data directory of its own; stopped, killed, restarted |
 //! | [`home`] | [`TaskHome`]: a computer with the real Taskwarrior and the real wizard |
+//! | [`person`] | [`Person`]: somebody at a terminal, who reads, types, and is counted when they answer |
 //! | [`replica`] | [`Replica`]: a computer with Taskwarrior's engine, for what needs many or fast ones |
 //! | [`account`] | [`Account`]: the sync protocol itself, request by request |
 //! | [`gate`] | [`Gate`]: a way to the server that closes in the middle of a push |
@@ -48,6 +49,7 @@ pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod operator;
+pub mod person;
 pub mod port;
 pub mod replica;
 pub mod server;
@@ -57,6 +59,7 @@ pub mod wait;
 pub use account::Account;
 pub use gate::Gate;
 pub use home::TaskHome;
+pub use person::Person;
 pub use replica::Replica;
 pub use server::{ServerSetup, SyncSettings, TestServer};
 

@@ -9,7 +9,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "taskferry", version, max_term_width = 80, after_help = WHERE_TO_START)]
 pub struct Cli {
-    /// What to do; nothing = show the help.
+    /// What to do; nothing = ask, where somebody sits at a terminal, else show the help.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// Flags that every command takes.
@@ -19,12 +19,13 @@ pub struct Cli {
 
 const WHERE_TO_START: &str = "\
 Where to start:
-  on the first computer     taskferry setup --server https://tasks.example.org
+  on the first computer     taskferry setup
                             taskferry share
   on every other computer   taskferry join";
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// Taskwarrior's program [default: `task`, found on PATH]
     #[arg(long, global = true, value_name = "PATH")]
@@ -35,6 +36,9 @@ pub struct Global {
     /// Never ask: a missing answer is an error that names its flag
     #[arg(long, global = true)]
     pub no_input: bool,
+    /// Say which files are read and what is asked of which server
+    #[arg(long, global = true)]
+    pub verbose: bool,
     /// When to use colour: auto, always or never; auto = on a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     pub color: Color,
@@ -63,11 +67,28 @@ pub enum Command {
 }
 
 /// `taskferry setup`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+#[command(group = ArgGroup::new("where"))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Setup {
-    /// The sync server, such as `https://tasks.example.org`
-    #[arg(long, value_name = "URL")]
+    /// Sync through the cloud server that this program knows: nothing to run yourself
+    ///
+    /// Another one can be named in the environment variable TASKFERRY_CLOUD, or with `cloud = "https://…"` in
+    /// `~/.config/taskferry/config.toml`.
+    #[arg(long, group = "where")]
+    pub cloud: bool,
+    /// Sync through a server of one's own, such as `https://tasks.example.org`
+    #[arg(long, value_name = "URL", group = "where")]
     pub server: Option<String>,
+    /// Set up nothing now
+    #[arg(long, group = "where")]
+    pub skip: bool,
+    /// The invite that the server's operator gave you, where it takes new accounts only with one
+    #[arg(long, value_name = "CODE")]
+    pub invite: Option<String>,
+    /// Give up how this computer syncs now; refused while it has tasks that a new account would never get
+    #[arg(long)]
+    pub replace: bool,
     /// Accept the plan without being asked
     #[arg(long, short)]
     pub yes: bool,
@@ -77,36 +98,76 @@ pub struct Setup {
     /// Leave the first `task sync` to you
     #[arg(long)]
     pub no_sync: bool,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `taskferry join`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+#[command(group = ArgGroup::new("from"))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Join {
     /// Read the setup link, or the lines for taskrc, from standard input
-    #[arg(long)]
+    #[arg(long, group = "from")]
     pub from_stdin: bool,
+    /// Read the QR code in a picture: a screenshot, a photo, or a file of `taskferry share --png`
+    #[arg(long, value_name = "FILE", group = "from")]
+    pub image: Option<PathBuf>,
     /// Accept the plan without being asked
     #[arg(long, short)]
     pub yes: bool,
+    /// Give up how this computer syncs now; refused while it has tasks that the account would never get
+    #[arg(long)]
+    pub replace: bool,
+    /// Leave `recurrence` as it is: each computer where it is on makes its own copies of recurring tasks
+    #[arg(long)]
+    pub keep_recurrence: bool,
     /// Join even where nobody can tell whether the account exists: on a server other than Taskferry, without any data
     #[arg(long)]
     pub allow_empty: bool,
     /// Join an empty account with a secret that nothing can prove: a mistyped one locks the other computers out
     #[arg(long)]
     pub unproved: bool,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `taskferry share`
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("form"))]
+#[command(group = ArgGroup::new("what"), group = ArgGroup::new("how"))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Share {
-    /// Print a setup link for `taskferry join` (the default)
-    #[arg(long, group = "form")]
+    /// A setup link for `taskferry join` (the default)
+    #[arg(long, group = "what")]
     pub link: bool,
-    /// Print the three lines for taskrc, which phone apps understand too
-    #[arg(long, group = "form")]
+    /// The three lines for taskrc, which phone apps understand too
+    #[arg(long, group = "what")]
     pub text: bool,
+    /// Draw it as a QR code on the terminal
+    #[arg(long, group = "how")]
+    pub qr: bool,
+    /// Save it as a QR code, in a new picture that only you can read
+    #[arg(long, value_name = "FILE", group = "how")]
+    pub png: Option<PathBuf>,
+    /// The same as a drawing that scales
+    #[arg(long, value_name = "FILE", group = "how")]
+    pub svg: Option<PathBuf>,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Command {
+    /// Whether a script wants the outcome, or the failure, as JSON.
+    pub fn wants_json(&self) -> bool {
+        match self {
+            Self::Setup(args) => args.json,
+            Self::Join(args) => args.json,
+            Self::Share(args) => args.json,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -276,23 +276,8 @@ fn on_path(context: &Context, name: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(context.var("PATH")?).map(|folder| context.cwd().join(folder).join(name)).find(runnable)
 }
 
-/// The package's name differs, so the advice follows the package manager that is there.
 fn how_to_install(context: &Context) -> String {
-    let managers = [
-        ("brew", "brew install task"),
-        ("apt", "sudo apt install taskwarrior"),
-        ("dnf", "sudo dnf install task"),
-        ("pacman", "sudo pacman -S task"),
-        ("zypper", "sudo zypper install taskwarrior"),
-        ("apk", "sudo apk add task"),
-        ("pkg", "sudo pkg install taskwarrior"),
-    ];
-    let found = managers.iter().find(|(manager, _)| on_path(context, OsStr::new(manager)).is_some());
-    let by_hand = "other ways, also for systems that only have version 2: https://taskwarrior.org/download/";
-    match found {
-        Some((_, command)) => format!("run `{command}`\n{by_hand}"),
-        None => format!("install Taskwarrior {} or newer\n{by_hand}", Version::OLDEST),
-    }
+    context.platform.how_to_install(on_path(context, OsStr::new("brew")).is_some())
 }
 
 #[cfg(test)]

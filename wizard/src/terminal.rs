@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use console::Style;
 
 use crate::error::Failure;
+use crate::journal::Journal;
 
 /// Longer lines are tiring, however wide the screen.
 const COLUMNS_MAX: usize = 80;
@@ -26,17 +27,43 @@ pub struct Terminal<'a> {
     data: &'a mut dyn Write,
     talk: &'a mut dyn Write,
     screen: Screen,
+    journal: Journal,
 }
 
 impl<'a> Terminal<'a> {
     /// `data` is usually standard output, `talk` standard error.
     pub fn new(data: &'a mut dyn Write, talk: &'a mut dyn Write, screen: Screen) -> Self {
-        Self { data, talk, screen }
+        Self { data, talk, screen, journal: Journal::default() }
+    }
+
+    /// With `--verbose`: what [`Journal`] holds is said, too.
+    #[must_use]
+    pub fn verbose(self, verbose: bool) -> Self {
+        Self { journal: if verbose { Journal::kept() } else { Journal::default() }, ..self }
+    }
+
+    /// Where the layers below write what they do; said before the next words, and only with `--verbose`.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// A line (or several) for the person. That it can't be written is no reason to stop half-way through a change.
     pub fn say(&mut self, text: &str) {
+        self.say_journal();
         let _ = writeln!(self.talk, "{}", self.laid_out(text));
+    }
+
+    /// One entry of a numbered list.
+    pub fn say_item(&mut self, number: usize, text: &str) {
+        let label = format!("  {number} ");
+        self.say_labelled(&label, &label, text);
+    }
+
+    /// What was written to the journal since the last words.
+    pub fn say_journal(&mut self) {
+        for entry in self.journal.take() {
+            let _ = writeln!(self.talk, "verbose: {entry}");
+        }
     }
 
     /// What the command was asked for, for a file or a pipe.
@@ -44,6 +71,7 @@ impl<'a> Terminal<'a> {
     /// # Errors
     /// When it can't be written: unlike talk, this is the very purpose of the command.
     pub fn data(&mut self, text: &str) -> io::Result<()> {
+        self.say_journal();
         writeln!(self.data, "{text}")?;
         self.data.flush()
     }

@@ -34,7 +34,12 @@ impl Session {
         Self::start_in(TempDir::new().unwrap(), words)
     }
 
+    /// Nothing listens where this one's cloud sync should be.
     fn start_in(home: TempDir, words: &str) -> Self {
+        Self::start_with_cloud("http://127.0.0.1:9", home, words)
+    }
+
+    fn start_with_cloud(cloud: &str, home: TempDir, words: &str) -> Self {
         let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&keyboard).unwrap();
         unlockpt(&keyboard).unwrap();
@@ -49,6 +54,7 @@ impl Session {
             .env("HOME", home.path())
             .env("PATH", "/usr/bin:/bin")
             .env("NO_COLOR", "1")
+            .env("TASKFERRY_CLOUD", cloud)
             .current_dir(home.path())
             .stdin(end())
             .stdout(Stdio::null())
@@ -97,7 +103,11 @@ impl Session {
 #[test]
 fn ctrl_c_at_a_question_says_that_nothing_was_changed() {
     let mut person = Session::start("setup");
+    person.sees("your choice, 1 to 4 [2]").types("\u{3}").sees("stopped; nothing was changed").exits_with(130);
+    let mut person = Session::start("setup");
     person
+        .sees("your choice, 1 to 4 [2]")
+        .types("2\r")
         .sees("address of the sync server")
         .types("http://\u{3}")
         .sees("stopped; nothing was changed")
@@ -139,6 +149,17 @@ fn ctrl_c_at_the_plan_changes_nothing() {
 }
 
 #[test]
+fn a_cloud_that_is_silent_does_not_hold_up_the_menu_and_ctrl_c_ends_the_wait() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let cloud = format!("http://{}", silent.local_addr().unwrap());
+    let start = || Session::start_with_cloud(&cloud, TempDir::new().unwrap(), "");
+    let mut person = start();
+    person.sees("(does not answer").sees("your choice, 1 to 4 [2]").types("4\r").exits_with(0);
+    let mut person = start();
+    person.sees("looking for cloud sync").interrupts().sees("stopped; nothing was changed").exits_with(130);
+}
+
+#[test]
 fn ctrl_c_while_a_server_does_not_answer_says_that_nothing_was_changed() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut person = Session::start(&format!("setup --server http://{}", silent.local_addr().unwrap()));
@@ -159,7 +180,7 @@ fn ctrl_c_during_the_first_sync_says_what_is_in_place_and_how_to_finish() {
 #[test]
 fn the_end_of_the_input_stops_as_ctrl_c_does() {
     let mut person = Session::start("setup");
-    person.sees("address of the sync server").types("\u{4}").sees("stopped; nothing was changed").exits_with(130);
+    person.sees("your choice").types("\u{4}").sees("stopped; nothing was changed").exits_with(130);
 }
 
 #[test]

@@ -2,23 +2,27 @@
 //!
 //! | step | where |
 //! |---|---|
-//! | ask | [`Run`], [`crate::prompt`] |
+//! | ask | [`Run`], [`menu`], [`crate::prompt`] |
 //! | look at this computer | [`computer`] |
 //! | plan, show, confirm | [`plan`] |
 //! | apply, verify | [`apply`] |
 //! | first sync | [`first_sync`] |
 //! | the same again | [`recheck`] |
+//! | another account than the present one | [`replace`] |
 //!
 //! What differs between the two is in [`crate::commands`].
 
 pub mod apply;
 pub mod computer;
 pub mod first_sync;
+pub mod menu;
 pub mod plan;
 pub mod recheck;
+pub mod replace;
 
-use std::io::Read;
+use std::io::{self, Read};
 
+use serde::Serialize;
 use taskferry_protocol::ServerUrl;
 use taskferry_protocol::server_url::BadServerUrl;
 
@@ -46,6 +50,8 @@ pub struct Run<'a> {
     pub prompter: &'a mut dyn Prompter,
     /// The common flags.
     pub global: &'a Global,
+    /// Whether a script wants the outcome as JSON.
+    pub json: bool,
 }
 
 /// Why a run ends without a technical reason.
@@ -68,6 +74,9 @@ pub enum Stopped {
     /// No answer at all.
     #[error("the address of a sync server is needed here")]
     NoServer,
+    /// The output that somebody asked for can't be written.
+    #[error("could not write to standard output")]
+    Output(#[source] io::Error),
     /// A setup link in the place of an address. It holds the secret, so it is not shown again.
     #[error("this is a setup link, not the address of a server")]
     SetupLink,
@@ -85,7 +94,7 @@ impl Explain for Stopped {
     fn hint(&self) -> Option<String> {
         match self {
             Self::MissingAnswer { instead, .. } => Some((*instead).into()),
-            Self::Declined => None,
+            Self::Declined | Self::Output(_) => None,
             Self::BadServer(why) => Some(match why {
                 BadServerUrl::NoScheme { given } => likely_meant(given).map(|meant| format!("did you mean `{meant}`?")),
                 _ => None,
@@ -103,7 +112,7 @@ impl Explain for Stopped {
     fn exit(&self) -> Exit {
         match self {
             Self::MissingAnswer { .. } | Self::BadServer(_) | Self::NoServer | Self::SetupLink => Exit::Usage,
-            Self::Declined => Exit::Failed,
+            Self::Declined | Self::Output(_) => Exit::Failed,
         }
     }
 }
@@ -112,6 +121,20 @@ impl Run<'_> {
     /// Whether somebody sits there and may be asked.
     pub fn can_ask(&self) -> bool {
         self.context.interactive && !self.global.no_input
+    }
+
+    /// What the command was asked for, on standard output.
+    pub fn data(&mut self, text: &str) -> Result<(), Failure> {
+        Ok(self.terminal.data(text.trim_end()).map_err(Stopped::Output)?)
+    }
+
+    /// The outcome for a script, if it is one that asks.
+    pub fn report(&mut self, outcome: &impl Serialize) -> Result<(), Failure> {
+        if !self.json {
+            return Ok(());
+        }
+        let text = serde_json::to_string(outcome).map_err(|why| Stopped::Output(why.into()))?;
+        self.data(&text)
     }
 
     /// Fails unless somebody can be asked.
@@ -153,7 +176,7 @@ pub fn server_url(text: &str) -> Result<ServerUrl, Stopped> {
 
 /// Is there a sync server? Says so, and which.
 pub fn reach(run: &mut Run<'_>, url: ServerUrl) -> Result<(Server, Kind), Failure> {
-    let server = Server::new(url, run.global.insecure_http)?;
+    let server = Server::new(url, run.global.insecure_http)?.with_journal(run.terminal.journal().clone());
     // An answer may take its time, and silence looks like a hang.
     run.terminal.say(&format!("asking `{}` …", server.url()));
     let kind = server.probe()?;

@@ -2,13 +2,12 @@
 //! 404 to an unknown, an empty and an up-to-date account alike.
 
 use reqwest::{Method, StatusCode};
-use taskferry_protocol::describe::AccountInfo;
-use taskferry_protocol::{ClientId, wire};
+use taskferry_protocol::describe::{AccountInfo, RegisterRequest};
+use taskferry_protocol::{ClientId, InviteCode, codes, wire};
 
+use super::admission::NotAdmitted;
 use super::{Server, ServerError};
-
-/// Code of the refusal that means "no such account", in contrast to a 404 of a server that has no such question.
-const UNKNOWN_ACCOUNT: &str = "unknown_account";
+use crate::error::{Exit, Explain};
 
 /// Whether an account was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,16 +29,51 @@ pub enum Known {
     NotOffered,
 }
 
+/// Why an account was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The server does not let this person in.
+    #[error(transparent)]
+    NotAdmitted(#[from] NotAdmitted),
+    /// It could not be asked, or refused for another reason.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+}
+
+impl Explain for RegisterError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotAdmitted(error) => error.hint(),
+            Self::Server(error) => error.hint(),
+        }
+    }
+
+    fn is_choice(&self) -> bool {
+        matches!(self, Self::Server(error) if error.is_choice())
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NotAdmitted(error) => error.exit(),
+            Self::Server(error) => error.exit(),
+        }
+    }
+}
+
 impl Server {
-    /// Creates the account. Repeating it is harmless.
-    pub fn register(&self, account: &ClientId) -> Result<Registered, ServerError> {
-        let answer = self.ask(Method::POST, wire::REGISTER, Some(account))?;
+    /// Creates the account. Repeating it is harmless, and costs an invite nothing.
+    pub fn register(&self, account: &ClientId, invite: Option<&InviteCode>) -> Result<Registered, RegisterError> {
+        let request = RegisterRequest { invite: invite.map(|code| code.to_text().to_string()) };
+        let answer = self.ask_with(wire::REGISTER, account, &request)?;
+        if let Some(refusal) = NotAdmitted::of(&answer, self.url()) {
+            return Err(refusal.into());
+        }
         match answer.status {
             StatusCode::OK | StatusCode::CREATED => Ok(Registered::Yes),
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED if answer.problem().is_none() => {
                 Ok(Registered::NotOffered)
             }
-            _ => Err(self.refusal(&answer)),
+            _ => Err(self.refusal(&answer).into()),
         }
     }
 
@@ -52,7 +86,7 @@ impl Server {
                 Err(_) => Err(self.nonsense("its description of the account can't be read")),
             },
             StatusCode::NOT_FOUND => match answer.problem() {
-                Some(problem) if problem.code == UNKNOWN_ACCOUNT => Ok(Known::Unknown),
+                Some(problem) if problem.code == codes::UNKNOWN_ACCOUNT => Ok(Known::Unknown),
                 Some(_) => Err(self.refusal(&answer)),
                 None => Ok(Known::NotOffered),
             },

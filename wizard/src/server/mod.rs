@@ -1,9 +1,11 @@
-//! Talks to a sync server: is it one ([`probe`]), does it know the account ([`account`]), what does it hold ([`sealed`]).
+//! Talks to a sync server: is it one ([`probe`]), does it know the account ([`account`]) or let one be made ([`admission`]),
+//! what does it hold ([`sealed`]).
 //!
 //! Everything that a server says is bounded in size and time, and what is shown of it is stripped of control
 //! characters. What an answer means for the person is left to the commands.
 
 pub mod account;
+pub mod admission;
 pub mod probe;
 pub mod sealed;
 
@@ -13,12 +15,14 @@ use std::time::Duration;
 
 use reqwest::header::LOCATION;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
+use serde::Serialize;
 use taskferry_protocol::describe::Problem;
 use taskferry_protocol::{ClientId, ServerUrl, wire};
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::Mutex;
 
 use crate::error::{Exit, Explain};
+use crate::journal::Journal;
 use crate::terminal::printable;
 
 /// To reach the server at all.
@@ -42,6 +46,7 @@ pub struct Server {
     runtime: tokio::runtime::Runtime,
     /// Ctrl-C from the beginning on, also before the first question.
     interrupts: Mutex<unix::Signal>,
+    journal: Journal,
 }
 
 /// Why a server could not be asked, or refused.
@@ -180,7 +185,13 @@ impl Server {
             let _inside = runtime.enter();
             unix::signal(SignalKind::interrupt()).map_err(ServerError::Setup)?
         };
-        Ok(Self { url, client, runtime, interrupts: Mutex::new(interrupts) })
+        Ok(Self { url, client, runtime, interrupts: Mutex::new(interrupts), journal: Journal::default() })
+    }
+
+    /// Writes to `journal` what it asks.
+    #[must_use]
+    pub fn with_journal(self, journal: Journal) -> Self {
+        Self { journal, ..self }
     }
 
     /// Its address.
@@ -201,14 +212,31 @@ impl Server {
         seconds: u64,
         bytes_max: usize,
     ) -> Result<Answer, ServerError> {
-        let mut request = self.client.request(method, self.url.join(path)).timeout(Duration::from_secs(seconds));
+        let mut request = self.request(method, path, seconds);
         if let Some(account) = account {
             request = request.header(wire::X_CLIENT_ID, account.expose().to_string());
         }
+        self.until_interrupted(self.receive(request, bytes_max))
+    }
+
+    /// A question that has a body; the answer is small.
+    fn ask_with(&self, path: &str, account: &ClientId, body: &impl Serialize) -> Result<Answer, ServerError> {
+        let request = self.request(Method::POST, path, ANSWER_SECONDS);
+        let request = request.header(wire::X_CLIENT_ID, account.expose().to_string()).json(body);
+        self.until_interrupted(self.receive(request, ANSWER_BYTES_MAX))
+    }
+
+    fn request(&self, method: Method, path: &str, seconds: u64) -> RequestBuilder {
+        let url = self.url.join(path);
+        self.journal.write(|| format!("asking `{method} {url}`"));
+        self.client.request(method, url).timeout(Duration::from_secs(seconds))
+    }
+
+    fn until_interrupted<T>(&self, doing: impl Future<Output = Result<T, ServerError>>) -> Result<T, ServerError> {
         self.runtime.block_on(async {
             let mut interrupts = self.interrupts.lock().await;
             tokio::select! {
-                answer = self.receive(request, bytes_max) => answer,
+                done = doing => done,
                 _ = interrupts.recv() => Err(ServerError::Interrupted),
             }
         })
@@ -230,6 +258,7 @@ impl Server {
             }
             body.extend_from_slice(&chunk);
         }
+        self.journal.write(|| format!("it answers {status}, {} bytes", body.len()));
         Ok(Answer { status, headers: std::mem::take(response.headers_mut()), body })
     }
 

@@ -12,5 +12,5 @@ pub mod value;
 pub mod write;
 
 pub use block::{BadBlock, Block};
-pub use locate::{Home, Taskrc};
+pub use locate::{Besides, Home, Taskrc};
 pub use write::Change;

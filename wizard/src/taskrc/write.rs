@@ -84,16 +84,16 @@ impl FileChange {
     pub fn diff(&self) -> String {
         let before: Vec<&[u8]> = edit::lines(self.before.as_ref().map_or(&[][..], |bytes| bytes)).collect();
         let after: Vec<&[u8]> = edit::lines(&self.after).collect();
-        let same = |(a, b): &(&&[u8], &&[u8])| a == b;
-        let head = before.iter().zip(&after).take_while(same).count();
-        let (old, new) = (&before[head..], &after[head..]);
-        let tail = old.iter().rev().zip(new.iter().rev()).take_while(same).count();
-
         let mut diff = String::new();
-        for (sign, lines) in [('-', &old[..old.len() - tail]), ('+', &new[..new.len() - tail])] {
-            for line in lines {
-                let line = format!("{sign} {}", without_credentials(line));
-                let _ = writeln!(diff, "{}", line.trim_end());
+        for step in similar::capture_diff_slices(similar::Algorithm::Myers, &before, &after) {
+            if step.tag() == similar::DiffTag::Equal {
+                continue;
+            }
+            for (sign, lines) in [('-', &before[step.old_range()]), ('+', &after[step.new_range()])] {
+                for line in lines {
+                    let line = format!("{sign} {}", without_credentials(line));
+                    let _ = writeln!(diff, "{}", line.trim_end());
+                }
             }
         }
         diff
@@ -386,6 +386,14 @@ mod tests {
         let folder = folder();
         let change = folder.change(Some("same"), "same");
         assert!(change.files().is_empty());
+    }
+
+    #[test]
+    fn a_line_between_two_changes_stays_out_of_the_diff() {
+        let folder = folder();
+        let change =
+            folder.change(Some("sync.local.server_dir=/x\nbugwarrior.token=abc\n"), "bugwarrior.token=abc\nlast=1\n");
+        assert_eq!(change.files()[0].diff(), "- sync.local.server_dir=/x\n+ last=1\n");
     }
 
     #[test]

@@ -9,8 +9,9 @@ use tempfile::TempDir;
 
 use super::server::FakeServer;
 use crate::Streams;
-use crate::context::Context;
+use crate::context::{Context, Window};
 use crate::error::Exit;
+use crate::platform::Platform;
 use crate::prompt::scripted::Scripted;
 
 /// See the module.
@@ -18,6 +19,8 @@ pub(crate) struct FakeComputer {
     home: TempDir,
     env: BTreeMap<OsString, OsString>,
     input: String,
+    window: Option<Window>,
+    platform: Platform,
     /// `None` = nobody is there.
     script: Option<Vec<(&'static str, String)>>,
 }
@@ -45,8 +48,10 @@ impl FakeComputer {
             .unwrap();
         std::fs::create_dir(home.path().join(".task")).unwrap();
         let path = format!("{}:/usr/bin:/bin", bin.display());
-        let env = [("HOME".into(), home.path().into()), ("PATH".into(), path.into())].into();
-        Self { home, env, input: String::new(), script: None }
+        // No test may ask the real cloud. Nothing listens at this port.
+        let cloud = ("TASKFERRY_CLOUD".into(), "http://127.0.0.1:9".into());
+        let env = [("HOME".into(), home.path().into()), ("PATH".into(), path.into()), cloud].into();
+        Self { home, env, input: String::new(), window: None, platform: Platform::Unknown, script: None }
     }
 
     /// Writes a file below the home.
@@ -54,6 +59,29 @@ impl FakeComputer {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
+        self
+    }
+
+    /// With an environment variable.
+    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// With `server` as the cloud sync that it knows.
+    pub(crate) fn with_cloud(self, server: &FakeServer) -> Self {
+        self.with_variable("TASKFERRY_CLOUD", &server.url())
+    }
+
+    /// With a screen of this size behind standard output.
+    pub(crate) fn with_window(mut self, columns: usize, rows: usize) -> Self {
+        self.window = Some(Window { columns, rows });
+        self
+    }
+
+    /// Which runs this.
+    pub(crate) fn with_platform(mut self, platform: Platform) -> Self {
+        self.platform = platform;
         self
     }
 
@@ -92,7 +120,9 @@ impl FakeComputer {
     /// Runs `taskferry` with these words. Somebody is there only if a script was given.
     pub(crate) fn run(&mut self, words: &str, server: &FakeServer) -> Transcript {
         let script = std::mem::take(&mut self.script);
-        let context = Context::new(self.env.clone(), self.home.path().into(), script.is_some()).unwrap();
+        let mut context = Context::new(self.env.clone(), self.home.path().into(), script.is_some()).unwrap();
+        context.window = self.window;
+        context.platform = self.platform.clone();
         let (mut data, mut talk) = (Vec::new(), Vec::new());
         let mut input = self.input.as_bytes();
         let streams = Streams { input: &mut input, data: &mut data, talk: &mut talk, columns: None };

@@ -7,8 +7,10 @@ use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use taskferry_protocol::describe::{AccountInfo, AccountState, Limits, Problem, Registration, SERVER_NAME, ServerInfo};
-use taskferry_protocol::{ClientId, VersionId, wire};
+use taskferry_protocol::describe::{
+    AccountInfo, AccountState, Limits, Problem, RegisterRequest, Registration, SERVER_NAME, ServerInfo,
+};
+use taskferry_protocol::{ClientId, VersionId, codes, wire};
 
 use crate::credentials::unseal::seal;
 use crate::credentials::{Credentials, Secret};
@@ -19,13 +21,14 @@ pub(crate) struct FakeServer {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Default)]
 struct State {
     taskferry: bool,
+    registration: Registration,
+    invite: Option<String>,
     accounts: BTreeMap<ClientId, Held>,
     asked: Vec<String>,
     instead: Option<Reply>,
-    refusal: Option<Problem>,
+    refusal: Option<Reply>,
     loses_what_is_sent: bool,
 }
 
@@ -60,7 +63,17 @@ impl FakeServer {
     fn start(taskferry: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(Mutex::new(State { taskferry, ..State::default() }));
+        let state = State {
+            taskferry,
+            registration: Registration::Open,
+            invite: None,
+            accounts: BTreeMap::new(),
+            asked: Vec::new(),
+            instead: None,
+            refusal: None,
+            loses_what_is_sent: false,
+        };
+        let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
         // Ends with the test's process; a thread that waits for a connection costs nothing.
         std::thread::spawn(move || {
@@ -119,8 +132,29 @@ impl FakeServer {
 
     /// Registers nobody, with these words.
     pub(crate) fn refuses_registration(&self, detail: &str, hint: &str) {
-        let refusal = Problem { detail: detail.into(), hint: Some(hint.into()), ..problem(403, "invite_missing") };
+        let refusal = Problem { detail: detail.into(), hint: Some(hint.into()), ..problem(403, "moonlight") };
+        self.state.lock().unwrap().refusal = Some(json(403, wire::PROBLEM_JSON, &refusal));
+    }
+
+    /// Registers nobody, for the reason of this code.
+    pub(crate) fn refuses_registration_with(&self, code: &str, retry_after: &str) {
+        let status = if code == codes::TOO_MANY_ACCOUNTS { 429 } else { 403 };
+        let mut refusal = json(status, wire::PROBLEM_JSON, &problem(status, code));
+        refusal.headers.push(("retry-after".into(), retry_after.into()));
         self.state.lock().unwrap().refusal = Some(refusal);
+    }
+
+    /// Registers only those who bring this invite.
+    pub(crate) fn invites(self, code: &str) -> Self {
+        self.state.lock().unwrap().registration = Registration::Invite;
+        self.state.lock().unwrap().invite = Some(code.into());
+        self
+    }
+
+    /// Registers nobody, and says so beforehand.
+    pub(crate) fn takes_nobody(self) -> Self {
+        self.state.lock().unwrap().registration = Registration::Closed;
+        self
     }
 
     /// Registered accounts stay empty, as if Taskwarrior had sent nothing.
@@ -162,12 +196,13 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
             _ => {}
         }
     }
-    std::io::copy(&mut reader.take(length), &mut std::io::sink()).ok()?;
+    let mut body = Vec::new();
+    reader.take(length).read_to_end(&mut body).ok()?;
     let (method, path) = request.split_once(' ')?;
     let path = path.split_once(' ')?.0;
     let mut state = state.lock().unwrap();
     state.asked.push(format!("{method} {path}"));
-    let reply = state.instead.clone().unwrap_or_else(|| state.reply(method, path, account));
+    let reply = state.instead.clone().unwrap_or_else(|| state.reply(method, path, account, &body));
     drop(state);
     let mut head =
         format!("HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
@@ -179,14 +214,19 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
 }
 
 impl State {
-    fn reply(&mut self, method: &str, path: &str, account: Option<ClientId>) -> Reply {
+    fn reply(&mut self, method: &str, path: &str, account: Option<ClientId>, body: &[u8]) -> Reply {
         let nothing = Reply { status: 404, headers: vec![], body: vec![] };
         let first = format!("{}/{}", wire::GET_CHILD_VERSION, VersionId::NIL);
         let held = account.and_then(|account| self.accounts.get(&account));
         match (method, path) {
             ("GET", "/") => Reply { status: 200, headers: vec![], body: wire::ROOT_TEXT.into() },
-            ("GET", wire::WELL_KNOWN) if self.taskferry => json(200, "application/json", &info()),
-            ("POST", wire::REGISTER) if self.refusal.is_some() => json(403, wire::PROBLEM_JSON, &self.refusal),
+            ("GET", wire::WELL_KNOWN) if self.taskferry => json(200, "application/json", &info(self.registration)),
+            ("POST", wire::REGISTER) if self.refusal.is_some() => self.refusal.clone().unwrap(),
+            ("POST", wire::REGISTER)
+                if self.invite.as_ref().is_some_and(|code| invite_in(body).as_ref() != Some(code)) =>
+            {
+                json(403, wire::PROBLEM_JSON, &problem(403, codes::INVITE_INVALID))
+            }
             ("POST", wire::REGISTER) if self.taskferry => {
                 // The stand-in for Taskwarrior talks to nobody, so the account looks from now on as if it had.
                 let sent = (!self.loses_what_is_sent).then(|| b"sent".to_vec());
@@ -217,16 +257,20 @@ impl State {
     }
 }
 
+fn invite_in(body: &[u8]) -> Option<String> {
+    serde_json::from_slice::<RegisterRequest>(body).unwrap().invite
+}
+
 fn json(status: u16, kind: &str, body: &impl serde::Serialize) -> Reply {
     let headers = vec![("content-type".into(), kind.into())];
     Reply { status, headers, body: serde_json::to_vec(body).unwrap() }
 }
 
-fn info() -> ServerInfo {
+fn info(registration: Registration) -> ServerInfo {
     ServerInfo {
         name: SERVER_NAME.into(),
         version: "9.9.9".into(),
-        registration: Registration::Open,
+        registration,
         limits: Limits { version_bytes: 1, snapshot_bytes: 1 },
         features: vec![],
         epoch: "e".into(),

@@ -48,7 +48,11 @@ done
 case "$command" in
   _get)
     all="$(settings "$taskrc")" || exit 2
-    printf '%s\n' "$all" | awk -v key="$key" 'index($0, key "=") == 1 { value = substr($0, length(key) + 2) } END { print value }'
+    printf '%s\n' "$all" | awk -v wanted="$key" '
+      function trimmed(text) { gsub(/^[ \t\r]+|[ \t\r]+$/, "", text); return text }
+      { sub(/#.*/, "") }
+      (at = index($0, "=")) && trimmed(substr($0, 1, at - 1)) == wanted { value = trimmed(substr($0, at + 1)) }
+      END { print value }'
     ;;
   count)
     case " $* " in
