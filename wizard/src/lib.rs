@@ -31,14 +31,17 @@
 //! `taskferry join` goes the same way, with one more step between 3 and 4: [`credentials::unseal`] proves the secret
 //! against the account's own data.
 
+pub mod checks;
 pub mod cli;
 pub mod commands;
 pub mod context;
 pub mod credentials;
+pub mod database;
 pub mod error;
 pub mod flow;
 pub mod interrupts;
 pub mod prompt;
+pub mod proof;
 pub mod server;
 pub mod taskrc;
 pub mod taskwarrior;

@@ -113,6 +113,13 @@ fn account(taskwarrior: &Taskwarrior<'_>) -> Result<Option<Credentials>, Failure
             return Err(SyncSettingsError::OtherBackend(backend).into());
         }
     }
+    let configured = configured(taskwarrior)?;
+    overriding_context(taskwarrior)?;
+    Ok(configured)
+}
+
+/// The three settings as Taskwarrior reads them, whatever else is configured; `None` = none of them is set.
+pub fn configured(taskwarrior: &Taskwarrior<'_>) -> Result<Option<Credentials>, Failure> {
     let server = match taskwarrior.get(keys::URL)? {
         Some(url) => Some(url),
         None => taskwarrior.get(keys::ORIGIN)?,
@@ -122,7 +129,6 @@ fn account(taskwarrior: &Taskwarrior<'_>) -> Result<Option<Credentials>, Failure
         (keys::CLIENT_ID, taskwarrior.get(keys::CLIENT_ID)?),
         (keys::SECRET, taskwarrior.get(keys::SECRET)?),
     ];
-    refuse_context(taskwarrior)?;
     if settings.iter().all(|(_, value)| value.is_none()) {
         return Ok(None);
     }
@@ -138,7 +144,8 @@ fn credentials(server: &str, client_id: &str, secret: &Zeroizing<String>) -> Res
     })
 }
 
-fn refuse_context(taskwarrior: &Taskwarrior<'_>) -> Result<(), Failure> {
+/// Fails if the active context brings sync settings of its own.
+pub fn overriding_context(taskwarrior: &Taskwarrior<'_>) -> Result<(), Failure> {
     let Some(context) = taskwarrior.get("context")? else {
         return Ok(());
     };

@@ -1,17 +1,22 @@
-//! Talks to a sync server: is it one ([`probe`]), does it know the account ([`account`]), what does it hold ([`sealed`]).
+//! Talks to a sync server: is it one ([`probe`]), does it know the account ([`account`]), what does it hold ([`sealed`]); the
+//! way to it, layer by layer ([`layers`]), what its clock says ([`clock`]), and how long "not now" is waited for
+//! ([`patience`]).
 //!
 //! Everything that a server says is bounded in size and time, and what is shown of it is stripped of control
 //! characters. What an answer means for the person is left to the commands.
 
 pub mod account;
+pub mod clock;
+pub mod layers;
+pub mod patience;
 pub mod probe;
 pub mod sealed;
 
 use std::error::Error;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use reqwest::header::LOCATION;
+use reqwest::header::{LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
 use taskferry_protocol::describe::Problem;
 use taskferry_protocol::{ClientId, ServerUrl, wire};
@@ -88,6 +93,18 @@ pub enum ServerError {
     /// Ctrl-C while it was asked.
     #[error("stopped; nothing was changed on this computer")]
     Interrupted,
+    /// Overloaded, limiting, or just waking up: what passes by itself.
+    #[error("`{server}` can't answer right now ({})", said.as_deref().map_or_else(|| format!("status {status}"), printable))]
+    NotNow {
+        /// The server.
+        server: Box<ServerUrl>,
+        /// 429, 502, 503 or 504.
+        status: u16,
+        /// Its words, where it has some.
+        said: Option<String>,
+        /// How long it wants to be left alone.
+        retry_after: Option<Duration>,
+    },
     /// A refusal, in the server's words where it has some.
     #[error("the server refused: {}", printable(&problem.detail))]
     Refused {
@@ -131,6 +148,11 @@ impl Explain for ServerError {
                  if that is your server, use its address in place of the other"
                     .into(),
             ),
+            Self::NotNow { .. } => Some(
+                "it is overloaded, or just starting: run the same command again in a few minutes\n\
+                 nothing was changed on this computer"
+                    .into(),
+            ),
             Self::Refused { problem } => problem.hint.as_deref().map(printable),
             Self::TooLong { .. } | Self::Nonsense { .. } => {
                 Some("ask whoever runs the server; something in front of it may be answering in its place".into())
@@ -145,6 +167,13 @@ impl Explain for ServerError {
 
     fn exit(&self) -> Exit {
         if self.is_choice() { Exit::Interrupted } else { Exit::Failed }
+    }
+}
+
+impl ServerError {
+    /// Whether the server is likely to be the right one, and only away.
+    pub fn is_down(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::NotNow { .. })
     }
 }
 
@@ -205,28 +234,58 @@ impl Server {
         if let Some(account) = account {
             request = request.header(wire::X_CLIENT_ID, account.expose().to_string());
         }
+        self.until_interrupted(self.receive(request, bytes_max))
+    }
+
+    /// The status of an answer whose body is not wanted, and is not fetched.
+    fn status(&self, path: &str, account: &ClientId) -> Result<Answer, ServerError> {
+        let request = self.client.get(self.url.join(path)).timeout(Duration::from_secs(ANSWER_SECONDS));
+        let request = request.header(wire::X_CLIENT_ID, account.expose().to_string());
+        self.until_interrupted(async {
+            let mut response = request.send().await.map_err(|why| self.broken(&why))?;
+            self.refuse_redirect(&response)?;
+            Ok(Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body: Vec::new() })
+        })
+    }
+
+    /// Does nothing for a while; Ctrl-C ends it.
+    fn pause(&self, pause: Duration) -> Result<(), ServerError> {
+        self.until_interrupted(async {
+            tokio::time::sleep(pause).await;
+            Ok(())
+        })
+    }
+
+    fn until_interrupted<T>(&self, doing: impl Future<Output = Result<T, ServerError>>) -> Result<T, ServerError> {
         self.runtime.block_on(async {
             let mut interrupts = self.interrupts.lock().await;
             tokio::select! {
-                answer = self.receive(request, bytes_max) => answer,
+                done = doing => done,
                 _ = interrupts.recv() => Err(ServerError::Interrupted),
             }
         })
     }
 
-    async fn receive(&self, request: RequestBuilder, bytes_max: usize) -> Result<Answer, ServerError> {
-        let server = || Box::new(self.url.clone());
-        let broken = |why: reqwest::Error| ServerError::Unreachable { server: server(), why: innermost(&why) };
-        let mut response = request.send().await.map_err(broken)?;
-        let status = response.status();
-        if status.is_redirection() {
-            let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-            return Err(ServerError::Redirected { server: server(), target: self.redirect_target(target) });
+    fn broken(&self, why: &reqwest::Error) -> ServerError {
+        ServerError::Unreachable { server: Box::new(self.url.clone()), why: innermost(why) }
+    }
+
+    fn refuse_redirect(&self, response: &reqwest::Response) -> Result<(), ServerError> {
+        if !response.status().is_redirection() {
+            return Ok(());
         }
+        let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        Err(ServerError::Redirected { server: Box::new(self.url.clone()), target: self.redirect_target(target) })
+    }
+
+    async fn receive(&self, request: RequestBuilder, bytes_max: usize) -> Result<Answer, ServerError> {
+        let mut response = request.send().await.map_err(|why| self.broken(&why))?;
+        let status = response.status();
+        self.refuse_redirect(&response)?;
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+        while let Some(chunk) = response.chunk().await.map_err(|why| self.broken(&why))? {
             if body.len() + chunk.len() > bytes_max {
-                return Err(ServerError::TooLong { server: server() });
+                return Err(ServerError::TooLong { server: Box::new(self.url.clone()) });
             }
             body.extend_from_slice(&chunk);
         }
@@ -249,7 +308,19 @@ impl Server {
 
     /// The error for an answer that is neither what was asked for nor a redirect.
     fn refusal(&self, answer: &Answer) -> ServerError {
-        match answer.problem() {
+        let problem = answer.problem();
+        let status = answer.status;
+        // 502 and 504 come from what is in front of a server that is away, or not awake yet.
+        if matches!(status.as_u16(), 429 | 502..=504) {
+            let retry_after = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            return ServerError::NotNow {
+                server: Box::new(self.url.clone()),
+                status: status.as_u16(),
+                said: problem.map(|problem| problem.detail),
+                retry_after: patience::retry_after(retry_after, SystemTime::now()),
+            };
+        }
+        match problem {
             Some(problem) => ServerError::Refused { problem },
             None => self.nonsense(format!("status {}", answer.status)),
         }

@@ -1,6 +1,6 @@
 //! Is it a sync server, and is it a Taskferry?
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use taskferry_protocol::describe::{SERVER_NAME, ServerInfo};
 use taskferry_protocol::wire;
 
@@ -31,7 +31,7 @@ impl Server {
     /// 404 means "up to date" to Taskwarrior.
     pub fn probe(&self) -> Result<Kind, ServerError> {
         let root = self.ask(Method::GET, "/", None)?;
-        if root.status.is_server_error() {
+        if root.status.is_server_error() || root.status == StatusCode::TOO_MANY_REQUESTS {
             return Err(self.refusal(&root));
         }
         if !root.status.is_success() || !String::from_utf8_lossy(&root.body).contains(wire::ROOT_TEXT) {

@@ -1,0 +1,190 @@
+//! Taskwarrior's database, which is only read: at which version of its account this computer is, what it has not sent yet,
+//! and the tasks themselves, as they are stored.
+//!
+//! Taskwarrior tells none of this: `task sync` reports success after it lost changes, too. The tables are those of the
+//! `taskchampion` crate since its 0.9, hence of every Taskwarrior that can sync. Opened read-only and left after one short
+//! transaction, so that no `task` ever waits for us; in the write-ahead mode that the database is in, readers lock nobody
+//! out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
+use taskferry_protocol::VersionId;
+use uuid::Uuid;
+
+use crate::error::Explain;
+
+const FILE: &str = "taskchampion.sqlite3";
+/// A `task` that is just about to finish is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// JSON text of the changes from which on Taskwarrior sends more than one version, in bytes. The stored form is a little longer
+/// than what is sent, so this finds rather too many than too few.
+pub const ONE_VERSION_BYTES: u64 = 1_000_000;
+
+/// Every attribute of every task, as it is stored.
+pub type Tasks = BTreeMap<Uuid, BTreeMap<String, String>>;
+
+/// Taskwarrior's database.
+#[derive(Debug, Clone)]
+pub struct Database {
+    path: PathBuf,
+}
+
+/// How far this computer is, as far as it knows by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stand {
+    /// The version that its tasks were last brought to; nil = it never synced.
+    pub base: VersionId,
+    /// Changes that were not sent yet.
+    pub unsent: Unsent,
+    /// When the newest change was made that counts as sent, or came from elsewhere: seconds since 1970-01-01 UTC.
+    pub newest_shared: Option<i64>,
+    /// Whether there are tasks that recur.
+    pub has_recurring: bool,
+}
+
+/// Changes that were not sent yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unsent {
+    /// How many; adding a task with three attributes is four of them.
+    pub changes: u64,
+    /// Bytes of their stored form.
+    pub bytes: u64,
+}
+
+impl Unsent {
+    /// Whether they go up as several versions. If such a push is interrupted, the next one drops what was left, and
+    /// reports success.
+    pub const fn is_several_versions(self) -> bool {
+        self.bytes > ONE_VERSION_BYTES
+    }
+}
+
+/// The tasks at one moment.
+pub struct Content {
+    /// The version that they were last brought to.
+    pub base: VersionId,
+    /// All of them.
+    pub tasks: Tasks,
+    /// Those with changes that were not sent yet.
+    pub unsent: BTreeSet<Uuid>,
+}
+
+/// Why it could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("could not read Taskwarrior's database `{}`", path.display())]
+pub struct DatabaseError {
+    path: PathBuf,
+    #[source]
+    why: Why,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Why {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("a task in it is not stored as Taskwarrior stores it")]
+    Task(#[from] serde_json::Error),
+    #[error("an ID in it is not a UUID")]
+    Id,
+}
+
+impl Explain for DatabaseError {
+    fn hint(&self) -> Option<String> {
+        let is_locked = matches!(&self.why, Why::Sqlite(why)
+            if why.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy));
+        Some(if is_locked {
+            "another `task` is running: wait for it, then run the same command again".into()
+        } else {
+            "run `task diagnostics`: it checks the database, too".into()
+        })
+    }
+}
+
+impl Database {
+    /// The database in Taskwarrior's data folder, which may not be there.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self { path: folder.join(FILE) }
+    }
+
+    /// Whether it is there. Taskwarrior makes it with its first command.
+    pub fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// How far this computer is.
+    pub fn stand(&self) -> Result<Stand, DatabaseError> {
+        self.read(|at| {
+            let (changes, bytes) = at.query_row(
+                r#"SELECT count(*), coalesce(sum(length(data)), 0) FROM operations
+                   WHERE NOT synced AND data <> '"UndoPoint"'"#,
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
+            let newest_shared = at
+                .query_row(
+                    "SELECT CAST(strftime('%s', json_extract(data, '$.Update.timestamp')) AS INTEGER) FROM operations
+                     WHERE synced AND data LIKE '{\"Update\"%' ORDER BY id DESC LIMIT 1",
+                    [],
+                    |row| row.get::<_, Option<i64>>(0),
+                )
+                .optional()?;
+            let has_recurring = at.query_row(
+                "SELECT EXISTS (SELECT 1 FROM tasks WHERE json_extract(data, '$.status') = 'recurring')",
+                [],
+                |row| row.get(0),
+            )?;
+            Ok(Stand {
+                base: base(at)?,
+                unsent: Unsent { changes, bytes },
+                newest_shared: newest_shared.flatten(),
+                has_recurring,
+            })
+        })
+    }
+
+    /// All tasks.
+    pub fn content(&self) -> Result<Content, DatabaseError> {
+        self.read(|at| {
+            let mut tasks = Tasks::new();
+            let mut rows = at.prepare("SELECT uuid, data FROM tasks")?;
+            let mut rows = rows.query([])?;
+            while let Some(row) = rows.next()? {
+                tasks.insert(id(row.get_ref(0)?.as_str())?, serde_json::from_str(row.get_ref(1)?.as_str().map_err(broken)?)?);
+            }
+            let mut unsent = BTreeSet::new();
+            let mut rows = at.prepare("SELECT DISTINCT uuid FROM operations WHERE NOT synced AND uuid IS NOT NULL")?;
+            let mut rows = rows.query([])?;
+            while let Some(row) = rows.next()? {
+                unsent.insert(id(row.get_ref(0)?.as_str())?);
+            }
+            Ok(Content { base: base(at)?, tasks, unsent })
+        })
+    }
+
+    /// One transaction: all that it reads is of one moment.
+    fn read<T>(&self, read: impl FnOnce(&Transaction<'_>) -> Result<T, Why>) -> Result<T, DatabaseError> {
+        let read = || {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let mut connection = Connection::open_with_flags(&self.path, flags)?;
+            connection.busy_timeout(PATIENCE)?;
+            read(&connection.transaction()?)
+        };
+        read().map_err(|why| DatabaseError { path: self.path.clone(), why })
+    }
+}
+
+fn base(at: &Transaction<'_>) -> Result<VersionId, Why> {
+    let base = at.query_row("SELECT value FROM sync_meta WHERE key = 'base_version'", [], |row| row.get::<_, String>(0));
+    base.optional()?.map_or(Ok(VersionId::NIL), |base| base.parse().map_err(|_| Why::Id))
+}
+
+fn id(text: Result<&str, rusqlite::types::FromSqlError>) -> Result<Uuid, Why> {
+    Uuid::try_parse(text.map_err(broken)?).map_err(|_| Why::Id)
+}
+
+fn broken(why: rusqlite::types::FromSqlError) -> Why {
+    Why::Sqlite(why.into())
+}
