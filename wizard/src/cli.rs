@@ -60,6 +60,20 @@ pub enum Command {
     Join(Join),
     /// Print what another computer needs to join
     Share(Share),
+    /// Show whether sync works, and what waits to be sent or fetched
+    Status(Status),
+    /// Check every part of sync, sync, and prove that this computer and the account have the same tasks
+    Verify(Verify),
+    /// Find out what is wrong, and mend what can be mended
+    Doctor(Doctor),
+    /// Run `task sync` with patience, and prove it where much was sent
+    Sync(Sync),
+    /// Take back what taskferry changed last on this computer
+    Undo(Undo),
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man(Man),
 }
 
 /// `taskferry setup`
@@ -107,6 +121,76 @@ pub struct Share {
     /// Print the three lines for taskrc, which phone apps understand too
     #[arg(long, group = "form")]
     pub text: bool,
+}
+
+/// `taskferry status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Print one line of JSON, for a status bar or a script
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `taskferry verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Accept the plan for what is to be finished without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Only look: run no `task sync`, and prove nothing
+    #[arg(long)]
+    pub no_sync: bool,
+    /// Put tasks that the account lacks on the server again without being asked
+    #[arg(long)]
+    pub mend: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `taskferry doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Mend what is safe to mend; a backup is kept of every file that changes
+    #[arg(long)]
+    pub fix: bool,
+    /// Print a report for a bug report: without secret, account, server and home
+    #[arg(long, conflicts_with_all = ["fix", "json"])]
+    pub report: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `taskferry sync`
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// Prove the sync, and put tasks that the account lacks on the server again without being asked
+    #[arg(long)]
+    pub mend: bool,
+}
+
+/// `taskferry undo`
+#[derive(Debug, Args)]
+pub struct Undo {
+    /// Accept what is going to happen without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// `taskferry completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell: bash, elvish, fish, powershell or zsh
+    #[arg(value_enum, hide_possible_values = true)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `taskferry man`
+#[derive(Debug, Args)]
+pub struct Man {
+    /// A command to describe instead of the program
+    pub command: Option<String>,
 }
 
 #[cfg(test)]

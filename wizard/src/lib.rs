@@ -8,13 +8,17 @@
 //! | [`context`] | the world around one run: environment, places, whether a person is there |
 //! | [`terminal`], [`prompt`] | what is said, what is asked |
 //! | [`error`] | what failed, why, what mends it |
-//! | [`commands`] | setup, join, share: one file each |
+//! | [`commands`] | setup, join, verify, …: one file each |
 //! | [`flow`] | the steps they have in common |
 //! | [`credentials`] | making, reading and proving credentials |
 //! | [`taskrc`] | finding and changing Taskwarrior's configuration |
 //! | [`taskwarrior`] | running Taskwarrior |
 //! | [`interrupts`] | Ctrl-C while another program runs |
 //! | [`server`] | asking a sync server |
+//! | [`database`] | reading Taskwarrior's database |
+//! | [`checks`] | everything that sync depends on, piece by piece |
+//! | [`proof`] | the account rebuilt from the server, and compared |
+//! | [`pending`] | what waits for a server that was away |
 //!
 //! # One run of `taskferry setup`
 //!
@@ -26,7 +30,8 @@
 //!    [`flow::plan`] shows it all as a diff, and asks.
 //! 5. *Apply:* [`server::account`] registers the account, [`taskrc::write`] backs up and replaces the file.
 //! 6. *Verify:* [`flow::apply`] reads the settings back through Taskwarrior, and takes them back if they differ.
-//! 7. *First sync:* [`flow::first_sync`] runs `task sync`; then the person is told what to do next.
+//! 7. *First sync:* [`flow::first_sync`] runs `task sync`, and [`proof`] shows that it did what it reported; then the person
+//!    is told what to do next.
 //!
 //! `taskferry join` goes the same way, with one more step between 3 and 4: [`credentials::unseal`] proves the secret
 //! against the account's own data.
@@ -40,6 +45,7 @@ pub mod database;
 pub mod error;
 pub mod flow;
 pub mod interrupts;
+pub mod pending;
 pub mod prompt;
 pub mod proof;
 pub mod server;
@@ -128,12 +134,19 @@ pub fn run(
         Command::Setup(args) => commands::setup::run(&mut run, args),
         Command::Join(args) => commands::join::run(&mut run, args),
         Command::Share(args) => commands::share::run(&mut run, args),
+        Command::Status(args) => commands::status::run(&mut run, args),
+        Command::Verify(args) => commands::verify::run(&mut run, args),
+        Command::Doctor(args) => commands::doctor::run(&mut run, args),
+        Command::Sync(args) => commands::sync::run(&mut run, args),
+        Command::Undo(args) => commands::undo::run(&mut run, args),
+        Command::Completions(args) => commands::completions::run(&mut run, args),
+        Command::Man(args) => commands::man::run(&mut run, args),
     };
     match done {
         Ok(()) => Exit::Fine,
         Err(failure) => {
             run.terminal.say_failure(&failure);
-            failure.error().exit()
+            failure.exit()
         }
     }
 }

@@ -146,6 +146,16 @@ impl Explain for TaskwarriorError {
     }
 }
 
+impl TaskwarriorError {
+    /// Whether a sync failed only because the server was overloaded or not awake yet.
+    pub fn is_not_now(&self) -> bool {
+        let Self::Failed { why: Complaint(said), .. } = self else {
+            return false;
+        };
+        ["429", "502", "503", "504"].iter().any(|status| said.contains(&format!("responded with {status}")))
+    }
+}
+
 impl<'a> Taskwarrior<'a> {
     /// The program that was named, else `task` on PATH.
     pub fn find(context: &'a Context, named: Option<&Path>) -> Result<Self, TaskwarriorError> {

@@ -21,6 +21,19 @@ pub struct Screen {
     pub columns: Option<usize>,
 }
 
+/// How good or bad something is, for its colour alone: the words say it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Doubtful,
+    /// Wrong.
+    Bad,
+    /// Neither.
+    Plain,
+}
+
 /// Two streams and how to lay out the talk.
 pub struct Terminal<'a> {
     data: &'a mut dyn Write,
@@ -74,7 +87,7 @@ impl<'a> Terminal<'a> {
             self.say(&format!("  Caused by: {why}"));
             cause = why.source();
         }
-        if let Some(hint) = error.hint() {
+        if let Some(hint) = failure.hint() {
             self.say("");
             let label = self.style().cyan().bold().apply_to("hint:").to_string();
             for one in hint.lines() {
@@ -88,6 +101,29 @@ impl<'a> Terminal<'a> {
         for one in note.lines() {
             self.say_labelled("note:", "note:", one);
         }
+    }
+
+    /// One of several findings: a word, a sentence that may go on below its own beginning, and what mends it.
+    pub fn say_item(&mut self, word: &str, tone: Tone, text: &str, remedy: Option<&str>) {
+        let label = format!("  {word:<8}");
+        let style = match tone {
+            Tone::Good => self.style().green(),
+            Tone::Doubtful => self.style().yellow(),
+            Tone::Bad => self.style().red().bold(),
+            Tone::Plain => self.style(),
+        };
+        let styled = style.apply_to(&label).to_string();
+        self.say_labelled(&label, &styled, text);
+        let label = format!("{:10} hint:", "");
+        let styled = format!("{:10} {}", "", self.style().cyan().bold().apply_to("hint:"));
+        for one in remedy.into_iter().flat_map(str::lines) {
+            self.say_labelled(&label, &styled, one);
+        }
+    }
+
+    /// Whether something may move on the screen. Not without colour: who switches that off often listens to the screen.
+    pub fn is_animated(&self) -> bool {
+        self.screen.colored && self.screen.columns.is_some()
     }
 
     /// What doesn't fit into the line goes on below its beginning, not below the label.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Check, Finding, Interrupted, Outcome, World};
 use crate::server::ServerError;
-use crate::terminal::printable;
+use crate::server::patience;
 
 /// What happens while checks run.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Board {
             Ok(None) => {
                 let _ = events.send(Event::Began(name));
                 let waiting = |why: &ServerError, pause: Duration| {
-                    let _ = events.send(Event::Waits(name, waiting(why, pause)));
+                    let _ = events.send(Event::Waits(name, patience::waiting(why, pause)));
                 };
                 match check.look(world, &waiting) {
                     Err(Interrupted) => Ground::Left,
@@ -141,9 +141,4 @@ impl Board {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Ground>> {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A line that says what is waited for, and how long.
-pub fn waiting(why: &ServerError, pause: Duration) -> String {
-    format!("{}; trying again in {} s", printable(&why.to_string()), pause.as_secs().max(1))
 }

@@ -17,6 +17,7 @@ use crate::flow::first_sync::{Synced, first_sync};
 use crate::flow::plan::Plan;
 use crate::flow::recheck::recheck;
 use crate::flow::{Run, Stopped, reach, tasks};
+use crate::pending::Pending;
 use crate::server::Server;
 use crate::server::account::Known;
 use crate::server::probe::Kind;
@@ -146,11 +147,38 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
         run.terminal.say("this computer has joined already, and syncs; no setting was changed");
         return Ok(());
     }
+    let decoded = Decoded { credentials, checked };
+    join(run, &computer, &decoded, args)
+}
+
+/// Goes on with a join for which the server was away.
+pub fn finish(run: &mut Run<'_>, computer: &Computer<'_>, decoded: &Decoded, yes: bool) -> Result<(), Failure> {
+    let args = cli::Join { from_stdin: false, yes, allow_empty: false, unproved: false };
+    join(run, computer, decoded, &args)
+}
+
+/// Joins, or keeps the credentials for later if the server is away.
+fn join(run: &mut Run<'_>, computer: &Computer<'_>, decoded: &Decoded, args: &cli::Join) -> Result<(), Failure> {
+    match join_now(run, computer, decoded, args) {
+        Err(failure) if failure.error().is_server_down() => {
+            let kept = Pending::Join(decoded.clone()).keep(run.context)?;
+            Err(failure.with_hint(format!(
+                "the credentials are kept in `{}`, which only you can read; nothing else was changed\n\
+                 run `taskferry verify` to finish once the server answers, or `taskferry undo` to forget them",
+                run.context.short(&kept)
+            )))
+        }
+        done => done,
+    }
+}
+
+fn join_now(run: &mut Run<'_>, computer: &Computer<'_>, decoded: &Decoded, args: &cli::Join) -> Result<(), Failure> {
+    let Decoded { credentials, checked } = decoded;
     // Also checks that the credentials can be written at all, before the server hears of them.
-    let change = computer.taskrc.plan(&credentials, computer.taskwarrior.version().url_key())?;
+    let change = computer.taskrc.plan(credentials, computer.taskwarrior.version().url_key())?;
 
     let (server, kind) = reach(run, credentials.server.clone())?;
-    let account = Account { server: &server, credentials: &credentials, checked };
+    let account = Account { server: &server, credentials, checked: *checked };
     let holds = account.look(run, args, &kind, computer.tasks)?;
 
     let plan = Plan {
@@ -172,8 +200,10 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
     plan.show(run);
     plan.confirm(run, args.yes)?;
 
-    apply(run, &computer, &plan, &credentials)?;
-    let now = first_sync(run, &computer)?;
+    apply(run, computer, &plan, credentials)?;
+    // From here on the settings are in place, and the sync is what is left.
+    Pending::forget(run.context)?;
+    let now = first_sync(run, computer, credentials)?;
     say_what_arrived(run, holds, computer.tasks, now);
     Ok(())
 }
@@ -209,7 +239,7 @@ impl Account<'_> {
         let server = || self.server.url().clone();
         let id = &self.credentials.client_id;
         let known = match kind {
-            Kind::Taskferry(_) => self.server.account(id)?,
+            Kind::Taskferry(_) => run.ask_server(self.server, |server| server.account(id))?,
             Kind::Other => Known::NotOffered,
         };
         match &known {

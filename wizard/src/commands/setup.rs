@@ -101,7 +101,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         Kind::Other => Registered::NotOffered,
     };
     apply(run, &computer, &plan, &credentials)?;
-    let synced = if args.no_sync { None } else { Some(first_sync(run, &computer)?) };
+    let synced = if args.no_sync { None } else { Some(first_sync(run, &computer, &credentials)?) };
     if let Some(synced) = synced {
         refuse_false_success(&server, &credentials, synced)?;
     }

@@ -1,4 +1,4 @@
-//! Proves a secret against data that another device sealed with it.
+//! Proves a secret against data that another device sealed with it, opens such data, and seals some.
 //!
 //! TaskChampion's sync protocol seals each version and snapshot like this:
 //!
@@ -15,6 +15,8 @@
 
 use std::num::NonZeroU32;
 
+use ring::error::Unspecified;
+use ring::rand::{SecureRandom, SystemRandom};
 use ring::{aead, pbkdf2};
 use taskferry_protocol::{ClientId, VersionId};
 use zeroize::Zeroizing;
@@ -65,6 +67,20 @@ impl Key {
         Ok(Self(aead::LessSafeKey::new(key)))
     }
 
+    /// Seals as Taskwarrior does, with a nonce from the operating system.
+    pub fn seal(&self, plain: &[u8], bound_to: VersionId) -> Result<Vec<u8>, Unspecified> {
+        let mut nonce = [0; aead::NONCE_LEN];
+        SystemRandom::new().fill(&mut nonce)?;
+        let mut sealed = Vec::with_capacity(HEADER_BYTES + plain.len() + aead::MAX_TAG_LEN);
+        sealed.push(ENVELOPE);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plain);
+        let nonce = aead::Nonce::assume_unique_for_key(nonce);
+        let tag = self.0.seal_in_place_separate_tag(nonce, bound_data(bound_to), &mut sealed[HEADER_BYTES..])?;
+        sealed.extend_from_slice(tag.as_ref());
+        Ok(sealed)
+    }
+
     /// What was sealed.
     pub fn unseal(&self, sealed: Sealed) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         let Sealed { bound_to, body } = sealed;
@@ -90,14 +106,7 @@ fn bound_data(version: VersionId) -> aead::Aad<[u8; 17]> {
 /// Seals as another device would, for the tests of the whole crate.
 #[cfg(test)]
 pub(crate) fn seal(plain: &[u8], bound_to: VersionId, client_id: &ClientId, secret: &Secret) -> Vec<u8> {
-    let nonce = [7; aead::NONCE_LEN];
-    let mut sealed = plain.to_vec();
-    Key::derive(client_id, secret)
-        .unwrap()
-        .0
-        .seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), bound_data(bound_to), &mut sealed)
-        .unwrap();
-    [&[ENVELOPE][..], &nonce, &sealed].concat()
+    Key::derive(client_id, secret).unwrap().seal(plain, bound_to).unwrap()
 }
 
 #[cfg(test)]

@@ -6,16 +6,21 @@
 //! | look at this computer | [`computer`] |
 //! | plan, show, confirm | [`plan`] |
 //! | apply, verify | [`apply`] |
-//! | first sync | [`first_sync`] |
+//! | first sync | [`first_sync`], [`mod@sync`] |
+//! | proof | [`proving`] |
+//! | checks | [`checking`] |
 //! | the same again | [`recheck`] |
 //!
 //! What differs between the two is in [`crate::commands`].
 
 pub mod apply;
+pub mod checking;
 pub mod computer;
 pub mod first_sync;
 pub mod plan;
+pub mod proving;
 pub mod recheck;
+pub mod sync;
 
 use std::io::Read;
 
@@ -27,8 +32,8 @@ use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
 use crate::prompt::Prompter;
-use crate::server::Server;
 use crate::server::probe::Kind;
+use crate::server::{Server, ServerError, patience};
 use crate::terminal::Terminal;
 
 /// How often a question is repeated after an answer that can't be right.
@@ -72,6 +77,13 @@ pub enum Stopped {
     #[error("this is a setup link, not the address of a server")]
     SetupLink,
 }
+
+/// Standard output could not be written, which was the very purpose of the command.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write to standard output")]
+pub struct NoOutput(#[source] pub std::io::Error);
+
+impl Explain for NoOutput {}
 
 /// What an address without a scheme is likely to mean. Servers at home rarely have a certificate.
 pub fn likely_meant(given: &str) -> Option<ServerUrl> {
@@ -122,6 +134,16 @@ impl Run<'_> {
         Err(Stopped::MissingAnswer { question, instead })
     }
 
+    /// Asks a server, with patience, and says what is waited for.
+    pub fn ask_server<T>(
+        &mut self,
+        server: &Server,
+        ask: impl FnMut(&Server) -> Result<T, ServerError>,
+    ) -> Result<T, ServerError> {
+        let terminal = &mut self.terminal;
+        server.patiently(|why, pause| terminal.say(&patience::waiting(why, pause)), ask)
+    }
+
     /// Asks until the answer makes sense, but not for ever.
     pub fn ask_until_ok<T>(
         &mut self,
@@ -152,11 +174,11 @@ pub fn server_url(text: &str) -> Result<ServerUrl, Stopped> {
 }
 
 /// Is there a sync server? Says so, and which.
-pub fn reach(run: &mut Run<'_>, url: ServerUrl) -> Result<(Server, Kind), Failure> {
+pub fn reach(run: &mut Run<'_>, url: ServerUrl) -> Result<(Server, Kind), ServerError> {
     let server = Server::new(url, run.global.insecure_http)?;
     // An answer may take its time, and silence looks like a hang.
     run.terminal.say(&format!("asking `{}` …", server.url()));
-    let kind = server.probe()?;
+    let kind = run.ask_server(&server, Server::probe)?;
     run.terminal.say(&format!("found {} at `{}`", kind.name(), server.url()));
     Ok((server, kind))
 }

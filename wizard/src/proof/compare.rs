@@ -37,6 +37,12 @@ impl Difference {
         }
     }
 
+    /// Whether the account lacks tasks, and nothing else is wrong: then it can be given all that is here, and hides nothing
+    /// that is there.
+    pub fn is_only_a_lack(&self) -> bool {
+        !self.only_here.is_empty() && self.only_there.is_empty() && self.changed.is_empty()
+    }
+
     /// Whether nothing differs.
     pub fn is_none(&self) -> bool {
         self.only_here.is_empty() && self.only_there.is_empty() && self.changed.is_empty()

@@ -1,5 +1,5 @@
 //! Proof that a sync did what it reported: the account is rebuilt from what the server holds, as a new computer would
-//! ([`rebuild`]), and compared with the tasks on this one ([`compare`]).
+//! ([`rebuild`]), and compared with the tasks on this one ([`compare`]). What is missing can be put back ([`cure`]).
 //!
 //! Taskwarrior's own word is not enough: after an interrupted push of more than one version the next one drops the rest,
 //! marks it as sent, and prints `Success!`.
@@ -9,6 +9,7 @@
 //! nothing touches the disk, and the engine that applies changes is still Taskwarrior's own.
 
 pub mod compare;
+pub mod cure;
 pub mod rebuild;
 
 use compare::Difference;
@@ -29,6 +30,8 @@ pub enum Verdict {
     },
     /// They differ.
     Different(Difference),
+    /// The account is empty, though this computer takes its tasks for sent.
+    Empty,
     /// Another computer was faster: what the server holds can't be taken back to where this one is.
     Overtaken,
 }
@@ -85,6 +88,9 @@ impl From<RebuildError> for ProofError {
 pub fn prove(server: Server, credentials: &Credentials, database: &Database) -> Result<Verdict, ProofError> {
     let here = database.content().map_err(ProofError::Here)?;
     let there = rebuild(server, credentials, here.base)?;
+    if there.at.is_nil() && !here.base.is_nil() {
+        return Ok(Verdict::Empty);
+    }
     if there.at != here.base {
         return Ok(Verdict::Overtaken);
     }

@@ -16,7 +16,7 @@ use std::error::Error;
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
 use taskferry_protocol::describe::Problem;
 use taskferry_protocol::{ClientId, ServerUrl, wire};
@@ -165,15 +165,12 @@ impl Explain for ServerError {
         matches!(self, Self::Interrupted)
     }
 
+    fn is_server_down(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::NotNow { .. })
+    }
+
     fn exit(&self) -> Exit {
         if self.is_choice() { Exit::Interrupted } else { Exit::Failed }
-    }
-}
-
-impl ServerError {
-    /// Whether the server is likely to be the right one, and only away.
-    pub fn is_down(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::NotNow { .. })
     }
 }
 
@@ -235,6 +232,13 @@ impl Server {
             request = request.header(wire::X_CLIENT_ID, account.expose().to_string());
         }
         self.until_interrupted(self.receive(request, bytes_max))
+    }
+
+    /// Sends a sealed body.
+    fn post(&self, path: &str, account: &ClientId, kind: &str, body: Vec<u8>) -> Result<Answer, ServerError> {
+        let request = self.client.post(self.url.join(path)).timeout(Duration::from_secs(SEALED_SECONDS));
+        let request = request.header(wire::X_CLIENT_ID, account.expose().to_string()).header(CONTENT_TYPE, kind);
+        self.until_interrupted(self.receive(request.body(body), ANSWER_BYTES_MAX))
     }
 
     /// The status of an answer whose body is not wanted, and is not fetched.
@@ -334,7 +338,7 @@ impl Server {
 impl Answer {
     /// The refusal in it, if the server is one of ours.
     fn problem(&self) -> Option<Problem> {
-        let kind = self.headers.get(reqwest::header::CONTENT_TYPE)?.to_str().ok()?;
+        let kind = self.headers.get(CONTENT_TYPE)?.to_str().ok()?;
         if !kind.starts_with(wire::PROBLEM_JSON) {
             return None;
         }

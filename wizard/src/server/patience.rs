@@ -53,6 +53,11 @@ pub(super) fn retry_after(value: Option<&str>, now: SystemTime) -> Option<Durati
     Some(at.duration_since(now).unwrap_or_default())
 }
 
+/// What is waited for, and how long.
+pub fn waiting(why: &ServerError, pause: Duration) -> String {
+    format!("{why}; trying again in {} s", pause.as_secs().max(1))
+}
+
 impl Server {
     /// Asks again and again while the server says "not now", and tells `waiting` before each pause.
     pub fn patiently<T>(

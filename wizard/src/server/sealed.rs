@@ -93,6 +93,12 @@ impl Server {
         }
     }
 
+    /// Offers a snapshot made at `version`. A server that does not want it says so to nobody.
+    pub fn add_snapshot(&self, account: &ClientId, version: VersionId, body: Vec<u8>) -> Result<(), ServerError> {
+        let answer = self.post(&format!("{}/{version}", wire::ADD_SNAPSHOT), account, wire::SNAPSHOT_BODY, body)?;
+        if answer.status.is_success() { Ok(()) } else { Err(self.refusal(&answer)) }
+    }
+
     /// Whether anything was ever sent to the account.
     pub fn has_data(&self, account: &ClientId) -> Result<bool, ServerError> {
         match self.first_version(account)? {

@@ -39,6 +39,27 @@ pub fn put_block(old: &[u8], block: &Block) -> Result<Zeroizing<Vec<u8>>, BadMar
     Ok(new)
 }
 
+/// `old` without our block, and without the empty line that was put before it; `None` = there is none.
+pub fn remove_block(old: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, BadMarkers> {
+    let Some((start, end)) = find_block(old)? else {
+        return Ok(None);
+    };
+    let before = &old[..start];
+    let before = [&b"\r\n\r\n"[..], b"\n\n"].iter().find(|blank| before.ends_with(blank)).map_or(before, |blank| {
+        &before[..start - blank.len() / 2]
+    });
+    Ok(Some(Zeroizing::new([before, &old[end..]].concat())))
+}
+
+/// `old` without the lines that assign one of `keys`.
+pub fn remove_settings(old: &[u8], keys: &[&str]) -> Zeroizing<Vec<u8>> {
+    let assigns = |line: &&[u8]| {
+        let name = line.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+        line.contains(&b'=') && keys.iter().any(|key| key.as_bytes() == name)
+    };
+    Zeroizing::new(lines(old).filter(|line| !assigns(line)).collect::<Vec<_>>().concat())
+}
+
 /// The lines of `bytes`, each with its line end.
 pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split_inclusive(|byte| *byte == b'\n')
@@ -156,7 +177,23 @@ mod tests {
         assert_eq!(line(b"# >>> taskferry\n# <<< taskferry\n# >>> taskferry\n# <<< taskferry\n"), 3);
     }
 
+    #[test]
+    fn only_lines_that_assign_the_setting_go() {
+        let old = b"a=1\n# sync.local.server_dir=x\nsync.local.server_dir = /x\nsync.local.server_dirs=y\nb=\xff\n";
+        let new = remove_settings(old, &["sync.local.server_dir"]);
+        assert_eq!(*new, b"a=1\n# sync.local.server_dir=x\nsync.local.server_dirs=y\nb=\xff\n");
+    }
+
     proptest! {
+        #[test]
+        fn a_block_goes_without_a_trace(old in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut old = old;
+            if !old.is_empty() {
+                old.push(b'\n');
+            }
+            prop_assert_eq!(remove_block(&put(&old)).unwrap().unwrap().to_vec(), old);
+        }
+
         #[test]
         fn every_foreign_byte_stays(old in prop::collection::vec(any::<u8>(), 0..200)) {
             let new = put(&old);

@@ -1,13 +1,16 @@
 //! Taskwarrior's configuration file: which one it is ([`locate`]), what our lines in it look like ([`block`], [`value`],
-//! [`keys`]), how they get into its bytes ([`edit`]), and how those get to the disk ([`mod@write`]).
+//! [`keys`]), how they get into its bytes ([`edit`]), how those get to the disk ([`mod@write`]), and how they come back
+//! ([`journal`], [`undo`]).
 //!
 //! Settings are *read* through Taskwarrior itself ([`crate::taskwarrior`]), never by parsing: only it knows what
 //! includes, overrides and defaults add up to.
 
 pub mod block;
 pub mod edit;
+pub mod journal;
 pub mod keys;
 pub mod locate;
+pub mod undo;
 pub mod value;
 pub mod write;
 

@@ -1,0 +1,56 @@
+//! Finishes a setup or a join for which the server was away.
+
+use crate::commands::join;
+use crate::error::Failure;
+use crate::flow::computer::Computer;
+use crate::flow::{Run, reach};
+use crate::pending::Pending;
+use crate::server::probe::Kind;
+
+/// What was finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finished {
+    /// There was nothing, or what is left to do is what verify does anyway.
+    Nothing,
+    /// A join, with its sync and its proof.
+    Join,
+}
+
+/// Finishes what is pending, if anything is.
+pub fn finish_pending(run: &mut Run<'_>, yes: bool) -> Result<Finished, Failure> {
+    let Some(pending) = Pending::find(run.context)? else {
+        return Ok(Finished::Nothing);
+    };
+    let computer = Computer::look(run)?;
+    let present = computer.account.as_ref().map(|account| account.client_id);
+    match pending {
+        Pending::Join(decoded) if present.is_none() => {
+            run.terminal.say(&format!("finishing to join the account at `{}`", decoded.credentials.server));
+            computer.introduce(run);
+            join::finish(run, &computer, &decoded, yes)?;
+            Ok(Finished::Join)
+        }
+        Pending::Setup { server, client_id } if present == Some(client_id) => {
+            let (server, kind) = reach(run, server)?;
+            if let Kind::Taskferry(_) = kind {
+                run.ask_server(&server, |server| server.register(&client_id))?;
+                run.terminal.say(&format!("the account is registered at `{}`", server.url()));
+            }
+            Pending::forget(run.context)?;
+            Ok(Finished::Nothing)
+        }
+        // Killed after the settings were written, and before this was removed.
+        Pending::Join(decoded) if present == Some(decoded.credentials.client_id) => {
+            Pending::forget(run.context)?;
+            Ok(Finished::Nothing)
+        }
+        Pending::Join(_) | Pending::Setup { .. } => {
+            run.terminal.say_note(
+                "something was left unfinished for another account than the one that this computer syncs with now; \
+                 that is forgotten",
+            );
+            Pending::forget(run.context)?;
+            Ok(Finished::Nothing)
+        }
+    }
+}
