@@ -78,6 +78,7 @@ pub enum Command {
 
 /// `taskferry setup`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Setup {
     /// The sync server, such as `https://tasks.example.org`
     #[arg(long, value_name = "URL")]
@@ -91,6 +92,9 @@ pub struct Setup {
     /// Leave the first `task sync` to you
     #[arg(long)]
     pub no_sync: bool,
+    /// If the server can't be reached now, set up all the same, and finish later with `taskferry verify`
+    #[arg(long)]
+    pub later: bool,
 }
 
 /// `taskferry join`

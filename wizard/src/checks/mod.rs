@@ -83,6 +83,9 @@ pub struct Finding {
     /// What `taskferry doctor --fix` does about it.
     #[serde(skip)]
     pub fix: Option<Fix>,
+    /// The check that found the problem because of which this one was not looked at.
+    #[serde(skip)]
+    pub waits_for: Option<&'static str>,
 }
 
 /// What is safe to mend unasked.
@@ -97,7 +100,7 @@ pub enum Fix {
 impl Finding {
     /// As it should be.
     pub fn ok(sentence: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Ok, sentence: sentence.into(), remedy: None, fix: None }
+        Self { outcome: Outcome::Ok, sentence: sentence.into(), remedy: None, fix: None, waits_for: None }
     }
 
     /// It works, but.
@@ -113,6 +116,11 @@ impl Finding {
     /// There is nothing to look at here; what builds on it goes on.
     pub fn skipped(sentence: impl Into<String>) -> Self {
         Self { outcome: Outcome::Skipped, ..Self::ok(sentence) }
+    }
+
+    /// Not looked at, since another check found a problem on which this one would build.
+    pub fn waiting_for(first: &'static str) -> Self {
+        Self { waits_for: Some(first), ..Self::skipped(format!("not looked at, since `{first}` comes first")) }
     }
 
     /// An error that other commands would end with.

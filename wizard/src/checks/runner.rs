@@ -90,7 +90,8 @@ struct Board {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ground {
     Firm,
-    Gone,
+    /// Because of the problem that this check found.
+    Gone(&'static str),
     /// Ctrl-C: nothing is built any more.
     Left,
 }
@@ -102,8 +103,8 @@ impl Board {
         let ground = match self.wait_for(check.needs()) {
             Err(Interrupted) => Ground::Left,
             Ok(Some(gone)) => {
-                let _ = events.send(Event::Found(name, Finding::skipped(format!("not looked at, since `{gone}` comes first"))));
-                Ground::Gone
+                let _ = events.send(Event::Found(name, Finding::waiting_for(gone)));
+                Ground::Gone(gone)
             }
             Ok(None) => {
                 let _ = events.send(Event::Began(name));
@@ -113,7 +114,7 @@ impl Board {
                 match check.look(world, &waiting) {
                     Err(Interrupted) => Ground::Left,
                     Ok(finding) => {
-                        let ground = if finding.outcome == Outcome::Problem { Ground::Gone } else { Ground::Firm };
+                        let ground = if finding.outcome == Outcome::Problem { Ground::Gone(name) } else { Ground::Firm };
                         let _ = events.send(Event::Found(name, finding));
                         ground
                     }
@@ -124,7 +125,7 @@ impl Board {
         self.changed.notify_all();
     }
 
-    /// The first of `needs` that can't be built on, once all of them are settled.
+    /// The check whose problem takes the ground away, if one does, once all needs are settled.
     fn wait_for(&self, needs: &[&'static str]) -> Result<Option<&'static str>, Interrupted> {
         let mut settled = self.lock();
         loop {
@@ -132,7 +133,10 @@ impl Board {
                 return Err(Interrupted);
             }
             if needs.iter().all(|need| settled.contains_key(need)) {
-                return Ok(needs.iter().find(|need| settled.get(*need) != Some(&Ground::Firm)).copied());
+                return Ok(needs.iter().find_map(|need| match settled.get(need) {
+                    Some(Ground::Gone(first)) => Some(*first),
+                    _ => None,
+                }));
             }
             settled = self.changed.wait(settled).unwrap_or_else(PoisonError::into_inner);
         }

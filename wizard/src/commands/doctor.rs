@@ -40,7 +40,10 @@ pub fn run(run: &mut Run<'_>, args: &cli::Doctor) -> Result<(), Failure> {
             say_all_is_well(run, args, &findings);
             Ok(())
         }
-        count => Err(ProblemsFound::new(count).into()),
+        count => {
+            run.terminal.say("");
+            Err(ProblemsFound::new(count).into())
+        }
     }
 }
 

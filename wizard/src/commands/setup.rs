@@ -13,6 +13,7 @@ use crate::flow::first_sync::{Synced, first_sync};
 use crate::flow::plan::Plan;
 use crate::flow::recheck::recheck;
 use crate::flow::{Run, Stopped, likely_meant, reach, server_url, tasks};
+use crate::pending::Pending;
 use crate::server::account::Registered;
 use crate::server::probe::Kind;
 use crate::server::{Server, ServerError};
@@ -83,7 +84,10 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         None => ask(run)?,
     };
     computer.introduce(run);
-    let (server, kind) = reach(run, address)?;
+    let (server, kind) = match reach(run, address.clone()) {
+        Err(why) if why.is_server_down() => return without_server(run, args, &computer, address, why),
+        reached => reached?,
+    };
 
     let credentials = generate(server.url().clone())?;
     let plan = plan(args, &computer, &kind, &credentials)?;
@@ -97,7 +101,10 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
     // The account first: if the server refuses, nothing was changed here; if writing fails later, an account without
     // data is left behind there, and a second run makes another.
     let registered = match kind {
-        Kind::Taskferry(_) => server.register(&credentials.client_id)?,
+        Kind::Taskferry(_) => match run.ask_server(&server, |server| server.register(&credentials.client_id)) {
+            Err(why) if why.is_server_down() => return keep_for_later(run, &computer, &plan, &credentials, why),
+            registered => registered?,
+        },
         Kind::Other => Registered::NotOffered,
     };
     apply(run, &computer, &plan, &credentials)?;
@@ -108,6 +115,65 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
 
     say_what_is_next(run, &credentials, registered, synced);
     Ok(())
+}
+
+/// That the server is down is no reason to start over later, if the person is sure of the address.
+fn without_server(
+    run: &mut Run<'_>,
+    args: &cli::Setup,
+    computer: &Computer<'_>,
+    address: ServerUrl,
+    why: ServerError,
+) -> Result<(), Failure> {
+    if !args.later {
+        if !run.can_ask() || args.yes {
+            return Err(Failure::from(why).with_hint(
+                "check the address, and that the server is running; then run the same command again\n\
+                 if you are sure of the address, add `--later` to set up now and finish with `taskferry verify`",
+            ));
+        }
+        run.terminal.say(&format!("{why}; is it only down for now?"));
+        if !run.prompter.confirm("set up now, and finish later with `taskferry verify`?", false)? {
+            return Err(Stopped::Declined.into());
+        }
+    }
+    let credentials = generate(address)?;
+    let args = cli::Setup { server: None, no_sync: true, ..*args };
+    let plan = plan(&args, computer, &Kind::Other, &credentials)?;
+    plan.show(run);
+    if args.dry_run {
+        run.terminal.say("nothing was changed: this was only the plan");
+        return Ok(());
+    }
+    plan.confirm(run, args.yes)?;
+    keep_for_later(run, computer, &plan, &credentials, why)
+}
+
+/// Writes the settings, and notes what is left to do.
+fn keep_for_later(
+    run: &mut Run<'_>,
+    computer: &Computer<'_>,
+    plan: &Plan,
+    credentials: &Credentials,
+    why: ServerError,
+) -> Result<(), Failure> {
+    // Before the settings: a run that is killed in between leaves a note that leads to nothing, not an account that
+    // nobody registers.
+    let Credentials { server, client_id, .. } = credentials;
+    Pending::Setup { server: server.clone(), client_id: *client_id }.keep(run.context)?;
+    apply(run, computer, plan, credentials)?;
+    Err(SetUpWithoutServer(why).into())
+}
+
+/// The settings are in place, but the server has not heard of the account.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings are in place, but the server could not be reached")]
+pub struct SetUpWithoutServer(#[source] ServerError);
+
+impl Explain for SetUpWithoutServer {
+    fn hint(&self) -> Option<String> {
+        Some("run `taskferry verify` to finish, once the server answers".into())
+    }
 }
 
 /// Taskwarrior reports success, too, when it holds all tasks for sent already and sends nothing.

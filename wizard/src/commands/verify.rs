@@ -65,7 +65,10 @@ fn verify(run: &mut Run<'_>, args: &cli::Verify) -> Result<(), Failure> {
                 Some(failure)
             }
         },
-        count => Some(ProblemsFound::new(count).into()),
+        count => {
+            run.terminal.say("");
+            Some(ProblemsFound::new(count).into())
+        }
     };
     if args.json {
         say_json(run, &findings)?;

@@ -58,6 +58,9 @@ pub fn check(run: &mut Run<'_>, world: &World<'_>, pace: Pace, aloud: Aloud) -> 
             if let Some(spinners) = &mut spinners {
                 spinners.end(name);
             }
+            if finding.waits_for.is_some() {
+                return;
+            }
             let mut say = || say_finding(run, name, &finding);
             match &spinners {
                 Some(spinners) => spinners.all.suspend(say),
@@ -66,7 +69,26 @@ pub fn check(run: &mut Run<'_>, world: &World<'_>, pace: Pace, aloud: Aloud) -> 
         }
         Event::Waits(..) | Event::Found(..) => {}
     });
-    found.map_err(|_| Stopped)
+    drop(spinners);
+    let found = found.map_err(|_| Stopped)?;
+    if aloud == Aloud::Yes {
+        say_what_waits(run, &found);
+    }
+    Ok(found)
+}
+
+/// One line for all that was not looked at because of one problem: twelve say nothing more.
+fn say_what_waits(run: &mut Run<'_>, findings: &Findings) {
+    let mut waiting: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, finding) in findings {
+        if let Some(first) = finding.waits_for {
+            waiting.entry(first).or_default().push(*name);
+        }
+    }
+    for (first, names) in waiting {
+        let text = format!("what needs `{first}` first: {}", names.join(", "));
+        run.terminal.say_item("skipped", Tone::Plain, &text, None);
+    }
 }
 
 /// How many of them are problems.

@@ -357,7 +357,7 @@ fn a_failed_first_sync_keeps_the_settings_and_says_how_to_finish() {
         run.talk.ends_with(
             "error: the settings are in place, but the sync failed\n  Caused by: `task sync` failed\n  \
              Caused by: Failed to synchronize with server: [31m503\n\n\
-             hint: run `task sync` to finish, once the cause is gone\n"
+             hint: run `taskferry verify` to finish, once the cause is gone\n"
         ),
         "{}",
         run.talk
@@ -410,7 +410,7 @@ fn what_is_no_sync_server_is_refused_before_anything_is_written() {
             FakeServer::other().answers(301, ("location", "https://b.example/?t=1"), b""),
             "sends us on to another address: `https://b.example`",
         ),
-        (FakeServer::other().answers(503, ("x", "y"), b""), "status 503"),
+        (FakeServer::other().answers(503, ("retry-after", "0"), b""), "status 503"),
         (FakeServer::other().answers(200, ("x", "y"), &vec![b' '; 64 * 1024 + 1]), "far too long"),
     ] {
         let mut laptop = FakeComputer::new();
@@ -452,7 +452,7 @@ fn a_server_that_is_down_is_named_with_the_reason() {
       Caused by: Connection refused (os error 111)
 
     hint: check the address, and that the server is running; then run the same command again
-    hint: nothing was changed on this computer
+    hint: if you are sure of the address, add `--later` to set up now and finish with `taskferry verify`
     ");
     assert_eq!(laptop.read(".taskrc"), None);
 }
