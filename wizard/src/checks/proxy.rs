@@ -24,7 +24,7 @@ impl Check for Proxy {
             Err(finding) => return Ok(finding),
         };
         let Some((variable, value)) = for_server(world.context, server) else {
-            return Ok(Finding::ok("none: requests go straight to the server"));
+            return Ok(Finding::ok("none, requests go straight to the server"));
         };
         if server.is_loopback() {
             return Ok(Finding::warning(

@@ -31,7 +31,7 @@ impl Check for Secret {
             Err(finding) => finding,
             Ok(None) => Finding::skipped("the account has nothing yet that could prove it"),
             Ok(Some(sealed)) => match prove(sealed, id, &credentials.secret) {
-                Ok(()) => Finding::ok("fits: it unseals the account's tasks"),
+                Ok(()) => Finding::ok("unseals the account's tasks"),
                 Err(why @ UnsealError::WrongSecret) => Finding::problem(
                     why.to_string(),
                     "don't run `task sync` here: what it sends could be opened by no other computer\n\

@@ -50,6 +50,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
         run.terminal.say(&format!("what stood there is kept as `{}`", run.context.short(&backup)));
     }
     run.terminal.say("your tasks stay on this computer, and the account stays on the server");
+    run.terminal.say("to sync with it again, run `taskferry share` on another computer, and `taskferry join` here");
     Ok(())
 }
 

@@ -29,7 +29,12 @@ fn what_waits_on_either_side_is_said() {
     server.history(&credentials, &[&TASKS, &[(2, "call Ada")]]);
     let run = set_up(&credentials).with_database(version(1), &TASKS, 10).run("status", &server);
     assert_eq!(run.exit, Exit::Fine);
-    assert_snapshot!(run.talk, @"");
+    assert_snapshot!(run.talk, @r"
+    this computer syncs with `[SERVER]`, account `00000000…`
+    on this computer: 2 tasks
+    to send: 1 change; run `task sync`
+    to fetch: other computers have changed something; run `task sync`
+    ");
     let run = set_up(&credentials).with_database(version(2), &TASKS, 0).run("status", &server);
     assert!(run.talk.contains("to send: nothing\nto fetch: nothing\n"), "{}", run.talk);
 }
@@ -84,5 +89,9 @@ fn another_server_of_the_protocol_is_asked_in_the_protocol_alone() {
 fn a_computer_without_sync_is_told_how_to_begin() {
     let run = FakeComputer::new().run("status", &FakeServer::taskferry());
     assert_eq!(run.exit, Exit::Found);
-    assert_snapshot!(run.talk, @"");
+    assert_snapshot!(run.talk, @r"
+    error: sync is not set up on this computer
+
+    hint: run `taskferry setup`, or `taskferry join` if another computer has it already
+    ");
 }
