@@ -3,6 +3,7 @@
 //! | module | promises |
 //! |---|---|
 //! | [`two_computers`] | the wizard brings two computers together, and stock Taskwarrior does the rest |
+//! | [`recovery`] | the wizard finds what is wrong, mends it, and finishes what was interrupted |
 //! | [`convergence`] | devices of one account end with the same tasks, whatever each of them did |
 //! | [`accounts`] | accounts never see each other, also many at once |
 //! | [`durability`] | what was acknowledged survives restarts and crashes |
@@ -28,6 +29,7 @@ mod get_child_version;
 mod lifecycle;
 mod malformed_requests;
 mod pages;
+mod recovery;
 mod registration;
 mod snapshots;
 mod two_computers;

@@ -10,6 +10,7 @@
 //! | [`tasks`] | the tasks on a computer in a form that compares |
 //! | [`command`] | a program run to its end, and what it said |
 //! | [`log`] | what a running program says |
+//! | [`cut`] | a line to a server that breaks at a chosen moment |
 //! | [`port`] | a port that stays ours while its server is down |
 //! | [`wait`] | the one bound of every wait |
 //!
@@ -39,6 +40,7 @@
 
 pub mod account;
 pub mod command;
+pub mod cut;
 pub mod home;
 pub mod http;
 pub mod log;

@@ -152,7 +152,10 @@ impl Database {
             let mut rows = at.prepare("SELECT uuid, data FROM tasks")?;
             let mut rows = rows.query([])?;
             while let Some(row) = rows.next()? {
-                tasks.insert(id(row.get_ref(0)?.as_str())?, serde_json::from_str(row.get_ref(1)?.as_str().map_err(broken)?)?);
+                tasks.insert(
+                    id(row.get_ref(0)?.as_str())?,
+                    serde_json::from_str(row.get_ref(1)?.as_str().map_err(broken)?)?,
+                );
             }
             let mut unsent = BTreeSet::new();
             let mut rows = at.prepare("SELECT DISTINCT uuid FROM operations WHERE NOT synced AND uuid IS NOT NULL")?;
@@ -177,7 +180,8 @@ impl Database {
 }
 
 fn base(at: &Transaction<'_>) -> Result<VersionId, Why> {
-    let base = at.query_row("SELECT value FROM sync_meta WHERE key = 'base_version'", [], |row| row.get::<_, String>(0));
+    let base =
+        at.query_row("SELECT value FROM sync_meta WHERE key = 'base_version'", [], |row| row.get::<_, String>(0));
     base.optional()?.map_or(Ok(VersionId::NIL), |base| base.parse().map_err(|_| Why::Id))
 }
 

@@ -1,7 +1,7 @@
 //! Would Taskwarrior sync in another way, and never contact the server?
 
-use super::{Check, Finding, Interrupted, Waiting, World};
 use super::Fix;
+use super::{Check, Finding, Interrupted, Waiting, World};
 use crate::taskrc::{Taskrc, keys};
 
 /// Settings of other ways to sync, which win silently.
@@ -31,8 +31,12 @@ impl Check for Backends {
         let Some(first) = left.first() else {
             return Ok(Finding::ok("none is configured"));
         };
-        let sentence = format!("`{first}` is set: Taskwarrior may sync there, and report success without asking the server");
-        Ok(Finding::problem(sentence, "run `taskferry doctor --fix` to remove such lines from your taskrc; a backup is kept")
-            .fixed_by(Fix::RemoveSettings(left)))
+        let sentence =
+            format!("`{first}` is set: Taskwarrior may sync there, and report success without asking the server");
+        Ok(Finding::problem(
+            sentence,
+            "run `taskferry doctor --fix` to remove such lines from your taskrc; a backup is kept",
+        )
+        .fixed_by(Fix::RemoveSettings(left)))
     }
 }

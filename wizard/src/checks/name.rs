@@ -1,7 +1,7 @@
 //! Does the server's name lead to an address?
 
-use super::{Check, Finding, Interrupted, Waiting, World};
 use super::proxy;
+use super::{Check, Finding, Interrupted, Waiting, World};
 
 /// Name resolution.
 pub struct Name;
@@ -28,7 +28,8 @@ impl Check for Name {
             Err(why) => return Finding::from_server(&why),
             Ok(Ok(addresses)) => {
                 let first = addresses.first().map(|address| address.ip().to_string()).unwrap_or_default();
-                let more = if addresses.len() > 1 { format!(" and {} more", addresses.len() - 1) } else { String::new() };
+                let more =
+                    if addresses.len() > 1 { format!(" and {} more", addresses.len() - 1) } else { String::new() };
                 world.found_addresses(addresses);
                 if host.trim_matches(['[', ']']) == first {
                     Finding::ok(format!("`{host}` is an address already"))

@@ -40,7 +40,8 @@ impl Check for Proxy {
 pub fn for_server(context: &Context, server: &ServerUrl) -> Option<(&'static str, String)> {
     let by_scheme = if server.is_https() { ["https_proxy", "HTTPS_PROXY"] } else { ["http_proxy", "HTTP_PROXY"] };
     let variables = by_scheme.into_iter().chain(["all_proxy", "ALL_PROXY"]);
-    let mut set = variables.filter_map(|name| context.var(name).map(|value| (name, value.to_string_lossy().into_owned())));
+    let mut set =
+        variables.filter_map(|name| context.var(name).map(|value| (name, value.to_string_lossy().into_owned())));
     set.next().filter(|_| !is_exempt(context, server.host()))
 }
 
@@ -48,9 +49,10 @@ pub fn for_server(context: &Context, server: &ServerUrl) -> Option<(&'static str
 fn is_exempt(context: &Context, host: &str) -> bool {
     let list = ["no_proxy", "NO_PROXY"].iter().find_map(|name| context.var(name));
     let list = list.map(|list| list.to_string_lossy().into_owned()).unwrap_or_default();
-    list.split(',').map(|entry| entry.trim().trim_start_matches('.')).filter(|entry| !entry.is_empty()).any(|entry| {
-        entry == "*" || host == entry || host.strip_suffix(entry).is_some_and(|rest| rest.ends_with('.'))
-    })
+    list.split(',')
+        .map(|entry| entry.trim().trim_start_matches('.'))
+        .filter(|entry| !entry.is_empty())
+        .any(|entry| entry == "*" || host == entry || host.strip_suffix(entry).is_some_and(|rest| rest.ends_with('.')))
 }
 
 /// A proxy's address may carry a password.

@@ -19,7 +19,8 @@ impl Check for Recurrence {
         if !recurs {
             return Ok(Finding::ok("no task recurs"));
         }
-        let setting = world.taskwarrior.as_ref().ok().and_then(|taskwarrior| taskwarrior.get("recurrence").ok().flatten());
+        let setting =
+            world.taskwarrior.as_ref().ok().and_then(|taskwarrior| taskwarrior.get("recurrence").ok().flatten());
         let is_off = setting.is_some_and(|value| OFF.contains(&value.to_ascii_lowercase().as_str()));
         Ok(Finding::ok(if is_off {
             "recurring tasks are continued by another computer (`recurrence=off`)"

@@ -114,7 +114,8 @@ impl Board {
                 match check.look(world, &waiting) {
                     Err(Interrupted) => Ground::Left,
                     Ok(finding) => {
-                        let ground = if finding.outcome == Outcome::Problem { Ground::Gone(name) } else { Ground::Firm };
+                        let ground =
+                            if finding.outcome == Outcome::Problem { Ground::Gone(name) } else { Ground::Firm };
                         let _ = events.send(Event::Found(name, finding));
                         ground
                     }

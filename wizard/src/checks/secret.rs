@@ -37,10 +37,9 @@ impl Check for Secret {
                     "don't run `task sync` here: what it sends could be opened by no other computer\n\
                      run `taskferry share` on a computer that syncs, then `taskferry undo` and `taskferry join` here",
                 ),
-                Err(why) => Finding::problem(
-                    why.to_string(),
-                    "ask whoever runs the server: the account's data is damaged",
-                ),
+                Err(why) => {
+                    Finding::problem(why.to_string(), "ask whoever runs the server: the account's data is damaged")
+                }
             },
         })
     }

@@ -148,7 +148,9 @@ impl Status {
                     Place::UpToDate | Place::AtTheBeginning if unsent == 0 => (State::UpToDate, None),
                     Place::UpToDate | Place::AtTheBeginning => (State::Unsent, None),
                     Place::Behind => (State::Behind, None),
-                    Place::Emptied => (State::Emptied, Some("the account is empty, though this computer has synced before")),
+                    Place::Emptied => {
+                        (State::Emptied, Some("the account is empty, though this computer has synced before"))
+                    }
                     Place::Ahead => (State::Ahead, Some("the server was taken back to an older state")),
                     Place::Gone => {
                         (State::Gone, Some("the account does not have the version at which this computer was last"))
@@ -165,7 +167,9 @@ impl Status {
             unsent_changes: unsent,
             server_has_newer: why.is_none().then_some(state == State::Behind),
             last_change_seconds_ago: known.as_ref().and_then(|known| known.last_version_at).map(seconds_ago),
-            snapshot_seconds_ago: known.and_then(|known| known.snapshot).map(|snapshot| seconds_ago(snapshot.stored_at)),
+            snapshot_seconds_ago: known
+                .and_then(|known| known.snapshot)
+                .map(|snapshot| seconds_ago(snapshot.stored_at)),
             state,
             why,
         }

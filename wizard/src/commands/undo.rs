@@ -13,7 +13,10 @@ pub struct NothingToUndo;
 
 impl Explain for NothingToUndo {
     fn hint(&self) -> Option<String> {
-        Some("sync settings that were written by hand stay: remove the lines that begin with `sync.` from your taskrc".into())
+        Some(
+            "sync settings that were written by hand stay: remove the lines that begin with `sync.` from your taskrc"
+                .into(),
+        )
     }
 }
 

@@ -78,7 +78,10 @@ pub fn prove_now(
         Verdict::Equal { tasks: count } => {
             run.terminal.say(&match count {
                 0 => "proved: the account has no tasks, and neither has this computer".to_owned(),
-                count => format!("proved: the account, rebuilt from the server, has the same {} as this computer", tasks(count)),
+                count => format!(
+                    "proved: the account, rebuilt from the server, has the same {} as this computer",
+                    tasks(count)
+                ),
             });
             Ok(Some(count))
         }

@@ -75,6 +75,9 @@ mod tests {
 
     #[test]
     fn what_was_not_sent_yet_may_differ() {
-        assert_eq!(between(&[(1, "new"), (2, "b")], &[1, 2, 3], &[(2, "x"), (3, "purged here")]), [const { vec![] }; 3]);
+        assert_eq!(
+            between(&[(1, "new"), (2, "b")], &[1, 2, 3], &[(2, "x"), (3, "purged here")]),
+            [const { vec![] }; 3]
+        );
     }
 }

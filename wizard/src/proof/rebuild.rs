@@ -49,8 +49,7 @@ pub enum RebuildError {
 pub fn rebuild(server: Server, credentials: &Credentials, until: VersionId) -> Result<Rebuilt, RebuildError> {
     let key = Key::derive(&credentials.client_id, &credentials.secret).map_err(RebuildError::Unseal)?;
     let progress = Rc::new(RefCell::new(Progress { at: VersionId::NIL, failure: None }));
-    let source =
-        Source { server, account: credentials.client_id, key, until, progress: Rc::clone(&progress) };
+    let source = Source { server, account: credentials.client_id, key, until, progress: Rc::clone(&progress) };
     let mut source: Box<dyn taskchampion::Server> = Box::new(source);
     let mut replica = Replica::new(InMemoryStorage::new());
     // Nothing in here waits for anything but our own connection, which blocks by itself.
@@ -60,7 +59,8 @@ pub fn rebuild(server: Server, credentials: &Credentials, until: VersionId) -> R
     }
     synced.map_err(RebuildError::Engine)?;
     let tasks = pollster::block_on(replica.all_task_data()).map_err(RebuildError::Engine)?;
-    let attributes = |task: &taskchampion::TaskData| task.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let attributes =
+        |task: &taskchampion::TaskData| task.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     let tasks = tasks.iter().map(|(id, task)| (*id, attributes(task))).collect();
     let at = progress.borrow().at;
     Ok(Rebuilt { at, tasks })
@@ -96,11 +96,7 @@ impl Source {
         let history_segment = self.open(Sealed { bound_to: parent, ..sealed })?;
         refuse_what_the_engine_can_not_read(&history_segment)?;
         self.progress.borrow_mut().at = id;
-        Ok(GetVersionResult::Version {
-            version_id: id.as_uuid(),
-            parent_version_id: parent.as_uuid(),
-            history_segment,
-        })
+        Ok(GetVersionResult::Version { version_id: id.as_uuid(), parent_version_id: parent.as_uuid(), history_segment })
     }
 
     fn snapshot(&self) -> Result<Option<(Uuid, Snapshot)>, RebuildError> {
@@ -138,9 +134,18 @@ fn refuse_what_the_engine_can_not_read(segment: &[u8]) -> Result<(), RebuildErro
     #[derive(serde::Deserialize)]
     #[expect(dead_code, reason = "only their shape is checked")]
     enum Operation {
-        Create { uuid: Uuid },
-        Delete { uuid: Uuid },
-        Update { uuid: Uuid, property: String, value: Option<String>, timestamp: taskchampion::chrono::DateTime<taskchampion::chrono::Utc> },
+        Create {
+            uuid: Uuid,
+        },
+        Delete {
+            uuid: Uuid,
+        },
+        Update {
+            uuid: Uuid,
+            property: String,
+            value: Option<String>,
+            timestamp: taskchampion::chrono::DateTime<taskchampion::chrono::Utc>,
+        },
     }
     let version: Version = serde_json::from_slice(segment).map_err(|_| RebuildError::Malformed)?;
     drop(version.operations);

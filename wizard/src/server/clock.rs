@@ -55,9 +55,8 @@ mod tests {
     #[test]
     fn a_slow_answer_is_no_difference_between_clocks() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let ahead = |there, before, after| {
-            Clocks { there: at(there), before: at(before), after: at(after) }.ahead_seconds()
-        };
+        let ahead =
+            |there, before, after| Clocks { there: at(there), before: at(before), after: at(after) }.ahead_seconds();
         assert_eq!(ahead(100, 100, 100), 0);
         assert_eq!(ahead(100, 90, 120), 0, "it may have been at any moment between");
         assert_eq!(ahead(100, 400, 401), 299);

@@ -45,9 +45,10 @@ pub fn remove_block(old: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, BadMarkers
         return Ok(None);
     };
     let before = &old[..start];
-    let before = [&b"\r\n\r\n"[..], b"\n\n"].iter().find(|blank| before.ends_with(blank)).map_or(before, |blank| {
-        &before[..start - blank.len() / 2]
-    });
+    let before = [&b"\r\n\r\n"[..], b"\n\n"]
+        .iter()
+        .find(|blank| before.ends_with(blank))
+        .map_or(before, |blank| &before[..start - blank.len() / 2]);
     Ok(Some(Zeroizing::new([before, &old[end..]].concat())))
 }
 

@@ -63,7 +63,8 @@ fn remove(run: &mut Run<'_>, keys: &[&'static str]) -> Result<bool, Failure> {
     let change = Change::new([file]);
     let path = run.context.short(taskrc.path());
     if change.files().is_empty() {
-        run.terminal.say(&format!("\n`{}` is not set in `{path}` itself, but in a file that it includes", keys.join("`, `")));
+        run.terminal
+            .say(&format!("\n`{}` is not set in `{path}` itself, but in a file that it includes", keys.join("`, `")));
         return Ok(false);
     }
     let backups = change.apply(run.context)?;

@@ -8,7 +8,8 @@ use crate::flow::checking::Findings;
 
 /// The report, as text.
 pub fn report(world: &World<'_>, findings: &Findings) -> String {
-    let mut text = format!("taskferry {} on {} ({})\n", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
+    let mut text =
+        format!("taskferry {} on {} ({})\n", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
     for (name, Finding { outcome, sentence, .. }) in findings {
         let word = match outcome {
             Outcome::Ok => "ok",
@@ -63,7 +64,8 @@ mod tests {
 
     #[test]
     fn what_is_private_goes_wherever_it_stands() {
-        let private = [("https://a.example".into(), "[server]"), ("a.example".into(), "[host]"), ("a".into(), "[user]")];
+        let private =
+            [("https://a.example".into(), "[server]"), ("a.example".into(), "[host]"), ("a".into(), "[user]")];
         assert_eq!(
             redact("`https://a.example/x` and a.example: 7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10, a", &private),
             "`[server]/x` and [host]: [id] a"

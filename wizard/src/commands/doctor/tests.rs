@@ -77,7 +77,10 @@ fn leftovers_of_other_ways_to_sync_go_with_a_backup_and_come_back_with_undo() {
     let run = laptop.run("doctor --fix", &server);
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
     assert!(run.talk.contains("mended: removed `sync.local.server_dir` from `~/.taskrc`\n"), "{}", run.talk);
-    assert_eq!(laptop.read(".taskrc"), before.clone().map(|text| text.replace("sync.local.server_dir=/srv/tasks\n", "")));
+    assert_eq!(
+        laptop.read(".taskrc"),
+        before.clone().map(|text| text.replace("sync.local.server_dir=/srv/tasks\n", ""))
+    );
     assert_eq!(laptop.read(".local/state/taskferry/backups/taskrc.0001"), before);
     assert_eq!(laptop.run("undo --yes", &server).exit, Exit::Fine);
     assert_eq!(laptop.read(".taskrc"), before);
@@ -127,7 +130,11 @@ fn what_waits_to_be_finished_is_named_and_finished_with_fix() {
     assert_eq!(laptop.run("setup --yes --server [SERVER]", &server).exit, Exit::Failed);
     server.refuses_for_now_at(taskferry_protocol::wire::REGISTER, 0);
     let run = laptop.run("doctor", &server);
-    assert!(run.talk.starts_with("note: a setup or a join waits to be finished: run `taskferry verify`"), "{}", run.talk);
+    assert!(
+        run.talk.starts_with("note: a setup or a join waits to be finished: run `taskferry verify`"),
+        "{}",
+        run.talk
+    );
     assert_eq!(run.exit, Exit::Found);
     let run = laptop.run("doctor --fix", &server);
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);

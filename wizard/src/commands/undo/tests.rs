@@ -77,7 +77,11 @@ fn where_the_file_was_edited_since_only_our_lines_go() {
     laptop = laptop.with(".taskrc", &edited);
     let run = laptop.run("undo --yes", &server);
     assert_eq!(run.exit, Exit::Fine);
-    assert!(run.talk.contains("took taskferry's lines out of `~/.taskrc`; what was edited since stays\n"), "{}", run.talk);
+    assert!(
+        run.talk.contains("took taskferry's lines out of `~/.taskrc`; what was edited since stays\n"),
+        "{}",
+        run.talk
+    );
     assert_eq!(laptop.read(".taskrc").as_deref(), Some("first=1\ncolor=off\nlast=1\n"));
 }
 

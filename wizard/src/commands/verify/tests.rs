@@ -187,7 +187,8 @@ fn a_server_that_is_down_is_one_problem_and_what_builds_on_it_is_skipped() {
     let mut laptop = set_up(&down);
     let run = laptop.run("verify", &server);
     found(&run, &laptop, "connection: nobody listens on port 1 of `127.0.0.1`");
-    let skipped = "\n  skipped  what needs `connection` first: encryption, sync server, description, clock, protocol, account, ";
+    let skipped =
+        "\n  skipped  what needs `connection` first: encryption, sync server, description, clock, protocol, account, ";
     assert!(run.talk.contains(skipped), "{}", run.talk);
 }
 
@@ -220,7 +221,11 @@ fn what_may_hurt_later_is_a_warning_and_no_problem() {
     server.empty_account(&credentials);
     let run = set_up(&credentials).run("verify --no-sync", &server);
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
-    assert!(run.talk.contains("  warning  clock: this computer's clock is 3 hours behind the server's"), "{}", run.talk);
+    assert!(
+        run.talk.contains("  warning  clock: this computer's clock is 3 hours behind the server's"),
+        "{}",
+        run.talk
+    );
 }
 
 #[test]
@@ -365,7 +370,11 @@ fn a_setup_whose_registration_was_refused_for_now_is_finished() {
     let mut laptop = FakeComputer::new();
     let run = laptop.run("setup --yes --server [SERVER]", &server);
     assert_eq!(run.exit, Exit::Failed);
-    assert!(run.talk.contains("error: the settings are in place, but the server could not be reached\n"), "{}", run.talk);
+    assert!(
+        run.talk.contains("error: the settings are in place, but the server could not be reached\n"),
+        "{}",
+        run.talk
+    );
     assert!(run.talk.ends_with("hint: run `taskferry verify` to finish, once the server answers\n"), "{}", run.talk);
     let taskrc = laptop.read(".taskrc").unwrap();
     assert_eq!((server.accounts(), laptop.syncs()), (0, 0));
