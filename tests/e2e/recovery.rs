@@ -162,16 +162,16 @@ fn tasks_that_taskwarrior_lost_on_the_way_are_found_and_put_back() {
     let line = CutLine::to(server.address(), 1);
     let laptop = TaskHome::untouched();
     laptop.wizard(PROGRAMS, ["setup", "--server", &line.url(), "--yes"], "").good();
-    // Few but long ones: importing many takes Taskwarrior minutes.
-    for number in 0..6 {
-        let text = format!("{number} {}", "very long ".repeat(30_000));
-        laptop.import(&format!(r#"{{"description":"{text}","status":"pending"}}"#)).good();
-    }
+    add_more_than_one_version_takes(&laptop);
     laptop.sync().fails_with("");
     line.mend();
 
     let said = laptop.wizard(PROGRAMS, ["sync"], "").exits_with(3);
-    assert!(said.stderr.contains("of the 6 tasks on this computer, though Taskwarrior takes them for sent"), "{said}");
+    assert!(
+        said.stderr
+            .contains("of the 6 tasks on this computer, or parts of them, though Taskwarrior takes them for sent"),
+        "{said}"
+    );
     assert!(said.stderr.contains("hint: run `taskferry sync --mend`"), "{said}");
     verify(&laptop).exits_with(3);
 
@@ -199,6 +199,37 @@ fn undo_leaves_a_computer_as_it_was_and_joining_again_works() {
     }
     assert_eq!(desktop.tasks(), laptop.tasks());
     desktop.wizard(PROGRAMS, ["undo", "--yes"], "").fails_with("there is nothing to undo");
+}
+
+/// A computer that was there before follows the versions, and never sees the snapshot that holds everything.
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn what_a_computer_lacks_that_was_there_before_is_said_on_both_sides() {
+    let server = server();
+    // The first version and the snapshot behind it.
+    let line = CutLine::to(server.address(), 2);
+    let (laptop, desktop) = (TaskHome::untouched(), TaskHome::untouched());
+    laptop.wizard(PROGRAMS, ["setup", "--server", &line.url(), "--yes"], "").good();
+    join(&desktop, &link_from(&laptop)).good();
+    add_more_than_one_version_takes(&laptop);
+    laptop.sync().fails_with("");
+    desktop.task(["add", "something of its own"]).good();
+    line.mend();
+
+    let said = laptop.wizard(PROGRAMS, ["sync"], "").good();
+    assert!(said.stderr.contains("note: an earlier sync was cut while it sent much"), "{said}");
+    let said = verify(&desktop).exits_with(3);
+    assert!(said.stderr.contains("error: this computer and the account differ"), "{said}");
+    assert!(said.stderr.contains("hint: then move the folder `~/.task` away"), "{said}");
+}
+
+/// Few but long ones: importing many takes Taskwarrior minutes.
+#[track_caller]
+fn add_more_than_one_version_takes(home: &TaskHome) {
+    for number in 0..6 {
+        let text = format!("{number} {}", "very long ".repeat(30_000));
+        home.import(&format!(r#"{{"description":"{text}","status":"pending"}}"#)).good();
+    }
 }
 
 #[track_caller]
@@ -229,9 +260,9 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("the folder").flatten() {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &target)
+            copy(&entry.path(), &target);
         } else {
-            drop(fs::copy(entry.path(), target).expect("a copy"))
+            fs::copy(entry.path(), target).expect("a copy");
         }
     }
 }

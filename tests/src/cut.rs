@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// What marks the beginning of a request that is counted.
-const COUNTED: &[u8] = b"POST /v1/client/add-version/";
+/// What marks the beginning of a request that is counted: `add-version` and `add-snapshot`.
+const COUNTED: &[u8] = b"POST /v1/client/add-";
 
-/// Passes everything on, until so many versions were sent; then it breaks every connection that sends another.
+/// Passes everything on, until so many versions and snapshots were sent; then it breaks every connection that sends another.
 #[derive(Debug)]
 pub struct CutLine {
     address: SocketAddr,
@@ -17,12 +17,12 @@ pub struct CutLine {
 }
 
 impl CutLine {
-    /// A line to `server` that lets `versions` of them pass.
+    /// A line to `server` that lets so many versions and snapshots pass.
     #[track_caller]
-    pub fn to(server: SocketAddr, versions: usize) -> Self {
+    pub fn to(server: SocketAddr, bodies: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let left = Arc::new(AtomicUsize::new(versions));
+        let left = Arc::new(AtomicUsize::new(bodies));
         let counter = Arc::clone(&left);
         // Ends with the test's process; a thread that waits for a connection costs nothing.
         thread::spawn(move || {

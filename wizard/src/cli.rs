@@ -137,6 +137,7 @@ pub struct Status {
 
 /// `taskferry verify`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Verify {
     /// Accept the plan for what is to be finished without being asked
     #[arg(long, short)]

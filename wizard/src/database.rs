@@ -23,8 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// than what is sent, so this finds rather too many than too few.
 pub const ONE_VERSION_BYTES: u64 = 1_000_000;
 
-/// Every attribute of every task, as it is stored.
-pub type Tasks = BTreeMap<Uuid, BTreeMap<String, String>>;
+/// Every attribute of a task, as it is stored.
+pub type Attributes = BTreeMap<String, String>;
+
+/// All tasks.
+pub type Tasks = BTreeMap<Uuid, Attributes>;
 
 /// Taskwarrior's database.
 #[derive(Debug, Clone)]

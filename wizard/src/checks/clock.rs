@@ -1,6 +1,7 @@
 //! Do both clocks agree? Of two edits the later one wins, by the clock of the computer where it was made.
 
 use super::{Check, Finding, Interrupted, Waiting, World};
+use crate::server::Server;
 
 /// This computer's clock against the server's.
 pub struct Clock;
@@ -15,7 +16,7 @@ impl Check for Clock {
     }
 
     fn look(&self, world: &World<'_>, waiting: Waiting<'_>) -> Result<Finding, Interrupted> {
-        Ok(match world.ask(waiting, |server| server.clocks())? {
+        Ok(match world.ask(waiting, Server::clocks)? {
             Ok(Some(clocks)) => judge(clocks.ahead_seconds()),
             Ok(None) => Finding::skipped("the server does not tell the time"),
             Err(finding) => finding,

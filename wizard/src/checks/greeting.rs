@@ -1,6 +1,7 @@
 //! Is it a sync server, and under this very path? To Taskwarrior every wrong path looks like a fine, empty server.
 
 use super::{Check, Finding, Interrupted, Waiting, World};
+use crate::server::Server;
 
 /// The text at the root, which all servers of the protocol have.
 pub struct Greeting;
@@ -15,7 +16,7 @@ impl Check for Greeting {
     }
 
     fn look(&self, world: &World<'_>, waiting: Waiting<'_>) -> Result<Finding, Interrupted> {
-        Ok(match world.ask(waiting, |server| server.probe())? {
+        Ok(match world.ask(waiting, Server::probe)? {
             Ok(kind) => {
                 let sentence = kind.name();
                 world.found_kind(kind);

@@ -29,7 +29,7 @@ impl Check for Permissions {
         };
         let shown = world.context.short(file);
         Ok(match mode(file) {
-            Some(mode) if mode & 0o077 == 0 => Finding::ok(format!("only you can read `{shown}`")),
+            Some(mode) if mode & FOR_OTHERS == 0 => Finding::ok(format!("only you can read `{shown}`")),
             Some(mode) => Finding::warning(
                 format!("other users of this computer can read `{shown}` (mode {mode:04o}), and the secret in it"),
                 format!("run `chmod 600 {shown}`, or `taskferry doctor --fix`"),
@@ -39,6 +39,9 @@ impl Check for Permissions {
         })
     }
 }
+
+/// What a group or everybody may do with a file.
+const FOR_OTHERS: u32 = 0o077;
 
 fn mode(file: &Path) -> Option<u32> {
     std::fs::metadata(file).ok().map(|metadata| metadata.permissions().mode() & 0o7777)

@@ -6,7 +6,7 @@ use crate::commands::share::ShareError;
 use crate::error::Failure;
 use crate::flow::Run;
 use crate::flow::computer::Computer;
-use crate::flow::proving::{Mend, prove_now};
+use crate::flow::proving::{Mend, prove_now, say_what_others_lack};
 use crate::flow::sync::sync;
 
 /// Runs the command.
@@ -22,6 +22,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Sync) -> Result<(), Failure> {
     if sent.is_several_versions() || args.mend {
         let mend = if args.mend { Mend::Yes } else { Mend::Ask };
         prove_now(run, &computer.taskwarrior, account, mend)?;
+        say_what_others_lack(run, &computer.taskwarrior, account)?;
     }
     Ok(())
 }

@@ -48,7 +48,9 @@ pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
     };
     let done: Vec<String> = undo.steps().iter().map(|step| in_words(run, step, Tense::Past)).collect();
     let kept = undo.apply(run.context)?;
-    done.iter().for_each(|line| run.terminal.say(line));
+    for line in done {
+        run.terminal.say(&line);
+    }
     for backup in kept {
         run.terminal.say(&format!("what stood there is kept as `{}`", run.context.short(&backup)));
     }

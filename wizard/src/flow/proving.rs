@@ -7,7 +7,7 @@ use crate::database::Database;
 use crate::error::{Exit, Explain, Failure};
 use crate::proof::compare::Difference;
 use crate::proof::cure::send_snapshot;
-use crate::proof::{Verdict, prove};
+use crate::proof::{Verdict, missing_in_history, prove};
 use crate::server::Server;
 use crate::taskwarrior::Taskwarrior;
 
@@ -15,7 +15,10 @@ use crate::taskwarrior::Taskwarrior;
 #[derive(Debug, thiserror::Error)]
 pub enum NotEqual {
     /// Tasks are missing there, and nothing else is wrong.
-    #[error("the account lacks {} of the {} on this computer, though Taskwarrior takes them for sent", .missing, tasks(*.all))]
+    #[error(
+        "the account lacks {} of the {} on this computer, or parts of them, though Taskwarrior takes them for sent",
+        .missing, tasks(*.all)
+    )]
     Lacks {
         /// How many are missing.
         missing: u64,
@@ -25,7 +28,8 @@ pub enum NotEqual {
     /// Anything else.
     #[error(
         "this computer and the account differ, though both are at the same version: {} only here, {} only there, {} \
-         with other content", .0.only_here.len(), .0.only_there.len(), .0.changed.len()
+         with other content",
+        .0.only_here.len(), .0.only_there.len(), .0.changed.len() + .0.older_there.len()
     )]
     Differs(Difference),
     /// The cure was not taken.
@@ -92,12 +96,32 @@ pub fn prove_now(
             Ok(None)
         }
         Verdict::Different(difference) if difference.is_only_a_lack() => {
-            let missing = difference.only_here.len().try_into().unwrap_or(u64::MAX);
             let server = server(run)?;
-            cure(run, &server, account, &database, missing, mend)
+            cure(run, &server, account, &database, difference.lacking(), mend)
         }
         Verdict::Different(difference) => Err(NotEqual::Differs(difference).into()),
     }
+}
+
+/// After a sync that sent several versions: a snapshot that was made in between holds everything, and hides from a new
+/// computer what the versions lack.
+pub fn say_what_others_lack(
+    run: &mut Run<'_>,
+    taskwarrior: &Taskwarrior<'_>,
+    account: &Credentials,
+) -> Result<(), Failure> {
+    let Some(database) = database_of(taskwarrior) else {
+        return Ok(());
+    };
+    let server = Server::new(account.server.clone(), run.global.insecure_http)?;
+    if let Some(missing @ 1..) = missing_in_history(server, account, &database)? {
+        run.terminal.say_note(&format!(
+            "an earlier sync was cut while it sent much: computers that joined before lack {}, and don't fetch them by \
+             themselves\nrun `taskferry verify` on each of them: it tells what to do",
+            tasks(missing)
+        ));
+    }
+    Ok(())
 }
 
 /// Puts everything on the server as a snapshot, which new computers start from.
@@ -128,9 +152,7 @@ fn cure(
         return Err(NotEqual::NotCured.into());
     }
     run.terminal.say(&format!("mended: the account now has the same {} as this computer", tasks(all)));
-    run.terminal.say_note(
-        "a computer that synced before this does not fetch the missing tasks by itself; if there is one, \
-         `taskferry verify` there tells what to do",
-    );
+    run.terminal
+        .say_note("computers that synced before may lack them still: `taskferry verify` there tells what to do");
     Ok(Some(all))
 }

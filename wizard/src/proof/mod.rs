@@ -13,7 +13,7 @@ pub mod cure;
 pub mod rebuild;
 
 use compare::Difference;
-use rebuild::{RebuildError, rebuild};
+use rebuild::{RebuildError, Start, rebuild};
 
 use crate::credentials::Credentials;
 use crate::database::{Content, Database, DatabaseError};
@@ -87,7 +87,7 @@ impl From<RebuildError> for ProofError {
 /// Rebuilds the account up to where this computer is, and compares.
 pub fn prove(server: Server, credentials: &Credentials, database: &Database) -> Result<Verdict, ProofError> {
     let here = database.content().map_err(ProofError::Here)?;
-    let there = rebuild(server, credentials, here.base)?;
+    let there = rebuild(server, credentials, Start::Snapshot, here.base)?;
     if there.at.is_nil() && !here.base.is_nil() {
         return Ok(Verdict::Empty);
     }
@@ -95,6 +95,22 @@ pub fn prove(server: Server, credentials: &Credentials, database: &Database) -> 
         return Ok(Verdict::Overtaken);
     }
     Ok(judge(&here, &there.tasks))
+}
+
+/// How many tasks of this computer are not in the history from its first version on, though a snapshot may have them: what
+/// computers lack that started before. `None` = the history is not kept from its beginning, so nobody can tell.
+pub fn missing_in_history(
+    server: Server,
+    credentials: &Credentials,
+    database: &Database,
+) -> Result<Option<u64>, ProofError> {
+    let here = database.content().map_err(ProofError::Here)?;
+    let there = match rebuild(server, credentials, Start::FirstVersion, here.base) {
+        Err(RebuildError::Incomplete) => return Ok(None),
+        there => there?,
+    };
+    let missing = Difference::between(&here, &there.tasks).lacking();
+    Ok((there.at == here.base).then_some(missing))
 }
 
 fn judge(here: &Content, there: &crate::database::Tasks) -> Verdict {

@@ -45,11 +45,25 @@ pub enum RebuildError {
     Engine(#[source] Error),
 }
 
+/// Where a computer starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the snapshot, if there is one, as a new computer does.
+    Snapshot,
+    /// At the first version, which is what computers have that were there from the beginning.
+    FirstVersion,
+}
+
 /// Rebuilds the account of `credentials`, up to the version `until` if it comes by.
-pub fn rebuild(server: Server, credentials: &Credentials, until: VersionId) -> Result<Rebuilt, RebuildError> {
+pub fn rebuild(
+    server: Server,
+    credentials: &Credentials,
+    start: Start,
+    until: VersionId,
+) -> Result<Rebuilt, RebuildError> {
     let key = Key::derive(&credentials.client_id, &credentials.secret).map_err(RebuildError::Unseal)?;
     let progress = Rc::new(RefCell::new(Progress { at: VersionId::NIL, failure: None }));
-    let source = Source { server, account: credentials.client_id, key, until, progress: Rc::clone(&progress) };
+    let source = Source { server, account: credentials.client_id, key, start, until, progress: Rc::clone(&progress) };
     let mut source: Box<dyn taskchampion::Server> = Box::new(source);
     let mut replica = Replica::new(InMemoryStorage::new());
     // Nothing in here waits for anything but our own connection, which blocks by itself.
@@ -71,6 +85,7 @@ struct Source {
     server: Server,
     account: ClientId,
     key: Key,
+    start: Start,
     until: VersionId,
     progress: Rc<RefCell<Progress>>,
 }
@@ -100,6 +115,9 @@ impl Source {
     }
 
     fn snapshot(&self) -> Result<Option<(Uuid, Snapshot)>, RebuildError> {
+        if self.start == Start::FirstVersion {
+            return Ok(None);
+        }
         let Some(sealed) = self.ask(|server| server.snapshot(&self.account))? else {
             return Ok(None);
         };

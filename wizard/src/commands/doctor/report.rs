@@ -11,13 +11,13 @@ pub fn report(world: &World<'_>, findings: &Findings) -> String {
     let mut text =
         format!("taskferry {} on {} ({})\n", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
     for (name, Finding { outcome, sentence, .. }) in findings {
-        let word = match outcome {
+        let found = match outcome {
             Outcome::Ok => "ok",
             Outcome::Warning => "warning",
             Outcome::Problem => "problem",
             Outcome::Skipped => "skipped",
         };
-        let _ = writeln!(text, "{word:<8} {name}: {sentence}");
+        let _ = writeln!(text, "{found:<8} {name}: {sentence}");
     }
     redact(&text, &private(world)).trim_end().to_owned()
 }

@@ -282,7 +282,8 @@ fn tasks_that_the_account_lacks_are_found_and_put_back_where_somebody_says_yes()
 
     let run = laptop().run("verify", &server);
     assert_eq!(run.exit, Exit::Found);
-    let lacks = "the account lacks 1 of the 3 tasks on this computer, though Taskwarrior takes them for sent";
+    let lacks =
+        "the account lacks 1 of the 3 tasks on this computer, or parts of them, though Taskwarrior takes them for sent";
     assert!(run.talk.contains(&format!("error: {lacks}\n")), "{}", run.talk);
     assert!(run.talk.contains("hint: run `taskferry sync --mend`"), "{}", run.talk);
     let run = laptop().with_person(&[("put all 3 tasks of this computer", "no")]).run("verify", &server);
