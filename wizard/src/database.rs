@@ -46,6 +46,8 @@ pub struct Stand {
     pub newest_shared: Option<i64>,
     /// Whether there are tasks that recur.
     pub has_recurring: bool,
+    /// Whether there is not a single task or change: then Taskwarrior starts from a snapshot, else from the first version.
+    pub is_empty: bool,
 }
 
 /// Changes that were not sent yet.
@@ -73,6 +75,13 @@ pub struct Content {
     pub tasks: Tasks,
     /// Those with changes that were not sent yet.
     pub unsent: BTreeSet<Uuid>,
+}
+
+impl Content {
+    /// Whether there are no tasks, and never were any in a sync.
+    pub fn is_blank(&self) -> bool {
+        self.tasks.is_empty() && self.base.is_nil()
+    }
 }
 
 /// Why it could not be read.
@@ -139,7 +148,13 @@ impl Database {
                 [],
                 |row| row.get(0),
             )?;
+            let is_empty = at.query_row(
+                "SELECT NOT EXISTS (SELECT 1 FROM tasks) AND NOT EXISTS (SELECT 1 FROM operations)",
+                [],
+                |row| row.get(0),
+            )?;
             Ok(Stand {
+                is_empty,
                 base: base(at)?,
                 unsent: Unsent { changes, bytes },
                 newest_shared: newest_shared.flatten(),

@@ -1,7 +1,6 @@
 //! Where is this computer in the account's history?
 
 use super::{Check, Finding, Interrupted, Waiting, World};
-use taskferry_protocol::VersionId;
 use taskferry_protocol::describe::AccountInfo;
 
 use crate::database::Stand;
@@ -74,7 +73,7 @@ impl Place {
             Follows::Nothing if stand.base.is_nil() => Self::AtTheBeginning,
             Follows::Nothing => Self::Emptied,
             // The history's beginning is not kept, but a computer without tasks starts from the snapshot.
-            Follows::Gone if stand.base == VersionId::NIL => Self::Behind,
+            Follows::Gone if stand.base.is_nil() && stand.is_empty => Self::Behind,
             Follows::Gone => match (stand.newest_shared, newest_there) {
                 (Some(here), Some(there)) if here > there + SLACK_SECONDS => Self::Ahead,
                 _ => Self::Gone,
@@ -123,12 +122,14 @@ fn start_afresh(why: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use taskferry_protocol::VersionId;
+
     use super::*;
     use crate::database::Unsent;
 
     fn stand(base: u128, newest_shared: Option<i64>) -> Stand {
         let base = VersionId::from_uuid(uuid::Uuid::from_u128(base));
-        Stand { base, unsent: Unsent::default(), newest_shared, has_recurring: false }
+        Stand { base, unsent: Unsent::default(), newest_shared, has_recurring: false, is_empty: base == 0 }
     }
 
     fn info(last_version_at: i64) -> AccountInfo {
@@ -148,6 +149,8 @@ mod tests {
         assert_eq!(of(1, Follows::Gone, true), Place::Gone);
         assert_eq!(of(0, Follows::Nothing, false), Place::AtTheBeginning);
         assert_eq!(of(0, Follows::Gone, true), Place::Behind);
+        let with_tasks = Stand { is_empty: false, ..stand(0, None) };
+        assert_eq!(Place::of(&with_tasks, Follows::Gone, true, None), Place::Gone, "it would skip the snapshot");
     }
 
     #[test]

@@ -88,6 +88,7 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         unsent: Unsent::default(),
         newest_shared: None,
         has_recurring: false,
+        is_empty: true,
     });
     let server = Server::new(account.server.clone(), run.global.insecure_http)?;
     let answer = ask(&server, account, &stand);

@@ -76,6 +76,10 @@ pub fn prove_now(
     let Some(database) = database_of(taskwarrior) else {
         return Ok(None);
     };
+    // Nothing on either side: Taskwarrior sends nothing then, and there is nothing to claim.
+    if database.content()?.is_blank() {
+        return Ok(None);
+    }
     run.terminal.say("comparing this computer with what the server holds …");
     let server = |run: &Run<'_>| Server::new(account.server.clone(), run.global.insecure_http);
     match prove(server(run)?, account, &database)? {

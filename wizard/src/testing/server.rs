@@ -142,6 +142,12 @@ impl FakeServer {
         self.state.lock().unwrap().accounts.insert(account.client_id, held);
     }
 
+    /// An account whose first version is this.
+    pub(crate) fn account_with_first_version(&self, account: &Credentials, body: Vec<u8>) {
+        let held = Held { first_version: Some(body), ..Held::default() };
+        self.state.lock().unwrap().accounts.insert(account.client_id, held);
+    }
+
     /// An account with this history: in each version some tasks are added, as (UUID, description). Versions are numbered from
     /// 1, see [`version`].
     pub(crate) fn history(&self, account: &Credentials, versions: &[&[(u128, &str)]]) {

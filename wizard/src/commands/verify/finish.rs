@@ -45,10 +45,15 @@ pub fn finish_pending(run: &mut Run<'_>, yes: bool) -> Result<Finished, Failure>
             Ok(Finished::Nothing)
         }
         Pending::Join(_) | Pending::Setup { .. } => {
-            run.terminal.say_note(
-                "something was left unfinished for another account than the one that this computer syncs with now; \
-                 that is forgotten",
-            );
+            run.terminal.say_note(match present {
+                Some(_) => {
+                    "something was left unfinished for another account than the one that this computer syncs with now; \
+                     that is forgotten"
+                }
+                None => {
+                    "a setup was stopped before anything was written; that is forgotten: run `taskferry setup` again"
+                }
+            });
             Pending::forget(run.context)?;
             Ok(Finished::Nothing)
         }

@@ -425,6 +425,18 @@ fn what_waits_for_another_account_than_the_present_one_is_forgotten() {
 }
 
 #[test]
+fn a_setup_that_was_killed_before_it_wrote_anything_can_begin_again() {
+    let server = FakeServer::taskferry();
+    let pending =
+        format!(r#"{{"pending":"setup","server":"{}","account":"{}"}}"#, server.url(), uuid::Uuid::from_u128(1));
+    let mut laptop = FakeComputer::new().with(".local/state/taskferry/pending.json", &pending);
+    let run = laptop.run("verify", &server);
+    found(&run, &laptop, "settings: sync is not set up on this computer");
+    assert!(run.talk.starts_with("note: a setup was stopped before anything was written"), "{}", run.talk);
+    assert_eq!((laptop.read(".local/state/taskferry/pending.json"), server.accounts()), (None, 0));
+}
+
+#[test]
 fn a_base_of_nil_is_a_computer_that_never_synced() {
     let (server, credentials) = world();
     let run = set_up(&credentials).with_database(VersionId::NIL, &[], 0).run("verify --no-sync", &server);
