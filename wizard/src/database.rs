@@ -2,7 +2,7 @@
 //! and the tasks themselves, as they are stored.
 //!
 //! Taskwarrior tells none of this: `task sync` reports success after it lost changes, too. The tables are those of the
-//! `taskchampion` crate since its 0.9, hence of every Taskwarrior that can sync. Opened read-only and left after one short
+//! `taskchampion` crate, as of every Taskwarrior that can sync. Opened read-only and left after one short
 //! transaction, so that no `task` ever waits for us; in the write-ahead mode that the database is in, readers lock nobody
 //! out.
 
@@ -129,16 +129,19 @@ impl Database {
     /// How far this computer is.
     pub fn stand(&self) -> Result<Stand, DatabaseError> {
         self.read(|at| {
+            let waiting = format!(r#"{} AND data <> '"UndoPoint"'"#, not_sent(at)?);
             let (changes, bytes) = at.query_row(
-                r#"SELECT count(*), coalesce(sum(length(data)), 0) FROM operations
-                   WHERE NOT synced AND data <> '"UndoPoint"'"#,
+                &format!("SELECT count(*), coalesce(sum(length(data)), 0) FROM operations WHERE {waiting}"),
                 [],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )?;
             let newest_shared = at
                 .query_row(
-                    "SELECT CAST(strftime('%s', json_extract(data, '$.Update.timestamp')) AS INTEGER) FROM operations
-                     WHERE synced AND data LIKE '{\"Update\"%' ORDER BY id DESC LIMIT 1",
+                    &format!(
+                        "SELECT CAST(strftime('%s', json_extract(data, '$.Update.timestamp')) AS INTEGER) FROM operations
+                         WHERE NOT ({}) AND data LIKE '{{\"Update\"%' ORDER BY id DESC LIMIT 1",
+                        not_sent(at)?
+                    ),
                     [],
                     |row| row.get::<_, Option<i64>>(0),
                 )
@@ -176,7 +179,12 @@ impl Database {
                 );
             }
             let mut unsent = BTreeSet::new();
-            let mut rows = at.prepare("SELECT DISTINCT uuid FROM operations WHERE NOT synced AND uuid IS NOT NULL")?;
+            let mut rows = at.prepare(&format!(
+                "SELECT DISTINCT coalesce(json_extract(data, '$.Update.uuid'), json_extract(data, '$.Create.uuid'),
+                     json_extract(data, '$.Delete.uuid')) AS task
+                 FROM operations WHERE {} AND task IS NOT NULL",
+                not_sent(at)?
+            ))?;
             let mut rows = rows.query([])?;
             while let Some(row) = rows.next()? {
                 unsent.insert(id(row.get_ref(0)?.as_str())?);
@@ -197,6 +205,12 @@ impl Database {
     }
 }
 
+/// Which operations were not sent yet. Before Taskwarrior 3.3, those that were sent are not kept.
+fn not_sent(at: &Transaction<'_>) -> Result<&'static str, Why> {
+    let keeps_sent = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('operations') WHERE name = 'synced')";
+    Ok(if at.query_row(keeps_sent, [], |row| row.get(0))? { "NOT synced" } else { "1" })
+}
+
 fn base(at: &Transaction<'_>) -> Result<VersionId, Why> {
     let base =
         at.query_row("SELECT value FROM sync_meta WHERE key = 'base_version'", [], |row| row.get::<_, String>(0));
@@ -209,4 +223,68 @@ fn id(text: Result<&str, rusqlite::types::FromSqlError>) -> Result<Uuid, Why> {
 
 fn broken(why: rusqlite::types::FromSqlError) -> Why {
     Why::Sqlite(why.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database as Taskwarrior 3.0 has it (without `synced`), or as it is since 3.3.
+    fn database(script: &str) -> (tempfile::TempDir, Database) {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join(FILE)).unwrap();
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = WAL;
+                 CREATE TABLE operations (id INTEGER PRIMARY KEY AUTOINCREMENT, data STRING);
+                 CREATE TABLE sync_meta (key STRING PRIMARY KEY, value STRING);
+                 CREATE TABLE tasks (uuid STRING PRIMARY KEY, data STRING);",
+            )
+            .unwrap();
+        connection.execute_batch(script).unwrap();
+        let database = Database::in_folder(folder.path());
+        (folder, database)
+    }
+
+    const TASK: Uuid = Uuid::from_u128(1);
+
+    fn update() -> String {
+        format!(
+            r#"{{"Update":{{"uuid":"{TASK}","property":"description","old_value":null,"value":"milk","timestamp":"1970-01-01T00:01:40.5Z"}}}}"#
+        )
+    }
+
+    #[test]
+    fn undo_points_are_no_changes_and_what_was_sent_does_not_wait() {
+        let update = update();
+        let (_folder, database) = database(&format!(
+            r#"ALTER TABLE operations ADD COLUMN synced bool DEFAULT false;
+               INSERT INTO operations (data, synced) VALUES ('{update}', true), ('"UndoPoint"', false), ('{update}', false);
+               INSERT INTO tasks VALUES ('{TASK}', '{{"description":"milk","status":"recurring"}}');"#
+        ));
+        let stand = database.stand().unwrap();
+        assert_eq!(stand.unsent, Unsent { changes: 1, bytes: update.len() as u64 });
+        assert_eq!((stand.base, stand.newest_shared, stand.has_recurring), (VersionId::NIL, Some(100), true));
+        let content = database.content().unwrap();
+        assert_eq!(content.unsent, BTreeSet::from([TASK]));
+        assert_eq!(content.tasks[&TASK]["description"], "milk");
+    }
+
+    #[test]
+    fn before_taskwarrior_3_3_all_operations_wait() {
+        let (_folder, database) =
+            database(&format!(r#"INSERT INTO operations (data) VALUES ('{}'), ('"UndoPoint"');"#, update()));
+        let stand = database.stand().unwrap();
+        assert_eq!((stand.unsent.changes, stand.newest_shared, stand.is_empty), (1, None, false));
+        assert_eq!(database.content().unwrap().unsent, BTreeSet::from([TASK]));
+    }
+
+    #[test]
+    fn what_is_no_such_database_is_an_error_with_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), "not a database, but long enough to be looked at").unwrap();
+        let error = Database::in_folder(folder.path()).stand().unwrap_err();
+        assert!(error.to_string().contains(FILE), "{error}");
+        assert!(!Database::in_folder(&folder.path().join("gone")).exists());
+    }
 }

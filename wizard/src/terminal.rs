@@ -241,6 +241,31 @@ mod tests {
     }
 
     #[test]
+    fn a_finding_goes_on_below_its_own_beginning_and_its_colour_says_nothing_new() {
+        let shown = |colored| {
+            let (mut data, mut talk) = (Vec::new(), Vec::new());
+            let mut terminal = Terminal::new(&mut data, &mut talk, Screen { colored, columns: Some(40) });
+            terminal.say_item("ok", Tone::Good, "clock: agrees with the server's", None);
+            let remedy = "ask whoever runs the server\nor run `taskferry doctor --fix` first";
+            terminal.say_item("problem", Tone::Bad, "room: nothing more is accepted there", Some(remedy));
+            String::from_utf8(talk).unwrap()
+        };
+        insta::assert_snapshot!(shown(false), @r"
+          ok       clock: agrees with the
+                   server's
+          problem  room: nothing more is
+                   accepted there
+                   hint: ask whoever runs the
+                         server
+                   hint: or run
+                         `taskferry doctor --fix`
+                         first
+        ");
+        assert_eq!(console::strip_ansi_codes(&shown(true)), shown(false));
+        assert_ne!(shown(true), shown(false));
+    }
+
+    #[test]
     fn a_hint_goes_on_below_its_beginning_and_the_next_has_a_label_of_its_own() {
         #[derive(Debug, thiserror::Error)]
         #[error("no boat")]

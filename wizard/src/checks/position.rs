@@ -129,7 +129,7 @@ mod tests {
 
     fn stand(base: u128, newest_shared: Option<i64>) -> Stand {
         let base = VersionId::from_uuid(uuid::Uuid::from_u128(base));
-        Stand { base, unsent: Unsent::default(), newest_shared, has_recurring: false, is_empty: base == 0 }
+        Stand { base, unsent: Unsent::default(), newest_shared, has_recurring: false, is_empty: base.is_nil() }
     }
 
     fn info(last_version_at: i64) -> AccountInfo {

@@ -1,5 +1,5 @@
 //! Proof that a sync did what it reported: the account is rebuilt from what the server holds, as a new computer would
-//! ([`rebuild`]), and compared with the tasks on this one ([`compare`]). What is missing can be put back ([`cure`]).
+//! ([`mod@rebuild`]), and compared with the tasks on this one ([`compare`]). What is missing can be put back ([`cure`]).
 //!
 //! Taskwarrior's own word is not enough: after an interrupted push of more than one version the next one drops the rest,
 //! marks it as sent, and prints `Success!`.
