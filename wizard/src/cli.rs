@@ -98,7 +98,7 @@ pub struct Setup {
 }
 
 /// `taskferry join`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Join {
     /// Read the setup link, or the lines for taskrc, from standard input

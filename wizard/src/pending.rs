@@ -31,7 +31,17 @@ pub enum Pending {
         client_id: ClientId,
     },
     /// Nothing is in place but this file.
-    Join(Decoded),
+    Join(PendingJoin),
+}
+
+/// A join with what was decided for it already.
+pub struct PendingJoin {
+    /// The credentials, and whether they had a checksum.
+    pub decoded: Decoded,
+    /// Whether the account may be empty where nobody can tell.
+    pub allow_empty: bool,
+    /// Whether the secret may stay unproved.
+    pub unproved: bool,
 }
 
 /// As it stands in the file.
@@ -39,7 +49,7 @@ pub enum Pending {
 #[serde(tag = "pending", rename_all = "lowercase", deny_unknown_fields)]
 enum Note {
     Setup { server: String, account: uuid::Uuid },
-    Join { link: Zeroizing<String>, checked: bool },
+    Join { link: Zeroizing<String>, checked: bool, allow_empty: bool, unproved: bool },
 }
 
 /// Why it can't be kept, read or removed.
@@ -81,9 +91,12 @@ impl Pending {
             Self::Setup { server, client_id } => {
                 Note::Setup { server: server.to_string(), account: client_id.expose() }
             }
-            Self::Join(Decoded { credentials, checked }) => {
-                Note::Join { link: credentials.to_text(), checked: *checked }
-            }
+            Self::Join(PendingJoin { decoded, allow_empty, unproved }) => Note::Join {
+                link: decoded.credentials.to_text(),
+                checked: decoded.checked,
+                allow_empty: *allow_empty,
+                unproved: *unproved,
+            },
         };
         let fail = |why| PendingError::File { path: path.clone(), why };
         let text = Zeroizing::new(serde_json::to_vec(&note).map_err(|why| fail(why.into()))?);
@@ -108,7 +121,11 @@ impl Pending {
                 server: server.parse().map_err(|_| unreadable())?,
                 client_id: ClientId::from_uuid(account),
             },
-            Note::Join { link, checked } => Self::Join(Decoded { credentials: credentials(&link)?, checked }),
+            Note::Join { link, checked, allow_empty, unproved } => Self::Join(PendingJoin {
+                decoded: Decoded { credentials: credentials(&link)?, checked },
+                allow_empty,
+                unproved,
+            }),
         }))
     }
 
@@ -118,14 +135,6 @@ impl Pending {
         match fs_err::remove_file(&path) {
             Err(why) if why.kind() != io::ErrorKind::NotFound => Err(PendingError::File { path, why }),
             _ => Ok(()),
-        }
-    }
-
-    /// The account that it is about.
-    pub fn client_id(&self) -> ClientId {
-        match self {
-            Self::Setup { client_id, .. } => *client_id,
-            Self::Join(Decoded { credentials, .. }) => credentials.client_id,
         }
     }
 }
@@ -166,7 +175,8 @@ mod tests {
     }
 
     fn join(checked: bool) -> Pending {
-        Pending::Join(Decoded { credentials: credentials(), checked })
+        let decoded = Decoded { credentials: credentials(), checked };
+        Pending::Join(PendingJoin { decoded, allow_empty: checked, unproved: !checked })
     }
 
     #[test]
@@ -177,7 +187,8 @@ mod tests {
             let path = join(checked).keep(&context).unwrap();
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
             let Some(Pending::Join(found)) = Pending::find(&context).unwrap() else { panic!("a join") };
-            assert_eq!((found.credentials, found.checked), (credentials(), checked));
+            assert_eq!((found.decoded.credentials, found.decoded.checked), (credentials(), checked));
+            assert_eq!((found.allow_empty, found.unproved), (checked, !checked));
         }
         let Credentials { server, client_id, .. } = credentials();
         Pending::Setup { server, client_id }.keep(&context).unwrap();

@@ -17,7 +17,7 @@ use crate::flow::first_sync::{Synced, first_sync};
 use crate::flow::plan::Plan;
 use crate::flow::recheck::recheck;
 use crate::flow::{Run, Stopped, reach, tasks};
-use crate::pending::Pending;
+use crate::pending::{Pending, PendingJoin};
 use crate::server::Server;
 use crate::server::account::Known;
 use crate::server::probe::Kind;
@@ -152,8 +152,9 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
 }
 
 /// Goes on with a join for which the server was away.
-pub fn finish(run: &mut Run<'_>, computer: &Computer<'_>, decoded: &Decoded, yes: bool) -> Result<(), Failure> {
-    let args = cli::Join { from_stdin: false, yes, allow_empty: false, unproved: false };
+pub fn finish(run: &mut Run<'_>, computer: &Computer<'_>, pending: &PendingJoin, yes: bool) -> Result<(), Failure> {
+    let PendingJoin { decoded, allow_empty, unproved } = pending;
+    let args = cli::Join { yes, allow_empty: *allow_empty, unproved: *unproved, ..cli::Join::default() };
     join(run, computer, decoded, &args)
 }
 
@@ -161,7 +162,9 @@ pub fn finish(run: &mut Run<'_>, computer: &Computer<'_>, decoded: &Decoded, yes
 fn join(run: &mut Run<'_>, computer: &Computer<'_>, decoded: &Decoded, args: &cli::Join) -> Result<(), Failure> {
     match join_now(run, computer, decoded, args) {
         Err(failure) if failure.error().is_server_down() => {
-            let kept = Pending::Join(decoded.clone()).keep(run.context)?;
+            let (allow_empty, unproved) = (args.allow_empty, args.unproved);
+            let pending = PendingJoin { decoded: decoded.clone(), allow_empty, unproved };
+            let kept = Pending::Join(pending).keep(run.context)?;
             Err(failure.with_hint(format!(
                 "the credentials are kept in `{}`, which only you can read; nothing else was changed\n\
                  run `taskferry verify` to finish once the server answers, or `taskferry undo` to forget them",

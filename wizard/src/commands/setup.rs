@@ -90,7 +90,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
     };
 
     let credentials = generate(server.url().clone())?;
-    let plan = plan(args, &computer, &kind, &credentials)?;
+    let plan = plan(!args.no_sync, &computer, &kind, &credentials)?;
     plan.show(run);
     if args.dry_run {
         run.terminal.say("nothing was changed: this was only the plan");
@@ -138,8 +138,7 @@ fn without_server(
         }
     }
     let credentials = generate(address)?;
-    let args = cli::Setup { server: None, no_sync: true, ..*args };
-    let plan = plan(&args, computer, &Kind::Other, &credentials)?;
+    let plan = plan(false, computer, &Kind::Other, &credentials)?;
     plan.show(run);
     if args.dry_run {
         run.terminal.say("nothing was changed: this was only the plan");
@@ -225,13 +224,13 @@ fn already_set_up(
     Ok(())
 }
 
-fn plan(args: &cli::Setup, computer: &Computer<'_>, kind: &Kind, credentials: &Credentials) -> Result<Plan, Failure> {
+fn plan(sync: bool, computer: &Computer<'_>, kind: &Kind, credentials: &Credentials) -> Result<Plan, Failure> {
     let server = &credentials.server;
     Ok(Plan {
         at_server: matches!(kind, Kind::Taskferry(_)).then(|| format!("create a new account at `{server}`")),
         change: computer.taskrc.plan(credentials, computer.taskwarrior.version().url_key())?,
         note: Plan::note(&computer.taskrc),
-        first_sync: (!args.no_sync).then(|| match computer.tasks {
+        first_sync: sync.then(|| match computer.tasks {
             0 => "run `task sync`".into(),
             count => format!("run `task sync`: sends {} to the server, encrypted", tasks(count)),
         }),

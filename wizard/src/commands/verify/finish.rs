@@ -24,10 +24,10 @@ pub fn finish_pending(run: &mut Run<'_>, yes: bool) -> Result<Finished, Failure>
     let computer = Computer::look(run)?;
     let present = computer.account.as_ref().map(|account| account.client_id);
     match pending {
-        Pending::Join(decoded) if present.is_none() => {
-            run.terminal.say(&format!("finishing to join the account at `{}`", decoded.credentials.server));
+        Pending::Join(pending) if present.is_none() => {
+            run.terminal.say(&format!("finishing to join the account at `{}`", pending.decoded.credentials.server));
             computer.introduce(run);
-            join::finish(run, &computer, &decoded, yes)?;
+            join::finish(run, &computer, &pending, yes)?;
             Ok(Finished::Join)
         }
         Pending::Setup { server, client_id } if present == Some(client_id) => {
@@ -40,7 +40,7 @@ pub fn finish_pending(run: &mut Run<'_>, yes: bool) -> Result<Finished, Failure>
             Ok(Finished::Nothing)
         }
         // Killed after the settings were written, and before this was removed.
-        Pending::Join(decoded) if present == Some(decoded.credentials.client_id) => {
+        Pending::Join(pending) if present == Some(pending.decoded.credentials.client_id) => {
             Pending::forget(run.context)?;
             Ok(Finished::Nothing)
         }
