@@ -62,6 +62,12 @@ impl TaskHome {
         run(self.command(taskwarrior()).arg("rc.confirmation=off").args(args), "")
     }
 
+    /// `task import` of this JSON.
+    #[track_caller]
+    pub fn import(&self, json: &str) -> Outcome {
+        run(self.command(taskwarrior()).args(["rc.confirmation=off", "import", "-"]), json)
+    }
+
     /// `task sync`.
     #[track_caller]
     pub fn sync(&self) -> Outcome {

@@ -8,6 +8,7 @@
 //! | [`replica`] | [`Replica`]: a computer with Taskwarrior's engine, for what needs many or fast ones |
 //! | [`account`] | [`Account`]: the sync protocol itself, request by request |
 //! | [`gate`] | [`Gate`]: a way to the server that closes in the middle of a push |
+//! | [`cut`] | one that breaks there |
 //! | [`operator`] | the server's own verbs, beside it; a volume that runs full |
 //! | [`http`] | HTTP by hand, down to requests that no library would send |
 //! | [`tasks`] | the tasks on a computer in a form that compares |
@@ -43,6 +44,7 @@
 
 pub mod account;
 pub mod command;
+pub mod cut;
 pub mod gate;
 pub mod home;
 pub mod http;

@@ -64,6 +64,20 @@ pub enum Command {
     Join(Join),
     /// Print what another computer needs to join
     Share(Share),
+    /// Show whether sync works, and what waits to be sent or fetched
+    Status(Status),
+    /// Check every part of sync, sync, and prove that this computer and the account have the same tasks
+    Verify(Verify),
+    /// Find out what is wrong, and mend what can be mended
+    Doctor(Doctor),
+    /// Run `task sync` with patience, and prove it where much was sent
+    Sync(Sync),
+    /// Take back what taskferry changed last on this computer
+    Undo(Undo),
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man(Man),
 }
 
 /// `taskferry setup`
@@ -98,6 +112,9 @@ pub struct Setup {
     /// Leave the first `task sync` to you
     #[arg(long)]
     pub no_sync: bool,
+    /// If the server can't be reached now, set up all the same, and finish later with `taskferry verify`
+    #[arg(long)]
+    pub later: bool,
     /// Print the outcome as JSON on standard output
     #[arg(long)]
     pub json: bool,
@@ -159,6 +176,77 @@ pub struct Share {
     pub json: bool,
 }
 
+/// `taskferry status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Print one line of JSON, for a status bar or a script
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `taskferry verify`
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub struct Verify {
+    /// Accept the plan for what is to be finished without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Only look: run no `task sync`, and prove nothing
+    #[arg(long)]
+    pub no_sync: bool,
+    /// Put tasks that the account lacks on the server again without being asked
+    #[arg(long)]
+    pub mend: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `taskferry doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Mend what is safe to mend; a backup is kept of every file that changes
+    #[arg(long)]
+    pub fix: bool,
+    /// Print a report for a bug report: without secret, account, server and home
+    #[arg(long, conflicts_with_all = ["fix", "json"])]
+    pub report: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `taskferry sync`
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// Prove the sync, and put tasks that the account lacks on the server again without being asked
+    #[arg(long)]
+    pub mend: bool,
+}
+
+/// `taskferry undo`
+#[derive(Debug, Args)]
+pub struct Undo {
+    /// Accept what is going to happen without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// `taskferry completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell: bash, elvish, fish, powershell or zsh
+    #[arg(value_enum, hide_possible_values = true)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `taskferry man`
+#[derive(Debug, Args)]
+pub struct Man {
+    /// A command to describe instead of the program
+    pub command: Option<String>,
+}
+
 impl Command {
     /// Whether a script wants the outcome, or the failure, as JSON.
     pub fn wants_json(&self) -> bool {
@@ -166,6 +254,10 @@ impl Command {
             Self::Setup(args) => args.json,
             Self::Join(args) => args.json,
             Self::Share(args) => args.json,
+            Self::Status(args) => args.json,
+            Self::Verify(args) => args.json,
+            Self::Doctor(args) => args.json,
+            Self::Sync(_) | Self::Undo(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }
 }

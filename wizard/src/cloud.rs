@@ -6,7 +6,7 @@ use taskferry_protocol::server_url::BadServerUrl;
 
 use crate::error::{Exit, Explain, Failure};
 use crate::flow::Run;
-use crate::server::{Server, ServerError};
+use crate::server::ServerError;
 use crate::settings::Settings;
 
 /// The built-in address. A build for other people sets `TASKFERRY_BUILD_CLOUD`.
@@ -53,7 +53,7 @@ pub fn address(run: &Run<'_>) -> Result<ServerUrl, Failure> {
 /// Whether it answers as a sync server does, soon.
 pub fn look(run: &mut Run<'_>, address: &ServerUrl) -> Result<(), ServerError> {
     // Before anything is said, since it also catches Ctrl-C.
-    let server = Server::new(address.clone(), run.global.insecure_http)?.with_journal(run.terminal.journal().clone());
+    let server = run.server(address.clone())?;
     run.terminal.say(&format!("looking for cloud sync at `{address}` …\n"));
     server.probe_within(PATIENCE_SECONDS).map(drop)
 }

@@ -1,5 +1,5 @@
 //! What `--json` prints on standard output: one shape for each command, and one for failures. Scripts rely on these fields, so
-//! they are only ever added to.
+//! they are only ever added to. What `status` and the checks print is beside them, in the same spelling.
 
 use serde::Serialize;
 
@@ -100,7 +100,7 @@ impl From<&Failure> for Failed {
     fn from(failure: &Failure) -> Self {
         let error = failure.error();
         let causes = std::iter::successors(error.source(), |why| why.source()).map(ToString::to_string).collect();
-        let hints = error.hint().unwrap_or_default().lines().map(ToOwned::to_owned).collect();
+        let hints = failure.hint().unwrap_or_default().lines().map(ToOwned::to_owned).collect();
         Self { error: error.to_string(), causes, hints }
     }
 }

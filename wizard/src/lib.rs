@@ -1,4 +1,4 @@
-//! The wizard: sets up Taskwarrior sync, and brings the second computer in.
+//! The wizard: sets up Taskwarrior sync, brings the second computer in, and finds and mends what is wrong.
 //!
 //! # Map
 //!
@@ -9,7 +9,7 @@
 //! | [`terminal`], [`prompt`] | what is said, what is asked |
 //! | [`json`], [`journal`] | the same for scripts; what `--verbose` says |
 //! | [`error`] | what failed, why, what mends it |
-//! | [`commands`] | the first screen, setup, join, share: one file each |
+//! | [`commands`] | the first screen, setup, join, verify, …: one file each |
 //! | [`flow`] | the steps they have in common |
 //! | [`credentials`] | making, reading and proving credentials |
 //! | [`qr`] | QR codes: drawing them, and reading them from pictures |
@@ -18,6 +18,10 @@
 //! | [`taskwarrior`], [`platform`] | running Taskwarrior; how to get it |
 //! | [`interrupts`] | Ctrl-C while another program runs |
 //! | [`server`] | asking a sync server |
+//! | [`database`] | reading Taskwarrior's database |
+//! | [`checks`] | everything that sync depends on, piece by piece |
+//! | [`proof`] | the account rebuilt from the server, and compared |
+//! | [`pending`] | what waits for a server that was away |
 //!
 //! # One run of `taskferry setup`
 //!
@@ -29,7 +33,8 @@
 //!    [`flow::plan`] shows it all as a diff, and asks.
 //! 5. *Apply:* [`server::account`] registers the account, [`taskrc::write`] backs up and replaces the file.
 //! 6. *Verify:* [`flow::apply`] reads the settings back through Taskwarrior, and takes them back if they differ.
-//! 7. *First sync:* [`flow::first_sync`] runs `task sync`; then the person is told what to do next.
+//! 7. *First sync:* [`flow::first_sync`] runs `task sync`, and [`proof`] shows that it did what it reported; then the person
+//!    is told what to do next.
 //!
 //! `taskferry join` goes the same way, with one more step behind 3: [`credentials::unseal`] proves the secret
 //! against the account's own data.
@@ -38,18 +43,22 @@
 // binary says so there.
 #![cfg(unix)]
 
+pub mod checks;
 pub mod cli;
 pub mod cloud;
 pub mod commands;
 pub mod context;
 pub mod credentials;
+pub mod database;
 pub mod error;
 pub mod flow;
 pub mod interrupts;
 pub mod journal;
 pub mod json;
+pub mod pending;
 pub mod platform;
 pub mod prompt;
+pub mod proof;
 pub mod qr;
 pub mod server;
 pub mod settings;
@@ -135,6 +144,13 @@ pub fn run(
         Some(Command::Setup(args)) => commands::setup::run(&mut run, args),
         Some(Command::Join(args)) => commands::join::run(&mut run, args),
         Some(Command::Share(args)) => commands::share::run(&mut run, args),
+        Some(Command::Status(args)) => commands::status::run(&mut run, args),
+        Some(Command::Verify(args)) => commands::verify::run(&mut run, args),
+        Some(Command::Doctor(args)) => commands::doctor::run(&mut run, args),
+        Some(Command::Sync(args)) => commands::sync::run(&mut run, args),
+        Some(Command::Undo(args)) => commands::undo::run(&mut run, args),
+        Some(Command::Completions(args)) => commands::completions::run(&mut run, args),
+        Some(Command::Man(args)) => commands::man::run(&mut run, args),
         None if run.can_ask() => commands::first_screen::run(&mut run),
         None => run.data(&Cli::command().render_help().to_string()),
     };
@@ -145,7 +161,7 @@ pub fn run(
             run.terminal.say_failure(&failure);
             // That it can't be written changes nothing: this is a failure already.
             let _ = run.report(&json::Failed::from(&failure));
-            failure.error().exit()
+            failure.exit()
         }
     }
 }

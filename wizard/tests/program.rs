@@ -56,6 +56,24 @@ fn help_and_version_are_data() {
 }
 
 #[test]
+fn completions_and_manual_pages_are_data_and_know_every_command() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let (code, data, talk) = run(&format!("completions {shell}"), "");
+        assert_eq!((code, talk.as_str()), (0, ""), "{shell}");
+        assert!(["setup", "join", "verify", "undo"].iter().all(|command| data.contains(command)), "{shell}: {data}");
+    }
+    let (code, data, _) = run("man", "");
+    assert_eq!(code, 0);
+    assert!(data.contains(".TH taskferry 1") && data.contains("doctor"), "{data}");
+    let (code, data, _) = run("man doctor", "");
+    assert_eq!(code, 0);
+    assert!(data.contains("\\-\\-fix") && data.contains(".TH taskferry-doctor 1"), "{data}");
+    let (code, data, talk) = run("man boat", "");
+    assert_eq!((code, data.as_str()), (2, ""));
+    assert!(talk.starts_with("error: there is no command `boat`\n"), "{talk}");
+}
+
+#[test]
 fn a_wrong_command_line_is_a_usage_error() {
     for words in [
         "launch",

@@ -34,12 +34,12 @@ impl Session {
         Self::start_in(TempDir::new().unwrap(), words)
     }
 
-    /// Nothing listens where this one's cloud sync should be.
     fn start_in(home: TempDir, words: &str) -> Self {
-        Self::start_with_cloud("http://127.0.0.1:9", home, words)
+        Self::start_with(home, words, ("NO_COLOR", "1"))
     }
 
-    fn start_with_cloud(cloud: &str, home: TempDir, words: &str) -> Self {
+    /// With one more environment variable. Nothing listens where cloud sync is looked for, unless that is the variable.
+    fn start_with(home: TempDir, words: &str, variable: (&str, &str)) -> Self {
         let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&keyboard).unwrap();
         unlockpt(&keyboard).unwrap();
@@ -53,8 +53,8 @@ impl Session {
             .env_clear()
             .env("HOME", home.path())
             .env("PATH", "/usr/bin:/bin")
-            .env("NO_COLOR", "1")
-            .env("TASKFERRY_CLOUD", cloud)
+            .env("TASKFERRY_CLOUD", "http://127.0.0.1:9")
+            .env(variable.0, variable.1)
             .current_dir(home.path())
             .stdin(end())
             .stdout(Stdio::null())
@@ -152,7 +152,7 @@ fn ctrl_c_at_the_plan_changes_nothing() {
 fn a_cloud_that_is_silent_does_not_hold_up_the_menu_and_ctrl_c_ends_the_wait() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let cloud = format!("http://{}", silent.local_addr().unwrap());
-    let start = || Session::start_with_cloud(&cloud, TempDir::new().unwrap(), "");
+    let start = || Session::start_with(TempDir::new().unwrap(), "", ("TASKFERRY_CLOUD", &cloud));
     let mut person = start();
     person.sees("(does not answer").sees("your choice, 1 to 4 [2]").types("4\r").exits_with(0);
     let mut person = start();
@@ -175,6 +175,57 @@ fn ctrl_c_during_the_first_sync_says_what_is_in_place_and_how_to_finish() {
     person.sees("running `task sync`").interrupts().sees("the settings are in place: run `task sync` to finish");
     person.exits_with(130);
     assert!(person.home.path().join(".taskrc").exists());
+}
+
+/// A home in which setup was run, without a first sync.
+fn set_up(server: &str) -> TempDir {
+    let home = TempDir::new().unwrap();
+    std::fs::write(home.path().join(".taskrc"), "color=off\n").unwrap();
+    let mut person = Session::start_in(home, &format!("setup --yes --no-sync --server {server}"));
+    person.sees("is set up; run `task sync`").exits_with(0);
+    person.home
+}
+
+#[test]
+fn verify_goes_through_every_part_and_syncs() {
+    let mut person = Session::start_in(set_up(&server()), "verify");
+    person.sees("  ok       Taskwarrior: 3.5.0").sees("  ok       sync server: ").sees("  skipped  secret: ");
+    person.sees("running `task sync` …").sees("works").exits_with(0);
+}
+
+#[test]
+fn undo_asks_and_brings_the_file_back() {
+    let mut person = Session::start_in(set_up(&server()), "undo");
+    person.sees("restore `~/.taskrc`, byte for byte").sees("go on? [Y/n]").types("n\r");
+    person.sees("stopped; nothing was changed").exits_with(1);
+    assert!(std::fs::read_to_string(person.home.path().join(".taskrc")).unwrap().contains("sync.server.url="));
+
+    let mut person = Session::start_in(person.home, "undo");
+    person.sees("go on? [Y/n]").types("\r").sees("restored `~/.taskrc`").exits_with(0);
+    assert_eq!(std::fs::read_to_string(person.home.path().join(".taskrc")).unwrap(), "color=off\n");
+}
+
+#[test]
+fn with_colour_what_is_looked_at_moves_and_leaves_only_findings() {
+    let mut person = Session::start_with(set_up(&server()), "doctor", ("TERM", "xterm"));
+    person.sees("Taskwarrior: 3.5.0").sees("sync server: ").sees("no problem was found").exits_with(0);
+}
+
+#[test]
+fn ctrl_c_while_a_server_is_checked_stops_with_a_word() {
+    let home = set_up(&server());
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taskrc = std::fs::read_to_string(home.path().join(".taskrc")).unwrap();
+    let url = format!("sync.server.url=http://{}", silent.local_addr().unwrap());
+    let moved: Vec<_> =
+        taskrc.lines().map(|line| if line.starts_with("sync.server.url=") { url.as_str() } else { line }).collect();
+    std::fs::write(home.path().join(".taskrc"), moved.join("\n")).unwrap();
+    for command in ["verify", "doctor"] {
+        let again = TempDir::new().unwrap();
+        std::fs::copy(home.path().join(".taskrc"), again.path().join(".taskrc")).unwrap();
+        let mut person = Session::start_in(again, command);
+        person.sees("encryption: ").interrupts().sees("stopped; nothing was changed").exits_with(130);
+    }
 }
 
 #[test]

@@ -11,8 +11,8 @@ use taskferry_protocol::{ClientId, VersionId};
 
 use super::body::{Segment, Upload};
 use super::problem::Refusal;
-use super::{client_id, register};
 use super::version_id::Version;
+use super::{client_id, register};
 
 /// What the head of a request says that adds a version.
 #[derive(Debug)]

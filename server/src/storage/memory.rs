@@ -12,8 +12,8 @@ use super::body::{Incoming, Outgoing, Staged, Staging};
 use super::prune::{Cursor, Prunable, Pruned, Retention};
 use super::stands::{Stand, Week};
 use super::{
-    Account, AccountCounts, Action, Admit, Barred, Change, CommitError, Committed, Figures, SnapshotMeta, Storage, StorageError, StoredVersion,
-    UnixSeconds,
+    Account, AccountCounts, Action, Admit, Barred, Change, CommitError, Committed, Figures, SnapshotMeta, Storage,
+    StorageError, StoredVersion, UnixSeconds,
 };
 use crate::invite::{InviteFlaw, InviteHash};
 

@@ -1,10 +1,10 @@
 //! A bare `taskferry` with somebody in front of it: what would they like to do? On a computer that syncs already that
-//! question is settled, and the commands are shown.
+//! question is settled, and its status is shown.
 
 use clap::CommandFactory;
 
-use super::join;
 use super::setup::{self, Where};
+use super::{join, status};
 use crate::cli::{self, Cli};
 use crate::error::Failure;
 use crate::flow::Run;
@@ -13,14 +13,13 @@ use crate::flow::computer::Computer;
 /// Runs it.
 pub fn run(run: &mut Run<'_>) -> Result<(), Failure> {
     let computer = Computer::look_to_change(run)?;
-    if let Some(account) = &computer.account {
-        run.terminal.say(&format!("this computer syncs with `{}`\n", account.server));
-        return help(run);
+    if computer.account.is_some() {
+        return status::run(run, &cli::Status { json: false });
     }
     run.terminal.say("taskferry carries your Taskwarrior tasks between your computers");
     computer.introduce(run);
     match setup::choose_where(run, "show all commands")? {
-        Where::Server(address) => setup::set_up(run, &cli::Setup::default(), &computer, address),
+        Where::Server(address) => setup::set_up(run, &cli::Setup::default(), None, &computer, address),
         Where::Join => join::run(run, &cli::Join::default()),
         Where::Neither => help(run),
     }

@@ -20,6 +20,7 @@ use crate::flow::plan::Plan;
 use crate::flow::recheck::recheck;
 use crate::flow::{Run, Stopped, reach, replace, tasks};
 use crate::json::JoinOutcome;
+use crate::pending::{Pending, PendingJoin};
 use crate::server::Server;
 use crate::server::account::Known;
 use crate::server::probe::Kind;
@@ -138,15 +139,59 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
         Some(present) => replace::give_up(run, &computer, present, args.replace)?,
         None => replace::refuse_other_way(&computer)?,
     }
+    let decoded = Decoded { credentials, checked };
+    let Joined { arrived, now } = join(run, &computer, &decoded, args)?;
+    report(run, JoinOutcome::Joined, &decoded.credentials, arrived, Some(now))
+}
+
+/// What a join has brought.
+struct Joined {
+    /// Tasks that were not on this computer before.
+    arrived: u64,
+    now: Synced,
+}
+
+/// Goes on with a join for which the server was away.
+pub fn finish(run: &mut Run<'_>, computer: &Computer<'_>, pending: &PendingJoin, yes: bool) -> Result<(), Failure> {
+    let PendingJoin { decoded, allow_empty, unproved, keep_recurrence } = pending;
+    let (allow_empty, unproved, keep_recurrence) = (*allow_empty, *unproved, *keep_recurrence);
+    let args = cli::Join { yes, allow_empty, unproved, keep_recurrence, ..cli::Join::default() };
+    join(run, computer, decoded, &args).map(drop)
+}
+
+/// Joins, or keeps the credentials for later if the server is away.
+fn join(run: &mut Run<'_>, computer: &Computer<'_>, decoded: &Decoded, args: &cli::Join) -> Result<Joined, Failure> {
+    match join_now(run, computer, decoded, args) {
+        Err(failure) if failure.error().is_server_down() => {
+            let cli::Join { allow_empty, unproved, keep_recurrence, .. } = *args;
+            let pending = PendingJoin { decoded: decoded.clone(), allow_empty, unproved, keep_recurrence };
+            let kept = Pending::Join(pending).keep(run.context)?;
+            Err(failure.with_hint(format!(
+                "the credentials are kept in `{}`, which only you can read; nothing else was changed\n\
+                 run `taskferry verify` to finish once the server answers, or `taskferry undo` to forget them",
+                run.context.short(&kept)
+            )))
+        }
+        done => done,
+    }
+}
+
+fn join_now(
+    run: &mut Run<'_>,
+    computer: &Computer<'_>,
+    decoded: &Decoded,
+    args: &cli::Join,
+) -> Result<Joined, Failure> {
+    let Decoded { credentials, checked } = decoded;
     // Also checks that the credentials can be written at all, before the server hears of them.
     let recurrence_off = !args.keep_recurrence && computer.makes_recurring_tasks;
-    let change = computer.plan(&credentials, recurrence_off)?;
+    let change = computer.plan(credentials, recurrence_off)?;
 
     let (server, kind) = reach(run, credentials.server.clone())?;
-    let account = Account { server: &server, credentials: &credentials, checked };
+    let account = Account { server: &server, credentials, checked: *checked };
     let holds = account.look(run, args, &kind, computer.tasks)?;
 
-    let mut notes = Plan::notes(&computer);
+    let mut notes = Plan::notes(computer);
     notes.extend(recurrence_off.then(|| RECURRENCE.to_owned()));
     let plan = Plan {
         at_server: None,
@@ -167,11 +212,12 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
     plan.show(run);
     plan.confirm(run, args.yes)?;
 
-    apply(run, &computer, &plan, &credentials)?;
-    let now = first_sync(run, &computer)?;
+    apply(run, computer, &plan, credentials)?;
+    // From here on the settings are in place, and the sync is what is left.
+    Pending::forget(run.context)?;
+    let now = first_sync(run, computer, credentials)?;
     say_what_arrived(run, holds, computer.tasks, now);
-    let arrived = now.all.saturating_sub(computer.tasks);
-    report(run, JoinOutcome::Joined, &credentials, arrived, Some(now))
+    Ok(Joined { arrived: now.all.saturating_sub(computer.tasks), now })
 }
 
 /// Two computers that both make the next task of a recurring one make two of each, for ever (seen).
@@ -239,7 +285,7 @@ impl Account<'_> {
         let server = || self.server.url().clone();
         let id = &self.credentials.client_id;
         let known = match kind {
-            Kind::Taskferry(_) => self.server.account(id)?,
+            Kind::Taskferry(_) => run.ask_server(self.server, |server| server.account(id))?,
             Kind::Other => Known::NotOffered,
         };
         match &known {

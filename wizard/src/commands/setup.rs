@@ -3,9 +3,10 @@
 use taskferry_protocol::describe::Registration;
 use taskferry_protocol::invite::BadInvite;
 use taskferry_protocol::server_url::BadServerUrl;
-use taskferry_protocol::{InviteCode, ServerUrl};
+use taskferry_protocol::{ClientId, InviteCode, ServerUrl};
 
 use super::join;
+use super::verify::finish::finish_pending;
 use crate::credentials::Credentials;
 use crate::credentials::generate::generate;
 use crate::error::{Exit, Explain, Failure};
@@ -17,7 +18,8 @@ use crate::flow::plan::Plan;
 use crate::flow::recheck::recheck;
 use crate::flow::{Run, Stopped, likely_meant, reach, replace, server_url, tasks};
 use crate::json::SetupOutcome;
-use crate::server::account::{RegisterError, Registered};
+use crate::pending::Pending;
+use crate::server::account::Registered;
 use crate::server::admission::NotAdmitted;
 use crate::server::probe::Kind;
 use crate::server::{Server, ServerError};
@@ -82,25 +84,25 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         None if args.cloud => Some(cloud::address(run)?),
         None => None,
     };
-    args.invite.as_deref().map(invite_code).transpose()?;
+    let invite = args.invite.as_deref().map(invite_code).transpose()?;
     let mut computer = Computer::look_to_change(run)?;
     replace::leftover_may_go(run, &mut computer, args.replace, args.yes)?;
     computer.introduce(run);
     if let Some(present) = &computer.account {
         if !args.replace && given.as_ref().is_none_or(|wanted| *wanted == present.server) {
-            return already_set_up(run, args, &computer, present);
+            return already_set_up(run, args, invite, &computer, present);
         }
         replace::give_up(run, &computer, present, args.replace)?;
     }
     if let Some(address) = given {
-        return set_up(run, args, &computer, address);
+        return set_up(run, args, invite, &computer, address);
     }
     run.must_be_able_to_ask(
         "setup needs to know through which server to sync",
         "add `--server https://…`, `--cloud` or `--skip`",
     )?;
     match choose_where(run, "skip: set up nothing now")? {
-        Where::Server(address) => set_up(run, args, &computer, address),
+        Where::Server(address) => set_up(run, args, invite, &computer, address),
         Where::Join => join::run(run, &cli::Join { replace: args.replace, ..cli::Join::default() }),
         Where::Neither => skip(run),
     }
@@ -159,14 +161,21 @@ fn skip(run: &mut Run<'_>) -> Result<(), Failure> {
 pub(super) fn set_up(
     run: &mut Run<'_>,
     args: &cli::Setup,
+    invite: Option<InviteCode>,
     computer: &Computer<'_>,
     address: ServerUrl,
 ) -> Result<(), Failure> {
-    let (server, kind) = reach(run, address)?;
-    let invite = invite(run, args, &kind, server.url())?;
+    let (server, kind) = match reach(run, address.clone()) {
+        Err(why) if why.is_server_down() => return without_server(run, args, invite, computer, address, why),
+        reached => reached?,
+    };
+    let invite = match invite {
+        None if args.dry_run => None,
+        invite => admission(run, &kind, server.url(), invite, "add `--invite CODE`")?,
+    };
 
     let credentials = generate(server.url().clone())?;
-    let plan = plan(args, computer, &kind, &credentials)?;
+    let plan = plan(!args.no_sync, computer, &kind, &credentials)?;
     plan.show(run);
     if args.dry_run {
         run.terminal.say("nothing was changed: this was only the plan");
@@ -176,12 +185,18 @@ pub(super) fn set_up(
 
     // The account first: if the server refuses, nothing was changed here; if writing fails later, an account without
     // data is left behind there, and a second run makes another.
+    let account = &credentials.client_id;
     let registered = match kind {
-        Kind::Taskferry(_) => register(run, &server, &credentials, invite.as_ref())?,
+        Kind::Taskferry(_) => match run.ask_server(&server, |server| server.register(account, invite.as_ref())) {
+            Err(why) if why.is_server_down() => {
+                return keep_for_later(run, computer, &plan, &credentials, invite, why);
+            }
+            answer => admitted(run, &server, account, answer?)?,
+        },
         Kind::Other => Registered::NotOffered,
     };
     apply(run, computer, &plan, &credentials)?;
-    let synced = if args.no_sync { None } else { Some(first_sync(run, computer)?) };
+    let synced = if args.no_sync { None } else { Some(first_sync(run, computer, &credentials)?) };
     if let Some(synced) = synced {
         refuse_false_success(&server, &credentials, synced)?;
     }
@@ -201,49 +216,126 @@ fn report(
 }
 
 /// The invite, if there is one or the server wants one; asked for before the plan, so that nobody accepts what can't happen.
-fn invite(
+/// `instead`: how to give it where nobody can be asked.
+fn admission(
     run: &mut Run<'_>,
-    args: &cli::Setup,
     kind: &Kind,
     server: &ServerUrl,
+    invite: Option<InviteCode>,
+    instead: &'static str,
 ) -> Result<Option<InviteCode>, Failure> {
-    let given = args.invite.as_deref().map(invite_code).transpose()?;
     let registration = match kind {
         Kind::Taskferry(info) => info.registration,
         Kind::Other => Registration::Open,
     };
-    match (registration, given) {
+    match (registration, invite) {
         (Registration::Closed, _) => Err(NotAdmitted::closed(server.clone()).into()),
-        (Registration::Invite, None) if !args.dry_run => ask_for_invite(run, server).map(Some),
-        (_, given) => Ok(given),
+        (Registration::Invite, None) => {
+            run.must_be_able_to_ask("this server takes new accounts only with an invite", instead)?;
+            run.terminal.say(&format!("`{server}` takes new accounts only with an invite from whoever runs it"));
+            run.ask_until_ok(|prompter| Ok(invite_code(&prompter.line("invite")?)?)).map(Some)
+        }
+        (_, invite) => Ok(invite),
     }
-}
-
-fn ask_for_invite(run: &mut Run<'_>, server: &ServerUrl) -> Result<InviteCode, Failure> {
-    run.must_be_able_to_ask("this server takes new accounts only with an invite", "add `--invite CODE`")?;
-    run.terminal.say(&format!("`{server}` takes new accounts only with an invite from whoever runs it"));
-    run.ask_until_ok(|prompter| Ok(invite_code(&prompter.line("invite")?)?))
 }
 
 fn invite_code(text: &str) -> Result<InviteCode, Mistyped> {
     text.parse().map_err(Mistyped)
 }
 
-/// Creates the account; with another invite, if the first one is refused and somebody is there.
-fn register(
+/// Passes the server's answer on; if it refuses the invite and somebody is there, another one is tried.
+fn admitted(
     run: &mut Run<'_>,
     server: &Server,
-    credentials: &Credentials,
-    invite: Option<&InviteCode>,
+    account: &ClientId,
+    answer: Result<Registered, NotAdmitted>,
 ) -> Result<Registered, Failure> {
-    match server.register(&credentials.client_id, invite) {
-        Err(RegisterError::NotAdmitted(refusal)) if refusal.why.is_about_the_invite() && run.can_ask() => {
+    match answer {
+        Err(refusal) if refusal.why.is_about_the_invite() && run.can_ask() => {
             run.terminal.say_failure(&refusal.into());
             run.terminal.say("");
             let another = run.ask_until_ok(|prompter| Ok(invite_code(&prompter.line("another invite")?)?))?;
-            Ok(server.register(&credentials.client_id, Some(&another))?)
+            Ok(run.ask_server(server, |server| server.register(account, Some(&another)))??)
         }
-        done => Ok(done?),
+        answer => Ok(answer?),
+    }
+}
+
+/// Goes on with a setup for which the server was away: its settings are in place, and the account is to be made.
+pub fn finish(
+    run: &mut Run<'_>,
+    server: ServerUrl,
+    account: &ClientId,
+    invite: Option<InviteCode>,
+) -> Result<(), Failure> {
+    let (server, kind) = reach(run, server)?;
+    if let Kind::Taskferry(_) = kind {
+        let instead = "run `taskferry setup --invite CODE` to finish";
+        let invite = admission(run, &kind, server.url(), invite, instead)?;
+        let answer = run.ask_server(&server, |server| server.register(account, invite.as_ref()))?;
+        admitted(run, &server, account, answer)?;
+        run.terminal.say(&format!("the account is registered at `{}`", server.url()));
+    }
+    Ok(Pending::forget(run.context)?)
+}
+
+/// That the server is down is no reason to start over later, if the person is sure of the address.
+fn without_server(
+    run: &mut Run<'_>,
+    args: &cli::Setup,
+    invite: Option<InviteCode>,
+    computer: &Computer<'_>,
+    address: ServerUrl,
+    why: ServerError,
+) -> Result<(), Failure> {
+    if !args.later {
+        if !run.can_ask() || args.yes {
+            return Err(Failure::from(why).with_hint(
+                "check the address, and that the server is running; then run the same command again\n\
+                 if you are sure of the address, add `--later` to set up now and finish with `taskferry verify`",
+            ));
+        }
+        run.terminal.say(&format!("{why}; is it only down for now?"));
+        if !run.prompter.confirm("set up now, and finish later with `taskferry verify`?", false)? {
+            return Err(Stopped::Declined.into());
+        }
+    }
+    let credentials = generate(address)?;
+    let plan = plan(false, computer, &Kind::Other, &credentials)?;
+    plan.show(run);
+    if args.dry_run {
+        run.terminal.say("nothing was changed: this was only the plan");
+        return report(run, SetupOutcome::OnlyPlanned, &credentials, None);
+    }
+    plan.confirm(run, args.yes)?;
+    keep_for_later(run, computer, &plan, &credentials, invite, why)
+}
+
+/// Writes the settings, and notes what is left to do.
+fn keep_for_later(
+    run: &mut Run<'_>,
+    computer: &Computer<'_>,
+    plan: &Plan,
+    credentials: &Credentials,
+    invite: Option<InviteCode>,
+    why: ServerError,
+) -> Result<(), Failure> {
+    // Before the settings: a run that is killed in between leaves a note that leads to nothing, not an account that
+    // nobody registers.
+    let Credentials { server, client_id, .. } = credentials;
+    Pending::Setup { server: server.clone(), client_id: *client_id, invite }.keep(run.context)?;
+    apply(run, computer, plan, credentials)?;
+    Err(SetUpWithoutServer(why).into())
+}
+
+/// The settings are in place, but the server has not heard of the account.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings are in place, but the server could not be reached")]
+pub struct SetUpWithoutServer(#[source] ServerError);
+
+impl Explain for SetUpWithoutServer {
+    fn hint(&self) -> Option<String> {
+        Some("run `taskferry verify` to finish, once the server answers".into())
     }
 }
 
@@ -277,11 +369,15 @@ fn ask_for_address(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
 fn already_set_up(
     run: &mut Run<'_>,
     args: &cli::Setup,
+    invite: Option<InviteCode>,
     computer: &Computer<'_>,
     present: &Credentials,
 ) -> Result<(), Failure> {
     let server = &present.server;
     let sync = !args.no_sync && !args.dry_run;
+    if !args.dry_run {
+        finish_pending(run, args.yes, invite)?;
+    }
     let synced = recheck(run, computer, present, sync)?;
     let how = if synced.is_some() { "is set up already, and works" } else { "is set up already" };
     run.terminal.say(&format!("sync with `{server}` {how}; no setting was changed"));
@@ -289,13 +385,13 @@ fn already_set_up(
     report(run, SetupOutcome::AlreadySetUp, present, synced)
 }
 
-fn plan(args: &cli::Setup, computer: &Computer<'_>, kind: &Kind, credentials: &Credentials) -> Result<Plan, Failure> {
+fn plan(sync: bool, computer: &Computer<'_>, kind: &Kind, credentials: &Credentials) -> Result<Plan, Failure> {
     let server = &credentials.server;
     Ok(Plan {
         at_server: matches!(kind, Kind::Taskferry(_)).then(|| format!("create a new account at `{server}`")),
         change: computer.plan(credentials, false)?,
         notes: Plan::notes(computer),
-        first_sync: (!args.no_sync).then(|| match computer.tasks {
+        first_sync: sync.then(|| match computer.tasks {
             0 => "run `task sync`".into(),
             count => format!("run `task sync`: sends {} to the server, encrypted", tasks(count)),
         }),

@@ -66,7 +66,7 @@ impl Explain for SyncSettingsError {
                                       to give it up, run `taskferry setup --replace`, or `taskferry join --replace`"
                 .into(),
             Self::TwoWays(key) => format!(
-                "to sync with the account, take `{key}` out of your taskrc: `task config {key}`\n\
+                "to sync with the account, run `taskferry doctor --fix`, which takes `{key}` out of your taskrc\n\
                  then run the same command again"
             ),
             Self::Incomplete(_) | Self::Server(_) | Self::ClientId(_) | Self::Secret(_) => {
@@ -118,7 +118,7 @@ impl<'a> Computer<'a> {
         // Tasks may be there without a taskrc, too: left behind by an older one, or brought along in a backup.
         let counts = taskrc.exists() || taskwarrior.has_default_data();
         let tasks = if counts { looking.count(Which::All)? } else { 0 };
-        let makes_recurring_tasks = looking.get(keys::RECURRENCE)?.is_none_or(|value| !is_off(&value));
+        let makes_recurring_tasks = makes_recurring_tasks(looking)?;
         drop(readable);
         Ok(Self { taskwarrior, taskrc, account, tasks, makes_recurring_tasks, leftover })
     }
@@ -151,9 +151,10 @@ impl<'a> Computer<'a> {
     }
 }
 
-/// How Taskwarrior reads a setting that is on or off: everything that it doesn't know means off.
-fn is_off(value: &str) -> bool {
-    !["1", "y", "yes", "on", "true"].contains(&value.to_ascii_lowercase().as_str())
+/// Whether it makes the next one of a recurring task. Taskwarrior reads everything that it doesn't know as off.
+pub fn makes_recurring_tasks(taskwarrior: &Taskwarrior<'_>) -> Result<bool, TaskwarriorError> {
+    let is_on = |value: &str| ["1", "y", "yes", "on", "true"].contains(&value.to_ascii_lowercase().as_str());
+    Ok(taskwarrior.get(keys::RECURRENCE)?.is_none_or(|value| is_on(&value)))
 }
 
 /// How Taskwarrior is configured to sync.
@@ -169,31 +170,59 @@ enum Present {
 /// How Taskwarrior is configured to sync.
 ///
 /// What can't be seen here: that this computer once synced with another account. Its tasks would then count as sent
-/// already, and never reach a new one. Only Taskwarrior's database knows, and it is not ours to open.
+/// already, and never reach a new one. Only Taskwarrior's database knows; the first sync brings it to light.
 fn present(taskwarrior: &Taskwarrior<'_>) -> Result<Present, Failure> {
-    let server = match taskwarrior.get(keys::URL)? {
-        Some(url) => Some(url),
-        None => taskwarrior.get(keys::ORIGIN)?,
-    };
-    let settings = [
-        (taskwarrior.version().url_key(), server),
-        (keys::CLIENT_ID, taskwarrior.get(keys::CLIENT_ID)?),
-        (keys::SECRET, taskwarrior.get(keys::SECRET)?),
-    ];
-    refuse_context(taskwarrior)?;
-    let is_complete = settings.iter().all(|(_, value)| value.is_some());
+    overriding_context(taskwarrior)?;
+    let settings = Settings::read(taskwarrior)?;
     match other_backend(taskwarrior)? {
         // It hides the account. Which of the two is meant, only a person can say.
-        Some(key) if is_complete => return Err(SyncSettingsError::TwoWays(key).into()),
+        Some(key) if settings.are_complete() => return Err(SyncSettingsError::TwoWays(key).into()),
         Some(key) => return Ok(Present::Unusable(SyncSettingsError::OtherBackend(key))),
         None => {}
     }
-    if settings.iter().all(|(_, value)| value.is_none()) {
-        return Ok(Present::Nothing);
+    Ok(match settings.account() {
+        Ok(account) => account.map_or(Present::Nothing, Present::Account),
+        Err(why) => Present::Unusable(why),
+    })
+}
+
+/// The account that Taskwarrior has, whatever else is configured; `None` = none of its settings is there.
+pub fn configured(taskwarrior: &Taskwarrior<'_>) -> Result<Option<Credentials>, Failure> {
+    Ok(Settings::read(taskwarrior)?.account()?)
+}
+
+/// The three settings of an account, as Taskwarrior reads them.
+struct Settings([(&'static str, Option<Zeroizing<String>>); 3]);
+
+impl Settings {
+    fn read(taskwarrior: &Taskwarrior<'_>) -> Result<Self, TaskwarriorError> {
+        let server = match taskwarrior.get(keys::URL)? {
+            Some(url) => Some(url),
+            None => taskwarrior.get(keys::ORIGIN)?,
+        };
+        Ok(Self([
+            (taskwarrior.version().url_key(), server),
+            (keys::CLIENT_ID, taskwarrior.get(keys::CLIENT_ID)?),
+            (keys::SECRET, taskwarrior.get(keys::SECRET)?),
+        ]))
     }
-    let [server, client_id, secret] = settings.map(|(key, value)| value.ok_or(SyncSettingsError::Incomplete(key)));
-    let account = || credentials(&server?, &client_id?, &secret?);
-    Ok(account().map_or_else(Present::Unusable, Present::Account))
+
+    fn are_complete(&self) -> bool {
+        self.0.iter().all(|(_, value)| value.is_some())
+    }
+
+    fn account(self) -> Result<Option<Credentials>, SyncSettingsError> {
+        if self.0.iter().all(|(_, value)| value.is_none()) {
+            return Ok(None);
+        }
+        let [server, client_id, secret] = self.0.map(|(key, value)| value.ok_or(SyncSettingsError::Incomplete(key)));
+        let (server, client_id, secret) = (server?, client_id?, secret?);
+        Ok(Some(Credentials {
+            server: server.parse().map_err(SyncSettingsError::Server)?,
+            client_id: client_id.parse().map_err(SyncSettingsError::ClientId)?,
+            secret: Secret::parse(secret.to_string()).map_err(SyncSettingsError::Secret)?,
+        }))
+    }
 }
 
 fn other_backend(taskwarrior: &Taskwarrior<'_>) -> Result<Option<&'static str>, TaskwarriorError> {
@@ -205,15 +234,8 @@ fn other_backend(taskwarrior: &Taskwarrior<'_>) -> Result<Option<&'static str>, 
     Ok(None)
 }
 
-fn credentials(server: &str, client_id: &str, secret: &Zeroizing<String>) -> Result<Credentials, SyncSettingsError> {
-    Ok(Credentials {
-        server: server.parse().map_err(SyncSettingsError::Server)?,
-        client_id: client_id.parse().map_err(SyncSettingsError::ClientId)?,
-        secret: Secret::parse(secret.to_string()).map_err(SyncSettingsError::Secret)?,
-    })
-}
-
-fn refuse_context(taskwarrior: &Taskwarrior<'_>) -> Result<(), Failure> {
+/// Fails if the active context brings sync settings of its own.
+pub fn overriding_context(taskwarrior: &Taskwarrior<'_>) -> Result<(), Failure> {
     let Some(context) = taskwarrior.get("context")? else {
         return Ok(());
     };

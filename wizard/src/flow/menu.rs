@@ -26,7 +26,7 @@ impl Explain for NotAChoice {
 /// Shows `choices` and asks for one of them. `default`: which of them Enter alone means.
 pub fn choose<T: Copy + PartialEq>(run: &mut Run<'_>, choices: &[(T, String)], default: T) -> Result<T, Failure> {
     for (number, (_, words)) in (1..).zip(choices) {
-        run.terminal.say_item(number, words);
+        run.terminal.say_choice(number, words);
     }
     run.terminal.say("");
     let default = choices.iter().position(|(choice, _)| *choice == default).unwrap_or_default();

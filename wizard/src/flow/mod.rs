@@ -6,19 +6,24 @@
 //! | look at this computer | [`computer`] |
 //! | plan, show, confirm | [`plan`] |
 //! | apply, verify | [`apply`] |
-//! | first sync | [`first_sync`] |
+//! | first sync | [`first_sync`], [`mod@sync`] |
+//! | proof | [`proving`] |
+//! | checks | [`checking`] |
 //! | the same again | [`recheck`] |
 //! | another account than the present one | [`replace`] |
 //!
 //! What differs between the two is in [`crate::commands`].
 
 pub mod apply;
+pub mod checking;
 pub mod computer;
 pub mod first_sync;
 pub mod menu;
 pub mod plan;
+pub mod proving;
 pub mod recheck;
 pub mod replace;
+pub mod sync;
 
 use std::io::{self, Read};
 
@@ -31,8 +36,8 @@ use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
 use crate::prompt::Prompter;
-use crate::server::Server;
 use crate::server::probe::Kind;
+use crate::server::{Server, ServerError, patience};
 use crate::terminal::Terminal;
 
 /// How often a question is repeated after an answer that can't be right.
@@ -50,7 +55,7 @@ pub struct Run<'a> {
     pub prompter: &'a mut dyn Prompter,
     /// The common flags.
     pub global: &'a Global,
-    /// Whether a script wants the outcome as JSON.
+    /// Whether a script wants the outcome as JSON, and did not get it yet.
     pub json: bool,
 }
 
@@ -128,9 +133,10 @@ impl Run<'_> {
         Ok(self.terminal.data(text.trim_end()).map_err(Stopped::Output)?)
     }
 
-    /// The outcome for a script, if it is one that asks.
+    /// The outcome for a script, if it is one that asks. Only the first one: it reads a single document, and a failure behind
+    /// what was found is told by the exit code.
     pub fn report(&mut self, outcome: &impl Serialize) -> Result<(), Failure> {
-        if !self.json {
+        if !std::mem::take(&mut self.json) {
             return Ok(());
         }
         let text = serde_json::to_string(outcome).map_err(|why| Stopped::Output(why.into()))?;
@@ -143,6 +149,21 @@ impl Run<'_> {
             return Ok(());
         }
         Err(Stopped::MissingAnswer { question, instead })
+    }
+
+    /// A server to ask; what it is asked is in the journal.
+    pub fn server(&self, url: ServerUrl) -> Result<Server, ServerError> {
+        Ok(Server::new(url, self.global.insecure_http)?.with_journal(self.terminal.journal().clone()))
+    }
+
+    /// Asks a server, with patience, and says what is waited for.
+    pub fn ask_server<T>(
+        &mut self,
+        server: &Server,
+        ask: impl FnMut(&Server) -> Result<T, ServerError>,
+    ) -> Result<T, ServerError> {
+        let terminal = &mut self.terminal;
+        server.patiently(|why, pause| terminal.say(&patience::waiting(why, pause)), ask)
     }
 
     /// Asks until the answer makes sense, but not for ever.
@@ -175,11 +196,11 @@ pub fn server_url(text: &str) -> Result<ServerUrl, Stopped> {
 }
 
 /// Is there a sync server? Says so, and which.
-pub fn reach(run: &mut Run<'_>, url: ServerUrl) -> Result<(Server, Kind), Failure> {
-    let server = Server::new(url, run.global.insecure_http)?.with_journal(run.terminal.journal().clone());
+pub fn reach(run: &mut Run<'_>, url: ServerUrl) -> Result<(Server, Kind), ServerError> {
+    let server = run.server(url)?;
     // An answer may take its time, and silence looks like a hang.
     run.terminal.say(&format!("asking `{}` …", server.url()));
-    let kind = server.probe()?;
+    let kind = run.ask_server(&server, Server::probe)?;
     run.terminal.say(&format!("found {} at `{}`", kind.name(), server.url()));
     Ok((server, kind))
 }

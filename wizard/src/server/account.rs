@@ -7,7 +7,6 @@ use taskferry_protocol::{ClientId, InviteCode, codes, wire};
 
 use super::admission::NotAdmitted;
 use super::{Server, ServerError};
-use crate::error::{Exit, Explain};
 
 /// Whether an account was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,51 +28,24 @@ pub enum Known {
     NotOffered,
 }
 
-/// Why an account was not created.
-#[derive(Debug, thiserror::Error)]
-pub enum RegisterError {
-    /// The server does not let this person in.
-    #[error(transparent)]
-    NotAdmitted(#[from] NotAdmitted),
-    /// It could not be asked, or refused for another reason.
-    #[error(transparent)]
-    Server(#[from] ServerError),
-}
-
-impl Explain for RegisterError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::NotAdmitted(error) => error.hint(),
-            Self::Server(error) => error.hint(),
-        }
-    }
-
-    fn is_choice(&self) -> bool {
-        matches!(self, Self::Server(error) if error.is_choice())
-    }
-
-    fn exit(&self) -> Exit {
-        match self {
-            Self::NotAdmitted(error) => error.exit(),
-            Self::Server(error) => error.exit(),
-        }
-    }
-}
-
 impl Server {
-    /// Creates the account. Repeating it is harmless, and costs an invite nothing.
-    pub fn register(&self, account: &ClientId, invite: Option<&InviteCode>) -> Result<Registered, RegisterError> {
+    /// Creates the account, if this person is let in. Repeating it is harmless, and costs an invite nothing.
+    pub fn register(
+        &self,
+        account: &ClientId,
+        invite: Option<&InviteCode>,
+    ) -> Result<Result<Registered, NotAdmitted>, ServerError> {
         let request = RegisterRequest { invite: invite.map(|code| code.to_text().to_string()) };
         let answer = self.ask_with(wire::REGISTER, account, &request)?;
         if let Some(refusal) = NotAdmitted::of(&answer, self.url()) {
-            return Err(refusal.into());
+            return Ok(Err(refusal));
         }
         match answer.status {
-            StatusCode::OK | StatusCode::CREATED => Ok(Registered::Yes),
+            StatusCode::OK | StatusCode::CREATED => Ok(Ok(Registered::Yes)),
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED if answer.problem().is_none() => {
-                Ok(Registered::NotOffered)
+                Ok(Ok(Registered::NotOffered))
             }
-            _ => Err(self.refusal(&answer).into()),
+            _ => Err(self.refusal(&answer)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Is it a sync server, and is it a Taskferry?
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use taskferry_protocol::describe::{SERVER_NAME, ServerInfo};
 use taskferry_protocol::wire;
 
@@ -36,7 +36,7 @@ impl Server {
     /// The same, with at most so many seconds for each of the two answers.
     pub fn probe_within(&self, seconds: u64) -> Result<Kind, ServerError> {
         let root = self.send(Method::GET, "/", None, seconds, ANSWER_BYTES_MAX)?;
-        if root.status.is_server_error() {
+        if root.status.is_server_error() || root.status == StatusCode::TOO_MANY_REQUESTS {
             return Err(self.refusal(&root));
         }
         if !root.status.is_success() || !String::from_utf8_lossy(&root.body).contains(wire::ROOT_TEXT) {

@@ -56,6 +56,19 @@ fn key_of(line: &[u8]) -> Option<&[u8]> {
     Some(key.strip_prefix(b"\xef\xbb\xbf").unwrap_or(key).trim_ascii())
 }
 
+/// `old` without our block, and without the empty line that was put before it; `None` = there is none.
+pub fn remove_block(old: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, BadMarkers> {
+    let Some((start, end)) = find_block(old)? else {
+        return Ok(None);
+    };
+    let before = &old[..start];
+    let before = [&b"\r\n\r\n"[..], b"\n\n"]
+        .iter()
+        .find(|blank| before.ends_with(blank))
+        .map_or(before, |blank| &before[..start - blank.len() / 2]);
+    Ok(Some(Zeroizing::new([before, &old[end..]].concat())))
+}
+
 /// The lines of `bytes`, each with its line end.
 pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split_inclusive(|byte| *byte == b'\n')
@@ -190,6 +203,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_block_goes_without_a_trace(old in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut old = old;
+            if !old.is_empty() {
+                old.push(b'\n');
+            }
+            prop_assert_eq!(remove_block(&put(&old)).unwrap().unwrap().to_vec(), old);
+        }
+
         #[test]
         fn every_foreign_byte_stays(old in prop::collection::vec(any::<u8>(), 0..200)) {
             let new = put(&old);

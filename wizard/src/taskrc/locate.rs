@@ -146,6 +146,11 @@ impl Taskrc {
         &self.path
     }
 
+    /// Its bytes; `None` while it doesn't exist.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        self.bytes.as_ref().map(|bytes| bytes.as_slice())
+    }
+
     /// Whether it is there already. Without one, `task` asks and starts nothing.
     pub fn exists(&self) -> bool {
         self.bytes.is_some()

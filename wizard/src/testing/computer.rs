@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use taskferry_protocol::VersionId;
 use tempfile::TempDir;
 
 use super::server::FakeServer;
@@ -90,6 +91,42 @@ impl FakeComputer {
         self.with(".task/count", &count.to_string())
     }
 
+    /// With Taskwarrior's database: at this version, with these tasks as (UUID, description), and with so many bytes of changes
+    /// that were not sent yet.
+    pub(crate) fn with_database(self, base: VersionId, tasks: &[(u128, &str)], unsent_bytes: usize) -> Self {
+        let path = self.path(".task/taskchampion.sqlite3");
+        let _ = std::fs::remove_file(&path);
+        let database = rusqlite::Connection::open(path).unwrap();
+        database
+            .execute_batch(
+                "PRAGMA journal_mode = WAL;
+                 CREATE TABLE operations (id INTEGER PRIMARY KEY AUTOINCREMENT, data STRING,
+                     synced bool DEFAULT false,
+                     uuid GENERATED ALWAYS AS (coalesce(json_extract(data, '$.Update.uuid'),
+                         json_extract(data, '$.Create.uuid'), json_extract(data, '$.Delete.uuid'))) VIRTUAL);
+                 CREATE TABLE sync_meta (key STRING PRIMARY KEY, value STRING);
+                 CREATE TABLE tasks (uuid STRING PRIMARY KEY, data STRING);",
+            )
+            .unwrap();
+        if !base.is_nil() {
+            database.execute("INSERT INTO sync_meta VALUES ('base_version', ?)", [base.to_string()]).unwrap();
+        }
+        for (id, description) in tasks {
+            let data = serde_json::json!({ "description": description, "status": "pending" }).to_string();
+            let id = uuid::Uuid::from_u128(*id).to_string();
+            database.execute("INSERT INTO tasks VALUES (?, ?)", [id, data]).unwrap();
+        }
+        database.execute("INSERT INTO operations (data) VALUES ('\"UndoPoint\"')", []).unwrap();
+        if unsent_bytes > 0 {
+            let change = serde_json::json!({ "Update": {
+                "uuid": uuid::Uuid::from_u128(999), "property": "description", "old_value": null,
+                "value": "x".repeat(unsent_bytes), "timestamp": "2026-01-01T00:00:00Z"
+            }});
+            database.execute("INSERT INTO operations (data) VALUES (?)", [change.to_string()]).unwrap();
+        }
+        self
+    }
+
     /// Gives standard input for the following runs.
     pub(crate) fn with_input(mut self, input: &str) -> Self {
         self.input = input.into();
@@ -132,6 +169,7 @@ impl FakeComputer {
         let exit = crate::run(args, &context, streams, |_| Box::new(Scripted::new(&script)));
         let home = self.home.path().display().to_string();
         let talk = String::from_utf8(talk).unwrap().replace(&server.url(), "[SERVER]").replace(&home, "[HOME]");
+        let talk = talk.replace(&format!("port {}", server.port()), "port [PORT]");
         Transcript { exit, data: String::from_utf8(data).unwrap(), talk }
     }
 }

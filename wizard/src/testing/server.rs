@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use taskferry_protocol::describe::{
     AccountInfo, AccountState, Limits, Problem, RegisterRequest, Registration, SERVER_NAME, ServerInfo,
@@ -30,6 +31,12 @@ struct State {
     instead: Option<Reply>,
     refusal: Option<Reply>,
     loses_what_is_sent: bool,
+    /// So many requests are refused for now.
+    not_now: u32,
+    /// Those of this path alone, if one is named.
+    not_now_at: Option<&'static str>,
+    clock_ahead_seconds: u64,
+    quota_bytes: Option<u64>,
 }
 
 /// What an account holds.
@@ -38,6 +45,10 @@ struct Held {
     disabled: bool,
     first_version: Option<Vec<u8>>,
     snapshot: Option<Vec<u8>>,
+    /// A whole history: each version's ID and body.
+    versions: Vec<(VersionId, Vec<u8>)>,
+    /// At which version the snapshot was made.
+    snapshot_at: Option<VersionId>,
 }
 
 #[derive(Clone)]
@@ -45,6 +56,22 @@ struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
+}
+
+/// The ID of a version in a [`FakeServer::history`].
+pub(crate) fn version(number: u128) -> VersionId {
+    VersionId::from_uuid(uuid::Uuid::from_u128(100 + number))
+}
+
+/// The operations that make a task as [`FakeComputer::with_database`](super::computer::FakeComputer::with_database) has it.
+fn added(id: u128, description: &str) -> [serde_json::Value; 3] {
+    let uuid = uuid::Uuid::from_u128(id);
+    let update = |property: &str, value: &str| {
+        serde_json::json!({ "Update": {
+            "uuid": uuid, "property": property, "value": value, "timestamp": "2026-01-01T00:00:00Z"
+        }})
+    };
+    [serde_json::json!({ "Create": { "uuid": uuid } }), update("description", description), update("status", "pending")]
 }
 
 const SNAPSHOT_AT: VersionId = VersionId::from_uuid(uuid::Uuid::from_u128(7));
@@ -72,6 +99,10 @@ impl FakeServer {
             instead: None,
             refusal: None,
             loses_what_is_sent: false,
+            not_now: 0,
+            not_now_at: None,
+            clock_ahead_seconds: 0,
+            quota_bytes: None,
         };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
@@ -94,6 +125,11 @@ impl FakeServer {
     /// Its address.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Credentials for an account here, existing or not.
@@ -121,6 +157,53 @@ impl FakeServer {
         let body = seal(b"{\"operations\":[]}", VersionId::NIL, &account.client_id, &account.secret);
         let held = Held { first_version: Some(body), ..Held::default() };
         self.state.lock().unwrap().accounts.insert(account.client_id, held);
+    }
+
+    /// An account whose first version is this.
+    pub(crate) fn account_with_first_version(&self, account: &Credentials, body: Vec<u8>) {
+        let held = Held { first_version: Some(body), ..Held::default() };
+        self.state.lock().unwrap().accounts.insert(account.client_id, held);
+    }
+
+    /// An account with this history: in each version some tasks are added, as (UUID, description). Versions are numbered from
+    /// 1, see [`version`].
+    pub(crate) fn history(&self, account: &Credentials, versions: &[&[(u128, &str)]]) {
+        let (mut parent, mut held) = (VersionId::NIL, Held::default());
+        for (tasks, number) in versions.iter().zip(1..) {
+            let operations: Vec<_> = tasks.iter().flat_map(|(id, description)| added(*id, description)).collect();
+            let plain = serde_json::json!({ "operations": operations }).to_string();
+            held.versions.push((version(number), seal(plain.as_bytes(), parent, &account.client_id, &account.secret)));
+            parent = version(number);
+        }
+        self.state.lock().unwrap().accounts.insert(account.client_id, held);
+    }
+
+    /// Refuses the next requests with 503, to be tried again at once.
+    pub(crate) fn refuses_for_now(&self, count: u32) {
+        self.state.lock().unwrap().not_now = count;
+    }
+
+    /// The same for requests to one path alone.
+    pub(crate) fn refuses_for_now_at(&self, path: &'static str, count: u32) {
+        let mut state = self.state.lock().unwrap();
+        (state.not_now_at, state.not_now) = (Some(path), count);
+    }
+
+    /// With a clock that is wrong.
+    pub(crate) fn with_clock_ahead(self, seconds: u64) -> Self {
+        self.state.lock().unwrap().clock_ahead_seconds = seconds;
+        self
+    }
+
+    /// With a limit for each account.
+    pub(crate) fn with_quota(self, bytes: u64) -> Self {
+        self.state.lock().unwrap().quota_bytes = Some(bytes);
+        self
+    }
+
+    /// Whether the account has a snapshot.
+    pub(crate) fn has_snapshot(&self, account: &Credentials) -> bool {
+        self.state.lock().unwrap().accounts.get(&account.client_id).is_some_and(|held| held.snapshot.is_some())
     }
 
     /// An account of which only a snapshot is left.
@@ -202,10 +285,18 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     let path = path.split_once(' ')?.0;
     let mut state = state.lock().unwrap();
     state.asked.push(format!("{method} {path}"));
-    let reply = state.instead.clone().unwrap_or_else(|| state.reply(method, path, account, &body));
+    let refuses = state.not_now > 0 && state.not_now_at.is_none_or(|at| at == path);
+    let reply = if refuses {
+        state.not_now -= 1;
+        Reply { status: 503, headers: vec![("retry-after".into(), "0".into())], body: vec![] }
+    } else {
+        state.instead.clone().unwrap_or_else(|| state.reply(method, path, account, body))
+    };
+    let now = SystemTime::now() + Duration::from_secs(state.clock_ahead_seconds);
     drop(state);
     let mut head =
         format!("HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
+    let _ = write!(head, "date: {}\r\n", httpdate::fmt_http_date(now));
     for (name, value) in &reply.headers {
         let _ = write!(head, "{name}: {value}\r\n");
     }
@@ -214,8 +305,18 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
 }
 
 impl State {
-    fn reply(&mut self, method: &str, path: &str, account: Option<ClientId>, body: &[u8]) -> Reply {
+    fn reply(&mut self, method: &str, path: &str, account: Option<ClientId>, body: Vec<u8>) -> Reply {
         let nothing = Reply { status: 404, headers: vec![], body: vec![] };
+        let quota_bytes = self.quota_bytes;
+        if let (Some(at), Some(held)) =
+            (path.strip_prefix(wire::ADD_SNAPSHOT), account.and_then(|account| self.accounts.get_mut(&account)))
+        {
+            let at = at.trim_start_matches('/').parse().unwrap();
+            if held.versions.iter().rev().take(5).any(|(version, _)| *version == at) {
+                (held.snapshot, held.snapshot_at) = (Some(body), Some(at));
+            }
+            return Reply { status: 200, ..nothing };
+        }
         let first = format!("{}/{}", wire::GET_CHILD_VERSION, VersionId::NIL);
         let held = account.and_then(|account| self.accounts.get(&account));
         match (method, path) {
@@ -223,7 +324,7 @@ impl State {
             ("GET", wire::WELL_KNOWN) if self.taskferry => json(200, "application/json", &info(self.registration)),
             ("POST", wire::REGISTER) if self.refusal.is_some() => self.refusal.clone().unwrap(),
             ("POST", wire::REGISTER)
-                if self.invite.as_ref().is_some_and(|code| invite_in(body).as_ref() != Some(code)) =>
+                if self.invite.as_ref().is_some_and(|code| invite_in(&body).as_ref() != Some(code)) =>
             {
                 json(403, wire::PROBLEM_JSON, &problem(403, codes::INVITE_INVALID))
             }
@@ -235,18 +336,24 @@ impl State {
                 Reply { status: 201, ..nothing }
             }
             ("GET", wire::ACCOUNT) if self.taskferry => match held {
-                Some(held) => json(200, "application/json", &described(held)),
+                Some(held) => json(200, "application/json", &AccountInfo { quota_bytes, ..described(held) }),
                 None => json(404, wire::PROBLEM_JSON, &problem(404, "unknown_account")),
             },
-            ("GET", wire::SNAPSHOT) => held.and_then(|held| held.snapshot.clone()).map_or(nothing, |body| Reply {
-                status: 200,
-                headers: vec![(wire::X_VERSION_ID.into(), SNAPSHOT_AT.to_string())],
-                body,
+            ("GET", wire::SNAPSHOT) => held.and_then(|held| held.snapshot.clone()).map_or(nothing, |body| {
+                let at = held.and_then(|held| held.snapshot_at).unwrap_or(SNAPSHOT_AT);
+                Reply { status: 200, headers: vec![(wire::X_VERSION_ID.into(), at.to_string())], body }
             }),
+            ("GET", path) if path.starts_with(wire::GET_CHILD_VERSION) && held.is_some_and(Held::has_history) => {
+                let parent = path.rsplit('/').next().unwrap().parse().unwrap();
+                held.map_or(nothing, |held| held.child_of(parent))
+            }
             ("GET", path) if path == first => match held {
                 Some(Held { first_version: Some(body), .. }) => Reply {
                     status: 200,
-                    headers: vec![(wire::X_PARENT_VERSION_ID.into(), VersionId::NIL.to_string())],
+                    headers: vec![
+                        (wire::X_VERSION_ID.into(), SNAPSHOT_AT.to_string()),
+                        (wire::X_PARENT_VERSION_ID.into(), VersionId::NIL.to_string()),
+                    ],
                     body: body.clone(),
                 },
                 Some(Held { snapshot: Some(_), .. }) => Reply { status: 410, ..nothing },
@@ -259,6 +366,30 @@ impl State {
 
 fn invite_in(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<RegisterRequest>(body).unwrap().invite
+}
+
+impl Held {
+    fn has_history(&self) -> bool {
+        !self.versions.is_empty()
+    }
+
+    fn child_of(&self, parent: VersionId) -> Reply {
+        let parents = std::iter::once(VersionId::NIL).chain(self.versions.iter().map(|(id, _)| *id));
+        let mut children = self.versions.iter().map(Some).chain([None]);
+        let found = parents.zip(&mut children).find(|(known, _)| *known == parent);
+        match found {
+            Some((_, Some((id, body)))) => Reply {
+                status: 200,
+                headers: vec![
+                    (wire::X_VERSION_ID.into(), id.to_string()),
+                    (wire::X_PARENT_VERSION_ID.into(), parent.to_string()),
+                ],
+                body: body.clone(),
+            },
+            Some((_, None)) => Reply { status: 404, headers: vec![], body: vec![] },
+            None => Reply { status: 410, headers: vec![], body: vec![] },
+        }
+    }
 }
 
 fn json(status: u16, kind: &str, body: &impl serde::Serialize) -> Reply {
@@ -279,12 +410,13 @@ fn info(registration: Registration) -> ServerInfo {
 }
 
 fn described(held: &Held) -> AccountInfo {
-    let empty = held.first_version.is_none() && held.snapshot.is_none();
+    let empty = held.first_version.is_none() && held.snapshot.is_none() && !held.has_history();
+    let latest = held.versions.last().map_or(SNAPSHOT_AT, |(id, _)| *id);
     AccountInfo {
         state: if held.disabled { AccountState::Disabled } else { AccountState::Active },
-        latest_version_id: if empty { VersionId::NIL } else { SNAPSHOT_AT },
+        latest_version_id: if empty { VersionId::NIL } else { latest },
         versions: 0,
-        version_bytes: 0,
+        version_bytes: held.versions.iter().map(|(_, body)| body.len() as u64).sum(),
         created_at: 0,
         last_version_at: None,
         snapshot: None,

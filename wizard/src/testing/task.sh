@@ -4,7 +4,7 @@
 #   version      what --version prints        count    number of tasks
 #   pending      how many of them are pending arrives  tasks that a sync brings
 #   broken       makes a sync fail, saying it synced   a line per sync
-#   slow         makes a sync take a minute
+#   slow         makes a sync take a minute broken_once  as broken, for one sync
 data="$HOME/.task"
 taskrc="${TASKRC:-$HOME/.taskrc}"
 
@@ -63,6 +63,11 @@ case "$command" in
   sync)
     if [ -f "$data/broken" ]; then
       file broken >&2
+      exit 2
+    fi
+    if [ -f "$data/broken_once" ]; then
+      file broken_once >&2
+      rm "$data/broken_once"
       exit 2
     fi
     if [ -f "$data/slow" ]; then

@@ -369,9 +369,11 @@ fn an_account_that_another_way_hides_is_left_to_the_person() {
     for words in [format!("{SETUP} --yes --replace"), "share".into()] {
         let run = laptop.run(&words, &server);
         assert_eq!(run.exit, Exit::Failed);
-        assert!(run.talk.contains("`task config sync.gcp.bucket`"), "{}", run.talk);
+        assert!(run.talk.contains("hint: to sync with the account, run `taskferry doctor --fix`"), "{}", run.talk);
     }
-    assert_eq!(laptop.read(".taskrc"), Some(both));
+    assert_eq!(laptop.read(".taskrc"), Some(both.clone()));
+    laptop.run("doctor --fix", &server);
+    assert_eq!(laptop.read(".taskrc"), both.strip_prefix("sync.gcp.bucket=b\n").map(str::to_owned));
 }
 
 #[test]
@@ -510,7 +512,7 @@ fn a_failed_first_sync_keeps_the_settings_and_says_how_to_finish() {
         run.talk.ends_with(
             "error: the settings are in place, but the sync failed\n  Caused by: `task sync` failed\n  \
              Caused by: Failed to synchronize with server: [31m503\n\n\
-             hint: run `task sync` to finish, once the cause is gone\n"
+             hint: run `taskferry verify` to finish, once the cause is gone\n"
         ),
         "{}",
         run.talk
@@ -563,7 +565,7 @@ fn what_is_no_sync_server_is_refused_before_anything_is_written() {
             FakeServer::other().answers(301, ("location", "https://b.example/?t=1"), b""),
             "sends us on to another address: `https://b.example`",
         ),
-        (FakeServer::other().answers(503, ("x", "y"), b""), "status 503"),
+        (FakeServer::other().answers(503, ("retry-after", "0"), b""), "status 503"),
         (FakeServer::other().answers(200, ("x", "y"), &vec![b' '; 64 * 1024 + 1]), "far too long"),
     ] {
         let mut laptop = FakeComputer::new();
@@ -605,7 +607,7 @@ fn a_server_that_is_down_is_named_with_the_reason() {
       Caused by: Connection refused (os error 111)
 
     hint: check the address, and that the server is running; then run the same command again
-    hint: nothing was changed on this computer
+    hint: if you are sure of the address, add `--later` to set up now and finish with `taskferry verify`
     ");
     assert_eq!(laptop.read(".taskrc"), None);
 }
