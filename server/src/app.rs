@@ -155,7 +155,7 @@ impl Application {
                 let _ = state.opened.set(opened);
                 let watching = tokio::spawn(watch(Arc::clone(&state)));
                 let maintenance = tokio::spawn(maintain(Arc::clone(&state), config.prune_after));
-                Ok(Self { running, handle, addresses, metrics, watching, maintenance, state })
+                Ok(Self { running, handle, addresses, metrics, watching, state, maintenance })
             }
             Err(error) => {
                 handle.stop(false).await;

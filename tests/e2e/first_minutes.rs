@@ -104,6 +104,53 @@ fn a_recurring_task_comes_once_on_two_computers() {
     assert_eq!(desktop.tasks(), laptop.tasks());
 }
 
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn an_invite_from_the_operator_lets_one_person_in() {
+    let server = PROGRAMS.server().option("--registration", "invite").start();
+    let made = server.ask_operator(["invite", "create"]);
+    let invite = made["code"].as_str().expect("a code");
+    let (laptop, stranger) = (TaskHome::untouched(), TaskHome::untouched());
+    let url = server.url();
+    let set_up = |home: &TaskHome, more: &[&str]| {
+        home.wizard(PROGRAMS, [&["setup", "--server", &url, "--yes"], more].concat(), "")
+    };
+
+    let said = set_up(&stranger, &[]).exits_with(2);
+    assert!(said.stderr.contains("this server takes new accounts only with an invite"), "{said}");
+    assert!(said.stderr.contains("hint: add `--invite CODE`"), "{said}");
+
+    set_up(&laptop, &["--invite", invite]).good();
+    laptop.task(["add", "buy milk"]).good();
+    laptop.sync().good();
+
+    let said = set_up(&stranger, &["--invite", invite]).exits_with(1);
+    assert!(said.stderr.contains("error: this invite was used already"), "{said}");
+    assert!(said.stderr.contains("nothing was changed on this computer"), "{said}");
+    assert!(!stranger.taskrc().exists());
+
+    // Whoever has the link needs no invite: the account is there.
+    let link = laptop.wizard(PROGRAMS, ["share"], "").good().stdout;
+    let desktop = TaskHome::untouched();
+    desktop.wizard(PROGRAMS, ["join", "--from-stdin", "--yes"], &link).good();
+    assert_eq!(desktop.tasks(), laptop.tasks());
+    assert_eq!(server.ask_operator(["account", "list"]).as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn an_invite_is_asked_for_where_the_server_wants_one_and_again_where_it_is_refused() {
+    let server = PROGRAMS.server().option("--registration", "invite").start();
+    let made = server.ask_operator(["invite", "create"]);
+    let invite = made["code"].as_str().expect("a code");
+    let laptop = TaskHome::untouched();
+    let mut person = at(&laptop, &["setup", "--server", &server.url()], &server.url());
+    person.sees("only with an invite").sees("invite").answers("GAYT-EMZU-GU3D-OOBZ-MFRG-GZDF-MYZQ");
+    person.sees("go on? [Y/n]").answers("").sees("does not know this invite").sees("another invite");
+    person.answers(&invite.to_lowercase()).sees("works; there are no tasks yet").sees("taskferry share");
+    person.is_done_after(3);
+}
+
 /// Settings of another way to sync, written by hand once: real Taskwarrior would follow them and report success.
 #[test]
 #[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]

@@ -37,6 +37,7 @@ pub enum Pending {
 }
 
 /// A join with what was decided for it already.
+#[expect(clippy::struct_excessive_bools, reason = "each is a decision of its own, as on the command line")]
 pub struct PendingJoin {
     /// The credentials, and whether they had a checksum.
     pub decoded: Decoded,
@@ -46,14 +47,27 @@ pub struct PendingJoin {
     pub unproved: bool,
     /// Whether `recurrence` stays as it is.
     pub keep_recurrence: bool,
+    /// Whether the way in which this computer syncs now may go.
+    pub replace: bool,
 }
 
 /// As it stands in the file.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "pending", rename_all = "lowercase", deny_unknown_fields)]
 enum Note {
-    Setup { server: String, account: uuid::Uuid, invite: Option<Zeroizing<String>> },
-    Join { link: Zeroizing<String>, checked: bool, allow_empty: bool, unproved: bool, keep_recurrence: bool },
+    Setup {
+        server: String,
+        account: uuid::Uuid,
+        invite: Option<Zeroizing<String>>,
+    },
+    Join {
+        link: Zeroizing<String>,
+        checked: bool,
+        allow_empty: bool,
+        unproved: bool,
+        keep_recurrence: bool,
+        replace: bool,
+    },
 }
 
 /// Why it can't be kept, read or removed.
@@ -97,12 +111,13 @@ impl Pending {
                 account: client_id.expose(),
                 invite: invite.as_ref().map(InviteCode::to_text),
             },
-            Self::Join(PendingJoin { decoded, allow_empty, unproved, keep_recurrence }) => Note::Join {
+            Self::Join(PendingJoin { decoded, allow_empty, unproved, keep_recurrence, replace }) => Note::Join {
                 link: decoded.credentials.to_text(),
                 checked: decoded.checked,
                 allow_empty: *allow_empty,
                 unproved: *unproved,
                 keep_recurrence: *keep_recurrence,
+                replace: *replace,
             },
         };
         let fail = |why| PendingError::File { path: path.clone(), why };
@@ -129,11 +144,12 @@ impl Pending {
                 client_id: ClientId::from_uuid(account),
                 invite: invite.map(|code| code.parse().map_err(|_| unreadable())).transpose()?,
             },
-            Note::Join { link, checked, allow_empty, unproved, keep_recurrence } => Self::Join(PendingJoin {
+            Note::Join { link, checked, allow_empty, unproved, keep_recurrence, replace } => Self::Join(PendingJoin {
                 decoded: Decoded { credentials: credentials(&link)?, checked },
                 allow_empty,
                 unproved,
                 keep_recurrence,
+                replace,
             }),
         }))
     }
@@ -185,7 +201,13 @@ mod tests {
 
     fn join(checked: bool) -> Pending {
         let decoded = Decoded { credentials: credentials(), checked };
-        Pending::Join(PendingJoin { decoded, allow_empty: checked, unproved: !checked, keep_recurrence: checked })
+        Pending::Join(PendingJoin {
+            decoded,
+            allow_empty: checked,
+            unproved: !checked,
+            keep_recurrence: checked,
+            replace: !checked,
+        })
     }
 
     #[test]
@@ -197,7 +219,8 @@ mod tests {
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
             let Some(Pending::Join(found)) = Pending::find(&context).unwrap() else { panic!("a join") };
             assert_eq!((found.decoded.credentials, found.decoded.checked), (credentials(), checked));
-            assert_eq!((found.allow_empty, found.unproved, found.keep_recurrence), (checked, !checked, checked));
+            assert_eq!((found.allow_empty, found.unproved), (checked, !checked));
+            assert_eq!((found.keep_recurrence, found.replace), (checked, !checked));
         }
         let Credentials { server, client_id, .. } = credentials();
         let code = "GAYT-EMZU-GU3D-OOBZ-MFRG-GZDF-MYZQ".parse().unwrap();

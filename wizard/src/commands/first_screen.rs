@@ -9,12 +9,18 @@ use crate::cli::{self, Cli};
 use crate::error::Failure;
 use crate::flow::Run;
 use crate::flow::computer::Computer;
+use crate::pending::Pending;
 
 /// Runs it.
 pub fn run(run: &mut Run<'_>) -> Result<(), Failure> {
     let computer = Computer::look_to_change(run)?;
+    if Pending::find(run.context)?.is_some() {
+        run.terminal.say_note("a setup or a join waits to be finished: run `taskferry verify`\n");
+    }
     if computer.account.is_some() {
-        return status::run(run, &cli::Status { json: false });
+        status::run(run, &cli::Status { json: false })?;
+        run.terminal.say("\nfor all commands, run `taskferry --help`");
+        return Ok(());
     }
     run.terminal.say("taskferry carries your Taskwarrior tasks between your computers");
     computer.introduce(run);
@@ -83,6 +89,28 @@ mod tests {
         let run = laptop.run("", &server);
         assert!(run.data.contains("Where to start:"), "{}", run.data);
         assert_eq!(laptop.read(".taskrc"), None);
+    }
+
+    #[test]
+    fn a_computer_that_syncs_shows_its_status() {
+        let server = FakeServer::taskferry();
+        let mut laptop = FakeComputer::new();
+        laptop.run("setup --yes --server [SERVER]", &server);
+        let run = laptop.with_person(&[]).run("", &server);
+        assert!(run.talk.starts_with("this computer syncs with `[SERVER]`, account `"), "{}", run.talk);
+        assert!(run.talk.contains("taskferry --help"), "{}", run.talk);
+    }
+
+    #[test]
+    fn what_waits_for_a_server_is_said_before_anything_is_asked() {
+        let server = FakeServer::taskferry();
+        server.refuses_for_now(u32::MAX);
+        let credentials = server.credentials(1, "sesame");
+        let mut desktop = FakeComputer::new().with_input(&credentials.to_text());
+        assert_eq!(desktop.run("join --from-stdin --yes", &server).exit, Exit::Failed);
+        server.refuses_for_now(0);
+        let run = desktop.with_cloud(&server).with_person(&[("your choice", "4")]).run("", &server);
+        assert!(run.talk.starts_with("note: a setup or a join waits to be finished"), "{}", run.talk);
     }
 
     #[test]

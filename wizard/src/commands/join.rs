@@ -134,11 +134,10 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
     replace::leftover_may_go(run, &mut computer, args.replace, args.yes)?;
     let Decoded { credentials, checked } = ask(run, args)?;
     computer.introduce(run);
-    match &computer.account {
-        Some(present) if *present == credentials => return already_joined(run, &computer, present),
-        Some(present) => replace::give_up(run, &computer, present, args.replace)?,
-        None => replace::refuse_other_way(&computer)?,
+    if computer.account.as_ref() == Some(&credentials) {
+        return already_joined(run, &computer, &credentials);
     }
+    replace::make_way(run, &computer, args.replace)?;
     let decoded = Decoded { credentials, checked };
     let Joined { arrived, now } = join(run, &computer, &decoded, args)?;
     report(run, JoinOutcome::Joined, &decoded.credentials, arrived, Some(now))
@@ -152,11 +151,12 @@ struct Joined {
 }
 
 /// Goes on with a join for which the server was away.
-pub fn finish(run: &mut Run<'_>, computer: &Computer<'_>, pending: &PendingJoin, yes: bool) -> Result<(), Failure> {
-    let PendingJoin { decoded, allow_empty, unproved, keep_recurrence } = pending;
-    let (allow_empty, unproved, keep_recurrence) = (*allow_empty, *unproved, *keep_recurrence);
-    let args = cli::Join { yes, allow_empty, unproved, keep_recurrence, ..cli::Join::default() };
-    join(run, computer, decoded, &args).map(drop)
+pub fn finish(run: &mut Run<'_>, mut computer: Computer<'_>, pending: &PendingJoin, yes: bool) -> Result<(), Failure> {
+    let PendingJoin { allow_empty, unproved, keep_recurrence, replace, .. } = *pending;
+    let args = cli::Join { yes, replace, keep_recurrence, allow_empty, unproved, ..cli::Join::default() };
+    replace::leftover_may_go(run, &mut computer, replace, yes)?;
+    replace::make_way(run, &computer, replace)?;
+    join(run, &computer, &pending.decoded, &args).map(drop)
 }
 
 /// Joins, or keeps the credentials for later if the server is away.
@@ -164,7 +164,9 @@ fn join(run: &mut Run<'_>, computer: &Computer<'_>, decoded: &Decoded, args: &cl
     match join_now(run, computer, decoded, args) {
         Err(failure) if failure.error().is_server_down() => {
             let cli::Join { allow_empty, unproved, keep_recurrence, .. } = *args;
-            let pending = PendingJoin { decoded: decoded.clone(), allow_empty, unproved, keep_recurrence };
+            // Whoever gave up an account for this has decided that, whether by the flag or by an answer.
+            let replace = args.replace || computer.account.is_some();
+            let pending = PendingJoin { decoded: decoded.clone(), allow_empty, unproved, keep_recurrence, replace };
             let kept = Pending::Join(pending).keep(run.context)?;
             Err(failure.with_hint(format!(
                 "the credentials are kept in `{}`, which only you can read; nothing else was changed\n\

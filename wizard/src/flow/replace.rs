@@ -106,12 +106,20 @@ pub fn leftover_may_go(run: &Run<'_>, computer: &mut Computer<'_>, replace: bool
 
 /// Makes sure that no tasks which belong to another way to sync are in the way: an account with a history takes none that were
 /// sent elsewhere before, and the sync would fail once the settings are in place.
-pub fn refuse_other_way(computer: &Computer<'_>) -> Result<(), KeepsAccount> {
+fn refuse_other_way(computer: &Computer<'_>) -> Result<(), KeepsAccount> {
     match computer.leftover {
         Some(SyncSettingsError::OtherBackend(key)) if computer.tasks > 0 => {
             Err(KeepsAccount::OtherWay { key, count: computer.tasks })
         }
         _ => Ok(()),
+    }
+}
+
+/// Makes sure that this computer is free for the account of another one.
+pub fn make_way(run: &mut Run<'_>, computer: &Computer<'_>, replace: bool) -> Result<(), Failure> {
+    match &computer.account {
+        Some(present) => give_up(run, computer, present, replace),
+        None => Ok(refuse_other_way(computer)?),
     }
 }
 

@@ -22,22 +22,22 @@ pub fn finish_pending(run: &mut Run<'_>, yes: bool, invite: Option<InviteCode>) 
     let Some(pending) = Pending::find(run.context)? else {
         return Ok(Finished::Nothing);
     };
-    let computer = Computer::look(run)?;
+    let computer = Computer::look_to_change(run)?;
     let present = computer.account.as_ref().map(|account| account.client_id);
     match pending {
-        Pending::Join(pending) if present.is_none() => {
+        // Killed after the settings were written, and before this was removed.
+        Pending::Join(pending) if present == Some(pending.decoded.credentials.client_id) => {
+            Pending::forget(run.context)?;
+            Ok(Finished::Nothing)
+        }
+        Pending::Join(pending) if present.is_none() || pending.replace => {
             run.terminal.say(&format!("finishing to join the account at `{}`", pending.decoded.credentials.server));
             computer.introduce(run);
-            join::finish(run, &computer, &pending, yes)?;
+            join::finish(run, computer, &pending, yes)?;
             Ok(Finished::Join)
         }
         Pending::Setup { server, client_id, invite: kept } if present == Some(client_id) => {
             setup::finish(run, server, &client_id, invite.or(kept))?;
-            Ok(Finished::Nothing)
-        }
-        // Killed after the settings were written, and before this was removed.
-        Pending::Join(pending) if present == Some(pending.decoded.credentials.client_id) => {
-            Pending::forget(run.context)?;
             Ok(Finished::Nothing)
         }
         Pending::Join(_) | Pending::Setup { .. } => {

@@ -410,6 +410,72 @@ fn who_is_sure_of_the_address_sets_up_while_the_server_is_down() {
     assert_eq!(server.accounts(), 2);
 }
 
+const INVITE: &str = "GAYT-EMZU-GU3D-OOBZ-MFRG-GZDF-MYZQ";
+
+#[test]
+fn an_invite_is_kept_with_what_waits_for_the_server() {
+    let server = FakeServer::taskferry().invites(INVITE);
+    server.refuses_for_now(u32::MAX);
+    let mut laptop = FakeComputer::new();
+    let run = laptop.run(&format!("setup --yes --later --server [SERVER] --invite {INVITE}"), &server);
+    assert_eq!(run.exit, Exit::Failed, "{}", run.talk);
+    server.refuses_for_now(0);
+    let run = laptop.run("verify --no-sync", &server);
+    assert!(run.talk.contains("the account is registered"), "{}", run.talk);
+    assert_eq!(server.accounts(), 1);
+}
+
+#[test]
+fn an_invite_that_is_needed_only_later_can_still_be_given() {
+    let server = FakeServer::taskferry().invites(INVITE);
+    server.refuses_for_now(u32::MAX);
+    let mut laptop = FakeComputer::new();
+    laptop.run("setup --yes --later --server [SERVER]", &server);
+    let mut desktop = FakeComputer::new();
+    desktop.run("setup --yes --later --server [SERVER]", &server);
+    server.refuses_for_now(0);
+
+    let run = laptop.run("verify", &server);
+    assert_eq!(run.exit, Exit::Usage, "{}", run.talk);
+    assert!(run.talk.contains("hint: run `taskferry setup --invite CODE` to finish"), "{}", run.talk);
+    let run = laptop.run(&format!("setup --invite {INVITE}"), &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    let run = desktop.with_person(&[("invite", INVITE)]).run("verify --no-sync", &server);
+    assert!(run.talk.contains("the account is registered"), "{}", run.talk);
+    assert_eq!(server.accounts(), 2);
+}
+
+#[test]
+fn a_join_that_takes_another_accounts_place_is_finished_too() {
+    let (server, credentials) = world();
+    let present = server.credentials(2, "mellon");
+    server.empty_account(&present);
+    let mut desktop = private(FakeComputer::new().with(".taskrc", &set_up(&present).read(".taskrc").unwrap()));
+    desktop = desktop.with_input(&credentials.to_text());
+    server.refuses_for_now(u32::MAX);
+    assert_eq!(desktop.run("join --from-stdin --yes --replace", &server).exit, Exit::Failed);
+    server.refuses_for_now(0);
+    let run = desktop.run("verify --yes", &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    assert!(run.talk.contains("joined; "), "{}", run.talk);
+    assert!(desktop.read(".taskrc").unwrap().contains(&credentials.client_id.expose().to_string()));
+}
+
+#[test]
+fn a_script_gets_findings_also_where_a_join_was_finished() {
+    let (server, credentials) = world();
+    let mut desktop = FakeComputer::new().with_input(&credentials.to_text());
+    server.refuses_for_now(u32::MAX);
+    let run = desktop.run("join --from-stdin --yes --json", &server);
+    let json: serde_json::Value = serde_json::from_str(&run.data).unwrap();
+    assert!(json["hints"][1].as_str().unwrap().starts_with("run `taskferry verify` to finish"), "{json}");
+    server.refuses_for_now(0);
+    let run = desktop.run("verify --yes --json", &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    let json: serde_json::Value = serde_json::from_str(&run.data).unwrap();
+    assert_eq!(json["works"], true);
+}
+
 #[test]
 fn what_waits_for_another_account_than_the_present_one_is_forgotten() {
     let (server, credentials) = world();
