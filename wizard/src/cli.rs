@@ -21,7 +21,8 @@ const WHERE_TO_START: &str = "\
 Where to start:
   on the first computer     taskferry setup
                             taskferry share
-  on every other computer   taskferry join";
+  on every other computer   taskferry join
+  where something is odd    taskferry doctor";
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]

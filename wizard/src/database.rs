@@ -55,6 +55,8 @@ pub struct Stand {
 pub struct Unsent {
     /// How many; adding a task with three attributes is four of them.
     pub changes: u64,
+    /// Of how many tasks, which is what people count.
+    pub tasks: u64,
     /// Bytes of their stored form.
     pub bytes: u64,
 }
@@ -130,10 +132,14 @@ impl Database {
     pub fn stand(&self) -> Result<Stand, DatabaseError> {
         self.read(|at| {
             let waiting = format!(r#"{} AND data <> '"UndoPoint"'"#, not_sent(at)?);
-            let (changes, bytes) = at.query_row(
-                &format!("SELECT count(*), coalesce(sum(length(data)), 0) FROM operations WHERE {waiting}"),
+            let unsent = at.query_row(
+                &format!(
+                    "SELECT count(*), count(DISTINCT coalesce(json_extract(data, '$.Update.uuid'),
+                         json_extract(data, '$.Create.uuid'), json_extract(data, '$.Delete.uuid'))),
+                         coalesce(sum(length(data)), 0) FROM operations WHERE {waiting}"
+                ),
                 [],
-                |row| Ok((row.get(0)?, row.get(1)?)),
+                |row| Ok(Unsent { changes: row.get(0)?, tasks: row.get(1)?, bytes: row.get(2)? }),
             )?;
             let newest_shared = at
                 .query_row(
@@ -159,7 +165,7 @@ impl Database {
             Ok(Stand {
                 is_empty,
                 base: base(at)?,
-                unsent: Unsent { changes, bytes },
+                unsent,
                 newest_shared: newest_shared.flatten(),
                 has_recurring,
             })
@@ -263,7 +269,7 @@ mod tests {
                INSERT INTO tasks VALUES ('{TASK}', '{{"description":"milk","status":"recurring"}}');"#
         ));
         let stand = database.stand().unwrap();
-        assert_eq!(stand.unsent, Unsent { changes: 1, bytes: update.len() as u64 });
+        assert_eq!(stand.unsent, Unsent { changes: 1, tasks: 1, bytes: update.len() as u64 });
         assert_eq!((stand.base, stand.newest_shared, stand.has_recurring), (VersionId::NIL, Some(100), true));
         let content = database.content().unwrap();
         assert_eq!(content.unsent, BTreeSet::from([TASK]));

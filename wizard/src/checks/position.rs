@@ -4,6 +4,7 @@ use super::{Check, Finding, Interrupted, Waiting, World};
 use taskferry_protocol::describe::AccountInfo;
 
 use crate::database::Stand;
+use crate::flow::tasks;
 use crate::server::sealed::Follows;
 
 /// This computer's version against the server's.
@@ -82,10 +83,9 @@ impl Place {
     }
 
     fn finding(self, stand: &Stand) -> Finding {
-        let unsent = match stand.unsent.changes {
+        let unsent = match stand.unsent.tasks {
             0 => String::new(),
-            1 => "; 1 change waits to be sent".into(),
-            changes => format!("; {changes} changes wait to be sent"),
+            count => format!("; changes of {} wait to be sent", tasks(count)),
         };
         match self {
             Self::UpToDate => Finding::ok(format!("up to date{unsent}")),

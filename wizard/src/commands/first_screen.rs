@@ -26,7 +26,7 @@ pub fn run(run: &mut Run<'_>) -> Result<(), Failure> {
     computer.introduce(run);
     match setup::choose_where(run, "show all commands")? {
         Where::Server(address) => setup::set_up(run, &cli::Setup::default(), None, &computer, address),
-        Where::Join => join::run(run, &cli::Join::default()),
+        Where::Join => join::ask_and_join(run, &cli::Join::default(), &computer),
         Where::Neither => help(run),
     }
 }

@@ -132,14 +132,19 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
     // Before anybody is asked for a link: it may be of no use here.
     let mut computer = Computer::look_to_change(run)?;
     replace::leftover_may_go(run, &mut computer, args.replace, args.yes)?;
-    let Decoded { credentials, checked } = ask(run, args)?;
     computer.introduce(run);
+    ask_and_join(run, args, &computer)
+}
+
+/// The same on a computer that was looked at and introduced, for those who choose it in a menu.
+pub(super) fn ask_and_join(run: &mut Run<'_>, args: &cli::Join, computer: &Computer<'_>) -> Result<(), Failure> {
+    let Decoded { credentials, checked } = ask(run, args)?;
     if computer.account.as_ref() == Some(&credentials) {
-        return already_joined(run, &computer, &credentials);
+        return already_joined(run, computer, &credentials);
     }
-    replace::make_way(run, &computer, args.replace)?;
+    replace::make_way(run, computer, args.replace)?;
     let decoded = Decoded { credentials, checked };
-    let Joined { arrived, now } = join(run, &computer, &decoded, args)?;
+    let Joined { arrived, now } = join(run, computer, &decoded, args)?;
     report(run, JoinOutcome::Joined, &decoded.credentials, arrived, Some(now))
 }
 

@@ -103,7 +103,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
     )?;
     match choose_where(run, "skip: set up nothing now")? {
         Where::Server(address) => set_up(run, args, invite, &computer, address),
-        Where::Join => join::run(run, &cli::Join { replace: args.replace, ..cli::Join::default() }),
+        Where::Join => join::ask_and_join(run, &cli::Join { replace: args.replace, ..cli::Join::default() }, &computer),
         Where::Neither => skip(run),
     }
 }

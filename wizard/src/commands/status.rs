@@ -52,6 +52,7 @@ struct Status {
     account: String,
     tasks: u64,
     unsent_changes: u64,
+    unsent_tasks: u64,
     server_has_newer: Option<bool>,
     last_change_seconds_ago: Option<u64>,
     snapshot_seconds_ago: Option<u64>,
@@ -165,6 +166,7 @@ impl Status {
             account: account.client_id.short(),
             tasks,
             unsent_changes: unsent,
+            unsent_tasks: stand.unsent.tasks,
             server_has_newer: why.is_none().then_some(state == State::Behind),
             last_change_seconds_ago: known.as_ref().and_then(|known| known.last_version_at).map(seconds_ago),
             snapshot_seconds_ago: known
@@ -179,10 +181,9 @@ impl Status {
         let Self { server, account, .. } = self;
         run.terminal.say(&format!("this computer syncs with `{server}`, account `{account}`"));
         run.terminal.say(&format!("on this computer: {}", tasks(self.tasks)));
-        run.terminal.say(&match self.unsent_changes {
+        run.terminal.say(&match self.unsent_tasks {
             0 => "to send: nothing".to_owned(),
-            1 => "to send: 1 change; run `task sync`".into(),
-            changes => format!("to send: {changes} changes; run `task sync`"),
+            count => format!("to send: changes of {}; run `task sync`", tasks(count)),
         });
         match self.server_has_newer {
             Some(true) => run.terminal.say("to fetch: other computers have changed something; run `task sync`"),

@@ -4,20 +4,19 @@
 use crate::cli;
 use crate::commands::share::ShareError;
 use crate::error::Failure;
-use crate::flow::Run;
 use crate::flow::computer::Computer;
 use crate::flow::proving::{Mend, prove_now, say_what_others_lack};
 use crate::flow::sync::sync;
+use crate::flow::{Run, tasks};
 
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Sync) -> Result<(), Failure> {
     let computer = Computer::look(run)?;
     let account = computer.account.as_ref().ok_or(ShareError::NotSetUp)?;
     let sent = sync(run, &computer.taskwarrior, account)?;
-    run.terminal.say(&match sent.changes {
+    run.terminal.say(&match sent.tasks {
         0 => format!("in sync with `{}`; there was nothing to send", account.server),
-        1 => format!("in sync with `{}`; 1 change was sent", account.server),
-        changes => format!("in sync with `{}`; {changes} changes were sent", account.server),
+        count => format!("in sync with `{}`; changes of {} were sent", account.server, tasks(count)),
     });
     if sent.is_several_versions() || args.mend {
         let mend = if args.mend { Mend::Yes } else { Mend::Ask };

@@ -417,16 +417,12 @@ fn what_share_gives_to_a_script_is_read_back_and_join_tells_what_arrived() {
     let shared = FakeComputer::new().with(".taskrc", &lines_of(&credentials)).run("share --json", &server).data;
     let mut desktop = FakeComputer::new().with(".task/arrives", "14").with(".task/pending", "5").with_input(&shared);
     let data = |run: Transcript| run.data.replace(&server.url(), "[SERVER]");
-    assert_snapshot!(data(desktop.run(&format!("{JOIN} --json"), &server)), @r#"
-    {"outcome":"joined","server":"[SERVER]","arrived":14,"tasks":{"all":14,"pending":5}}
-    "#);
+    assert_snapshot!(data(desktop.run(&format!("{JOIN} --json"), &server)), @r#"{"outcome":"joined","server":"[SERVER]","arrived":14,"tasks":{"all":14,"pending":5}}"#);
     let again = FakeComputer::new()
         .with(".taskrc", &lines_of(&credentials))
         .with_input(&shared)
         .run(&format!("{JOIN} --json"), &server);
-    assert_snapshot!(data(again), @r#"
-    {"outcome":"already-joined","server":"[SERVER]","arrived":0,"tasks":{"all":0,"pending":0}}
-    "#);
+    assert_snapshot!(data(again), @r#"{"outcome":"already-joined","server":"[SERVER]","arrived":0,"tasks":{"all":0,"pending":0}}"#);
 }
 
 #[test]

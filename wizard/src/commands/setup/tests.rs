@@ -717,9 +717,7 @@ fn to_skip_changes_nothing_and_asks_nobody() {
     let mut laptop = FakeComputer::new();
     let run = laptop.run("setup --skip", &server);
     assert_eq!(run.exit, Exit::Fine);
-    assert_snapshot!(run.talk, @r"
-    nothing was set up, and nothing was changed; later, run `taskferry setup`
-    ");
+    assert_snapshot!(run.talk, @r"nothing was set up, and nothing was changed; later, run `taskferry setup`");
     assert_eq!((laptop.read(".taskrc"), server.asked().len()), (None, 0));
 }
 
@@ -830,21 +828,11 @@ fn a_script_gets_the_outcome_or_the_failure_as_json() {
     let server = FakeServer::taskferry();
     let mut laptop = FakeComputer::new().with_tasks(2);
     let data = |run: crate::testing::computer::Transcript| run.data.replace(&server.url(), "[SERVER]");
-    assert_snapshot!(data(laptop.run(&format!("{SETUP} --dry-run --json"), &server)), @r#"
-    {"outcome":"only-planned","server":"[SERVER]"}
-    "#);
-    assert_snapshot!(data(laptop.run(&format!("{SETUP} --yes --json"), &server)), @r#"
-    {"outcome":"set-up","server":"[SERVER]","tasks":{"all":2,"pending":2}}
-    "#);
-    assert_snapshot!(data(laptop.run("setup --no-sync --json", &server)), @r#"
-    {"outcome":"already-set-up","server":"[SERVER]"}
-    "#);
-    assert_snapshot!(data(laptop.run("setup --skip --json", &server)), @r#"
-    {"outcome":"skipped"}
-    "#);
-    assert_snapshot!(data(laptop.run("setup --server nonsense --json", &server)), @r#"
-    {"error":"the server's address can't be used","causes":["`nonsense` does not start with `https://` or `http://`"],"hints":["did you mean `https://nonsense`?"]}
-    "#);
+    assert_snapshot!(data(laptop.run(&format!("{SETUP} --dry-run --json"), &server)), @r#"{"outcome":"only-planned","server":"[SERVER]"}"#);
+    assert_snapshot!(data(laptop.run(&format!("{SETUP} --yes --json"), &server)), @r#"{"outcome":"set-up","server":"[SERVER]","tasks":{"all":2,"pending":2}}"#);
+    assert_snapshot!(data(laptop.run("setup --no-sync --json", &server)), @r#"{"outcome":"already-set-up","server":"[SERVER]"}"#);
+    assert_snapshot!(data(laptop.run("setup --skip --json", &server)), @r#"{"outcome":"skipped"}"#);
+    assert_snapshot!(data(laptop.run("setup --server nonsense --json", &server)), @r#"{"error":"the server's address can't be used","causes":["`nonsense` does not start with `https://` or `http://`"],"hints":["did you mean `https://nonsense`?"]}"#);
 }
 
 #[test]

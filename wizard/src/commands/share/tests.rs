@@ -103,9 +103,7 @@ fn a_script_gets_the_link_or_the_place_of_the_picture() {
     let run = laptop.run("share --json", &server);
     assert_eq!(decode(&run.data).unwrap(), Decoded { credentials: server.credentials(1, "sesame"), checked: true });
     let run = laptop.run("share --json --png link.png", &server);
-    assert_snapshot!(run.data.replace(&server.url(), "[SERVER]"), @r#"
-    {"server":"[SERVER]","file":"link.png"}
-    "#);
+    assert_snapshot!(run.data.replace(&server.url(), "[SERVER]"), @r#"{"server":"[SERVER]","file":"link.png"}"#);
 }
 
 #[test]

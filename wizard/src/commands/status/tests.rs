@@ -32,7 +32,7 @@ fn what_waits_on_either_side_is_said() {
     assert_snapshot!(run.talk, @r"
     this computer syncs with `[SERVER]`, account `00000000…`
     on this computer: 2 tasks
-    to send: 1 change; run `task sync`
+    to send: changes of 1 task; run `task sync`
     to fetch: other computers have changed something; run `task sync`
     ");
     let run = set_up(&credentials).with_database(version(2), &TASKS, 0).run("status", &server);

@@ -24,7 +24,7 @@ fn it_says_how_much_was_sent() {
     assert_eq!(run.exit, Exit::Fine);
     assert_eq!(run.talk, "running `task sync` …\nin sync with `[SERVER]`; there was nothing to send\n");
     let run = laptop.with_database(version(1), &[(1, "buy milk")], 10).run("sync", &server);
-    assert!(run.talk.ends_with("in sync with `[SERVER]`; 1 change was sent\n"), "{}", run.talk);
+    assert!(run.talk.ends_with("in sync with `[SERVER]`; changes of 1 task were sent\n"), "{}", run.talk);
 }
 
 #[test]

@@ -169,7 +169,7 @@ fn a_computer_that_is_behind_or_has_something_to_send_is_fine() {
     let run = set_up(&credentials).with_database(version(1), &BOTH[..1], 0).run("verify --no-sync", &server);
     assert!(run.talk.contains("  ok       position: the account has something newer"), "{}", run.talk);
     let run = set_up(&credentials).with_database(version(2), &BOTH, 100).run("verify --no-sync", &server);
-    assert!(run.talk.contains("  ok       position: up to date; 1 change waits to be sent\n"), "{}", run.talk);
+    assert!(run.talk.contains("  ok       position: up to date; changes of 1 task wait to be sent\n"), "{}", run.talk);
 }
 
 #[test]
