@@ -87,6 +87,17 @@ fn leftovers_of_other_ways_to_sync_go_with_a_backup_and_come_back_with_undo() {
 }
 
 #[test]
+fn a_way_to_sync_that_was_chosen_in_place_of_an_account_is_left_alone() {
+    let server = FakeServer::taskferry();
+    let mut laptop = FakeComputer::new().with(".taskrc", "sync.local.server_dir=/srv/tasks\n");
+    let run = laptop.run("doctor --fix", &server);
+    assert_eq!(run.exit, Exit::Found);
+    assert!(run.talk.contains("  warning  other ways to sync: this computer syncs in another way"), "{}", run.talk);
+    assert!(run.talk.contains("nothing here can be mended safely without you"), "{}", run.talk);
+    assert_eq!(laptop.read(".taskrc").as_deref(), Some("sync.local.server_dir=/srv/tasks\n"));
+}
+
+#[test]
 fn what_an_included_file_sets_is_said_and_left_alone() {
     let server = FakeServer::taskferry();
     let mut laptop = set_up(&server, "include ~/shared\n").with("shared", "sync.aws.bucket=b\n");
