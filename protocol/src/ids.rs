@@ -40,6 +40,11 @@ impl ClientId {
         self.0.as_bytes()
     }
 
+    /// The first 8 of its 32 digits: enough for its owner to recognise it, not enough to use it.
+    pub fn short(&self) -> String {
+        format!("{:08x}…", self.0.as_fields().0)
+    }
+
     /// The full credential. Only for the wire, for storage, and where a person asked to see it.
     pub const fn expose(&self) -> Uuid {
         self.0

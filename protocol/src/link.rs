@@ -492,6 +492,19 @@ mod tests {
         }
 
         #[test]
+        fn no_changed_character_anywhere_leads_to_other_credentials(
+            link in any_link(), at in any::<prop::sample::Index>(), typed in "[ -~]",
+        ) {
+            let mut text = link.to_text().to_string();
+            let at = at.index(text.len());
+            text.replace_range(at..=at, &typed);
+            // Another case means the same.
+            if let Ok(read) = SetupLink::parse(&text) {
+                prop_assert_eq!(read, link);
+            }
+        }
+
+        #[test]
         fn every_swap_of_neighbours_in_the_payload_is_caught(link in any_link(), at in any::<prop::sample::Index>()) {
             let text = link.to_text();
             let start = text.find('#').unwrap() + 1;

@@ -2,7 +2,9 @@
 //!
 //! | module | promises |
 //! |---|---|
+//! | [`first_minutes`] | at a real terminal: one command a computer, few answers, and tasks are shared |
 //! | [`two_computers`] | the wizard brings two computers together, and stock Taskwarrior does the rest |
+//! | [`recovery`] | the wizard finds what is wrong, mends it, and finishes what was interrupted |
 //! | [`convergence`] | devices of one account end with the same tasks, whatever each of them did |
 //! | [`accounts`] | accounts never see each other, also many at once |
 //! | [`durability`] | what was acknowledged survives restarts and crashes |
@@ -39,6 +41,7 @@ mod convergence;
 mod dependencies;
 mod deploy;
 mod durability;
+mod first_minutes;
 mod get_child_version;
 #[cfg(target_os = "linux")] // several addresses of one machine, and memory as the kernel counts it
 mod hostile;
@@ -54,6 +57,7 @@ mod perimeter;
 mod privileges;
 mod pruning;
 mod quotas;
+mod recovery;
 mod registration;
 mod snapshots;
 mod two_computers;

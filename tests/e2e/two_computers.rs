@@ -204,13 +204,14 @@ fn a_wrong_secret_without_a_checksum_can_not_take_over_an_empty_account() {
 
 #[test]
 #[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
-fn joining_while_the_server_is_down_is_refused_and_changes_nothing() {
+fn joining_while_the_server_is_down_changes_no_configuration_and_can_be_done_again() {
     let mut server = server();
     let (laptop, desktop) = (TaskHome::untouched(), TaskHome::untouched());
     set_up(&laptop, &server).good();
     let link = link_from(&laptop);
     server.stop();
-    is_refused(join(&desktop, &link), &desktop);
+    join(&desktop, &link).exits_with(1);
+    assert!(!desktop.taskrc().exists() && !desktop.path().join(".task").exists());
 
     server.start();
     join(&desktop, &link).good();

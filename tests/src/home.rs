@@ -62,6 +62,12 @@ impl TaskHome {
         run(self.command(taskwarrior()).arg("rc.confirmation=off").args(args), "")
     }
 
+    /// `task import` of this JSON.
+    #[track_caller]
+    pub fn import(&self, json: &str) -> Outcome {
+        run(self.command(taskwarrior()).args(["rc.confirmation=off", "import", "-"]), json)
+    }
+
     /// `task sync`.
     #[track_caller]
     pub fn sync(&self) -> Outcome {
@@ -84,7 +90,12 @@ impl TaskHome {
         args: impl IntoIterator<Item = S>,
         input: &str,
     ) -> Outcome {
-        run(self.command(Path::new(programs.wizard)).args(args), input)
+        run(self.command_of(programs).args(args), input)
+    }
+
+    /// The wizard, still to be started.
+    pub fn command_of(&self, programs: Programs) -> Command {
+        self.command(Path::new(programs.wizard))
     }
 
     /// A program started by the owner of this home.

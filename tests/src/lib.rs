@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`server`] | [`TestServer`]: the real program on a port and a data directory of its own; stopped, killed, restarted |
 //! | [`home`] | [`TaskHome`]: a computer with the real Taskwarrior and the real wizard |
+//! | [`person`] | [`Person`]: somebody at a terminal, who reads, types, and is counted when they answer |
 //! | [`replica`] | [`Replica`]: a computer with Taskwarrior's engine, for what needs many or fast ones |
 //! | [`account`] | [`Account`]: the sync protocol itself, request by request |
 //! | [`gate`] | [`Gate`]: a way to the server that closes in the middle of a push |
+//! | [`cut`] | one that breaks there |
 //! | [`bucket`] | [`Bucket`]: a place for backups that speaks S3 |
 //! | [`operator`] | the server's own verbs, beside it; a volume that runs full |
 //! | [`http`] | HTTP by hand, down to requests that no library would send |
@@ -44,12 +46,14 @@
 pub mod account;
 pub mod bucket;
 pub mod command;
+pub mod cut;
 pub mod gate;
 pub mod home;
 pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod operator;
+pub mod person;
 pub mod port;
 pub mod replica;
 pub mod server;
@@ -60,6 +64,7 @@ pub use account::Account;
 pub use bucket::Bucket;
 pub use gate::Gate;
 pub use home::TaskHome;
+pub use person::Person;
 pub use replica::Replica;
 pub use server::{ServerSetup, SyncSettings, TestServer};
 

@@ -9,7 +9,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "taskferry", version, max_term_width = 80, after_help = WHERE_TO_START)]
 pub struct Cli {
-    /// What to do; nothing = show the help.
+    /// What to do; nothing = ask, where somebody sits at a terminal, else show the help.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// Flags that every command takes.
@@ -19,12 +19,14 @@ pub struct Cli {
 
 const WHERE_TO_START: &str = "\
 Where to start:
-  on the first computer     taskferry setup --server https://tasks.example.org
+  on the first computer     taskferry setup
                             taskferry share
-  on every other computer   taskferry join";
+  on every other computer   taskferry join
+  where something is odd    taskferry doctor";
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// Taskwarrior's program [default: `task`, found on PATH]
     #[arg(long, global = true, value_name = "PATH")]
@@ -35,6 +37,9 @@ pub struct Global {
     /// Never ask: a missing answer is an error that names its flag
     #[arg(long, global = true)]
     pub no_input: bool,
+    /// Say which files are read and what is asked of which server
+    #[arg(long, global = true)]
+    pub verbose: bool,
     /// When to use colour: auto, always or never; auto = on a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     pub color: Color,
@@ -60,14 +65,45 @@ pub enum Command {
     Join(Join),
     /// Print what another computer needs to join
     Share(Share),
+    /// Show whether sync works, and what waits to be sent or fetched
+    Status(Status),
+    /// Check every part of sync, sync, and prove that this computer and the account have the same tasks
+    Verify(Verify),
+    /// Find out what is wrong, and mend what can be mended
+    Doctor(Doctor),
+    /// Run `task sync` with patience, and prove it where much was sent
+    Sync(Sync),
+    /// Take back what taskferry changed last on this computer
+    Undo(Undo),
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man(Man),
 }
 
 /// `taskferry setup`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+#[command(group = ArgGroup::new("where"))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Setup {
-    /// The sync server, such as `https://tasks.example.org`
-    #[arg(long, value_name = "URL")]
+    /// Sync through the cloud server that this program knows: nothing to run yourself
+    ///
+    /// Another one can be named in the environment variable TASKFERRY_CLOUD, or with `cloud = "https://…"` in
+    /// `~/.config/taskferry/config.toml`.
+    #[arg(long, group = "where")]
+    pub cloud: bool,
+    /// Sync through a server of one's own, such as `https://tasks.example.org`
+    #[arg(long, value_name = "URL", group = "where")]
     pub server: Option<String>,
+    /// Set up nothing now
+    #[arg(long, group = "where")]
+    pub skip: bool,
+    /// The invite that the server's operator gave you, where it takes new accounts only with one
+    #[arg(long, value_name = "CODE")]
+    pub invite: Option<String>,
+    /// Give up how this computer syncs now; refused while it has tasks that a new account would never get
+    #[arg(long)]
+    pub replace: bool,
     /// Accept the plan without being asked
     #[arg(long, short)]
     pub yes: bool,
@@ -77,36 +113,154 @@ pub struct Setup {
     /// Leave the first `task sync` to you
     #[arg(long)]
     pub no_sync: bool,
+    /// If the server can't be reached now, set up all the same, and finish later with `taskferry verify`
+    #[arg(long)]
+    pub later: bool,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `taskferry join`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+#[command(group = ArgGroup::new("from"))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Join {
     /// Read the setup link, or the lines for taskrc, from standard input
-    #[arg(long)]
+    #[arg(long, group = "from")]
     pub from_stdin: bool,
+    /// Read the QR code in a picture: a screenshot, a photo, or a file of `taskferry share --png`
+    #[arg(long, value_name = "FILE", group = "from")]
+    pub image: Option<PathBuf>,
     /// Accept the plan without being asked
     #[arg(long, short)]
     pub yes: bool,
+    /// Give up how this computer syncs now; refused while it has tasks that the account would never get
+    #[arg(long)]
+    pub replace: bool,
+    /// Leave `recurrence` as it is: each computer where it is on makes its own copies of recurring tasks
+    #[arg(long)]
+    pub keep_recurrence: bool,
     /// Join even where nobody can tell whether the account exists: on a server other than Taskferry, without any data
     #[arg(long)]
     pub allow_empty: bool,
     /// Join an empty account with a secret that nothing can prove: a mistyped one locks the other computers out
     #[arg(long)]
     pub unproved: bool,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `taskferry share`
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("form"))]
+#[command(group = ArgGroup::new("what"), group = ArgGroup::new("how"))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Share {
-    /// Print a setup link for `taskferry join` (the default)
-    #[arg(long, group = "form")]
+    /// A setup link for `taskferry join` (the default)
+    #[arg(long, group = "what")]
     pub link: bool,
-    /// Print the three lines for taskrc, which phone apps understand too
-    #[arg(long, group = "form")]
+    /// The three lines for taskrc, which phone apps understand too
+    #[arg(long, group = "what")]
     pub text: bool,
+    /// Draw it as a QR code on the terminal
+    #[arg(long, group = "how")]
+    pub qr: bool,
+    /// Save it as a QR code, in a new picture that only you can read
+    #[arg(long, value_name = "FILE", group = "how")]
+    pub png: Option<PathBuf>,
+    /// The same as a drawing that scales
+    #[arg(long, value_name = "FILE", group = "how")]
+    pub svg: Option<PathBuf>,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `taskferry status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Print one line of JSON, for a status bar or a script
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `taskferry verify`
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub struct Verify {
+    /// Accept the plan for what is to be finished without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Only look: run no `task sync`, and prove nothing
+    #[arg(long)]
+    pub no_sync: bool,
+    /// Put tasks that the account lacks on the server again without being asked
+    #[arg(long)]
+    pub mend: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `taskferry doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Mend what is safe to mend; a backup is kept of every file that changes
+    #[arg(long)]
+    pub fix: bool,
+    /// Print a report for a bug report: without secret, account, server and home
+    #[arg(long, conflicts_with_all = ["fix", "json"])]
+    pub report: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `taskferry sync`
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// Prove the sync, and put tasks that the account lacks on the server again without being asked
+    #[arg(long)]
+    pub mend: bool,
+}
+
+/// `taskferry undo`
+#[derive(Debug, Args)]
+pub struct Undo {
+    /// Accept what is going to happen without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// `taskferry completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell: bash, elvish, fish, powershell or zsh
+    #[arg(value_enum, hide_possible_values = true)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `taskferry man`
+#[derive(Debug, Args)]
+pub struct Man {
+    /// A command to describe instead of the program
+    pub command: Option<String>,
+}
+
+impl Command {
+    /// Whether a script wants the outcome, or the failure, as JSON.
+    pub fn wants_json(&self) -> bool {
+        match self {
+            Self::Setup(args) => args.json,
+            Self::Join(args) => args.json,
+            Self::Share(args) => args.json,
+            Self::Status(args) => args.json,
+            Self::Verify(args) => args.json,
+            Self::Doctor(args) => args.json,
+            Self::Sync(_) | Self::Undo(_) | Self::Completions(_) | Self::Man(_) => false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Explain;
+use crate::platform::Platform;
 
 /// The world around one run.
 #[derive(Debug, Clone)]
@@ -20,6 +21,19 @@ pub struct Context {
     /// Whether a person can be asked: standard input and standard error are both a terminal. Standard output is not
     /// looked at, since `taskferry share > file` still has somebody in front of it.
     pub interactive: bool,
+    /// The screen that standard output is, if it is one: what a QR code has to fit into.
+    pub window: Option<Window>,
+    /// What the computer runs, for advice on what to install.
+    pub platform: Platform,
+}
+
+/// The size of a screen, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Characters in a row.
+    pub columns: usize,
+    /// Rows.
+    pub rows: usize,
 }
 
 /// Why the world is not one to work in.
@@ -57,14 +71,16 @@ impl Context {
         let context = Self::new(std::env::vars_os().collect(), cwd, interactive)?;
         let home_owner = std::fs::metadata(&context.home).ok().map(|home| home.uid());
         context.refuse_foreign_home(rustix::process::geteuid().as_raw(), home_owner)?;
-        Ok(context)
+        let size = console::Term::stdout().size_checked();
+        let window = size.map(|(rows, columns)| Window { columns: columns.into(), rows: rows.into() });
+        Ok(Self { window, platform: Platform::here(), ..context })
     }
 
     /// A world made of parts.
     pub fn new(env: BTreeMap<OsString, OsString>, cwd: PathBuf, interactive: bool) -> Result<Self, BadContext> {
         let home = env.get(OsStr::new("HOME")).filter(|home| !home.is_empty()).map(PathBuf::from);
         let home = home.ok_or(BadContext::NoHome)?;
-        Ok(Self { env, home, cwd, interactive })
+        Ok(Self { env, home, cwd, interactive, window: None, platform: Platform::Unknown })
     }
 
     /// `sudo` keeps `HOME` on some systems. Plain root in its own home is fine: containers work that way.
@@ -79,6 +95,18 @@ impl Context {
     /// An environment variable; one that is set but empty counts as not set.
     pub fn var(&self, name: &str) -> Option<&OsStr> {
         self.env.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether the terminal shows more than ASCII, by the locale: the first of the three variables that is set counts.
+    pub fn speaks_utf8(&self) -> bool {
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| self.var(name));
+        let locale = locale.unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        locale.ends_with("utf-8") || locale.ends_with("utf8")
+    }
+
+    /// Whether the terminal can do nothing but print one line below the other.
+    pub fn is_dumb_terminal(&self) -> bool {
+        self.var("TERM").is_some_and(|term| term == "dumb")
     }
 
     /// The whole environment, for child processes.

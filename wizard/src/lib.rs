@@ -1,4 +1,4 @@
-//! The wizard: sets up Taskwarrior sync, and brings the second computer in.
+//! The wizard: sets up Taskwarrior sync, brings the second computer in, and finds and mends what is wrong.
 //!
 //! # Map
 //!
@@ -7,39 +7,61 @@
 //! | [`cli`] | the command line, as typed |
 //! | [`context`] | the world around one run: environment, places, whether a person is there |
 //! | [`terminal`], [`prompt`] | what is said, what is asked |
+//! | [`json`], [`journal`] | the same for scripts; what `--verbose` says |
 //! | [`error`] | what failed, why, what mends it |
-//! | [`commands`] | setup, join, share: one file each |
+//! | [`commands`] | the first screen, setup, join, verify, …: one file each |
 //! | [`flow`] | the steps they have in common |
 //! | [`credentials`] | making, reading and proving credentials |
+//! | [`qr`] | QR codes: drawing them, and reading them from pictures |
+//! | [`cloud`], [`settings`] | the server that the program knows by itself; its own settings |
 //! | [`taskrc`] | finding and changing Taskwarrior's configuration |
-//! | [`taskwarrior`] | running Taskwarrior |
+//! | [`taskwarrior`], [`platform`] | running Taskwarrior; how to get it |
 //! | [`interrupts`] | Ctrl-C while another program runs |
 //! | [`server`] | asking a sync server |
+//! | [`database`] | reading Taskwarrior's database |
+//! | [`checks`] | everything that sync depends on, piece by piece |
+//! | [`proof`] | the account rebuilt from the server, and compared |
+//! | [`pending`] | what waits for a server that was away |
 //!
 //! # One run of `taskferry setup`
 //!
 //! 1. [`main`] reads the world into a [`context::Context`], and [`run`] parses the command line.
-//! 2. *Ask:* [`commands::setup`] takes the server from `--server`, or asks through a [`prompt::Prompter`].
-//! 3. *Look:* [`flow::computer`] finds Taskwarrior, its taskrc and the account that it has already; [`server::probe`]
-//!    looks whether the address is a sync server. Nothing has changed so far.
+//! 2. *Look:* [`flow::computer`] finds Taskwarrior, its taskrc and the account that it has already.
+//! 3. *Ask:* [`commands::setup`] takes the server from the flags, or asks through a [`prompt::Prompter`]; [`server::probe`]
+//!    looks whether there is a sync server. Nothing has changed so far.
 //! 4. *Plan:* [`credentials::generate`] makes an account's credentials; [`taskrc::Taskrc::plan`] works out the new bytes;
 //!    [`flow::plan`] shows it all as a diff, and asks.
 //! 5. *Apply:* [`server::account`] registers the account, [`taskrc::write`] backs up and replaces the file.
 //! 6. *Verify:* [`flow::apply`] reads the settings back through Taskwarrior, and takes them back if they differ.
-//! 7. *First sync:* [`flow::first_sync`] runs `task sync`; then the person is told what to do next.
+//! 7. *First sync:* [`flow::first_sync`] runs `task sync`, and [`proof`] shows that it did what it reported; then the person
+//!    is told what to do next.
 //!
-//! `taskferry join` goes the same way, with one more step between 3 and 4: [`credentials::unseal`] proves the secret
+//! `taskferry join` goes the same way, with one more step behind 3: [`credentials::unseal`] proves the secret
 //! against the account's own data.
 
+// Terminals, permissions and signals are those of Unix. On Windows, Taskwarrior itself runs only in WSL, which is one; the
+// binary says so there.
+#![cfg(unix)]
+
+pub mod checks;
 pub mod cli;
+pub mod cloud;
 pub mod commands;
 pub mod context;
 pub mod credentials;
+pub mod database;
 pub mod error;
 pub mod flow;
 pub mod interrupts;
+pub mod journal;
+pub mod json;
+pub mod pending;
+pub mod platform;
 pub mod prompt;
+pub mod proof;
+pub mod qr;
 pub mod server;
+pub mod settings;
 pub mod taskrc;
 pub mod taskwarrior;
 pub mod terminal;
@@ -110,27 +132,36 @@ pub fn run(
     };
     let columns = streams.columns;
     let screen = Screen { colored: is_colored(cli.global.color, context, columns.is_some()), columns };
-    let Some(command) = &cli.command else {
-        let _ = write!(streams.data, "{}", Cli::command().render_help());
-        return Exit::Fine;
-    };
     let mut run = Run {
         context,
-        terminal: Terminal::new(streams.data, streams.talk, screen),
+        terminal: Terminal::new(streams.data, streams.talk, screen).verbose(cli.global.verbose),
         input: streams.input,
         prompter: &mut *prompter(screen),
         global: &cli.global,
+        json: cli.command.as_ref().is_some_and(Command::wants_json),
     };
-    let done = match command {
-        Command::Setup(args) => commands::setup::run(&mut run, args),
-        Command::Join(args) => commands::join::run(&mut run, args),
-        Command::Share(args) => commands::share::run(&mut run, args),
+    let done = match &cli.command {
+        Some(Command::Setup(args)) => commands::setup::run(&mut run, args),
+        Some(Command::Join(args)) => commands::join::run(&mut run, args),
+        Some(Command::Share(args)) => commands::share::run(&mut run, args),
+        Some(Command::Status(args)) => commands::status::run(&mut run, args),
+        Some(Command::Verify(args)) => commands::verify::run(&mut run, args),
+        Some(Command::Doctor(args)) => commands::doctor::run(&mut run, args),
+        Some(Command::Sync(args)) => commands::sync::run(&mut run, args),
+        Some(Command::Undo(args)) => commands::undo::run(&mut run, args),
+        Some(Command::Completions(args)) => commands::completions::run(&mut run, args),
+        Some(Command::Man(args)) => commands::man::run(&mut run, args),
+        None if run.can_ask() => commands::first_screen::run(&mut run),
+        None => run.data(&Cli::command().render_help().to_string()),
     };
+    run.terminal.say_journal();
     match done {
         Ok(()) => Exit::Fine,
         Err(failure) => {
             run.terminal.say_failure(&failure);
-            failure.error().exit()
+            // That it can't be written changes nothing: this is a failure already.
+            let _ = run.report(&json::Failed::from(&failure));
+            failure.exit()
         }
     }
 }
@@ -146,11 +177,10 @@ fn say_usage(message: &clap::Error, streams: &mut Streams<'_>) -> Exit {
 }
 
 /// `NO_COLOR` as <https://no-color.org> has it: set and not empty.
-fn is_colored(wanted: Color, context: &Context, is_terminal: bool) -> bool {
-    let can = || is_terminal && context.var("TERM").is_none_or(|term| term != "dumb");
+pub(crate) fn is_colored(wanted: Color, context: &Context, is_terminal: bool) -> bool {
     match wanted {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => can() && context.var("NO_COLOR").is_none(),
+        Color::Auto => is_terminal && !context.is_dumb_terminal() && context.var("NO_COLOR").is_none(),
     }
 }

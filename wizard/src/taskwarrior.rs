@@ -1,6 +1,6 @@
 //! Taskwarrior itself, as a program that is run: where it is, which version, what it is configured to, and its `sync`.
 //!
-//! Its files are never opened from here. Every child runs with closed standard input, since a question nobody sees would
+//! Its files are not opened from here ([`crate::database`] reads its database). Every child runs with closed standard input, since a question nobody sees would
 //! wait for ever, and without the user's hooks, which may call `task sync` themselves.
 
 use std::ffi::OsStr;
@@ -146,6 +146,16 @@ impl Explain for TaskwarriorError {
     }
 }
 
+impl TaskwarriorError {
+    /// Whether a sync failed only because the server was overloaded or not awake yet.
+    pub fn is_not_now(&self) -> bool {
+        let Self::Failed { why: Complaint(said), .. } = self else {
+            return false;
+        };
+        ["429", "502", "503", "504"].iter().any(|status| said.contains(&format!("responded with {status}")))
+    }
+}
+
 impl<'a> Taskwarrior<'a> {
     /// The program that was named, else `task` on PATH.
     pub fn find(context: &'a Context, named: Option<&Path>) -> Result<Self, TaskwarriorError> {
@@ -181,6 +191,22 @@ impl<'a> Taskwarrior<'a> {
     pub fn has_default_data(&self) -> bool {
         let folder = self.context.var("TASKDATA").map_or_else(|| self.context.home().join(".task"), PathBuf::from);
         folder.exists()
+    }
+
+    /// The folder with its database. It is made, if it isn't there, so this is only for a Taskwarrior that is in use.
+    pub fn data_folder(&self) -> Result<PathBuf, TaskwarriorError> {
+        let home = self.context.home();
+        if let Some(given) = self.context.var("TASKDATA") {
+            return Ok(self.context.cwd().join(given));
+        }
+        let output = self.succeed("_get", &["rc.hooks=off", "_get", "rc.data.location"])?;
+        let given = String::from_utf8_lossy(&output.stdout);
+        let given = Path::new(given.trim_end_matches('\n'));
+        Ok(match given.strip_prefix("~") {
+            Ok(below) => home.join(below),
+            Err(_) if given.as_os_str().is_empty() => home.join(".task"),
+            Err(_) => self.context.cwd().join(given),
+        })
     }
 
     /// Its version.
@@ -276,23 +302,8 @@ fn on_path(context: &Context, name: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(context.var("PATH")?).map(|folder| context.cwd().join(folder).join(name)).find(runnable)
 }
 
-/// The package's name differs, so the advice follows the package manager that is there.
 fn how_to_install(context: &Context) -> String {
-    let managers = [
-        ("brew", "brew install task"),
-        ("apt", "sudo apt install taskwarrior"),
-        ("dnf", "sudo dnf install task"),
-        ("pacman", "sudo pacman -S task"),
-        ("zypper", "sudo zypper install taskwarrior"),
-        ("apk", "sudo apk add task"),
-        ("pkg", "sudo pkg install taskwarrior"),
-    ];
-    let found = managers.iter().find(|(manager, _)| on_path(context, OsStr::new(manager)).is_some());
-    let by_hand = "other ways, also for systems that only have version 2: https://taskwarrior.org/download/";
-    match found {
-        Some((_, command)) => format!("run `{command}`\n{by_hand}"),
-        None => format!("install Taskwarrior {} or newer\n{by_hand}", Version::OLDEST),
-    }
+    context.platform.how_to_install(on_path(context, OsStr::new("brew")).is_some())
 }
 
 #[cfg(test)]

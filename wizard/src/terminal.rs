@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use console::Style;
 
 use crate::error::Failure;
+use crate::journal::Journal;
 
 /// Longer lines are tiring, however wide the screen.
 const COLUMNS_MAX: usize = 80;
@@ -21,22 +22,61 @@ pub struct Screen {
     pub columns: Option<usize>,
 }
 
+/// How good or bad something is, for its colour alone: the words say it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Doubtful,
+    /// Wrong.
+    Bad,
+    /// Neither.
+    Plain,
+}
+
 /// Two streams and how to lay out the talk.
 pub struct Terminal<'a> {
     data: &'a mut dyn Write,
     talk: &'a mut dyn Write,
     screen: Screen,
+    journal: Journal,
 }
 
 impl<'a> Terminal<'a> {
     /// `data` is usually standard output, `talk` standard error.
     pub fn new(data: &'a mut dyn Write, talk: &'a mut dyn Write, screen: Screen) -> Self {
-        Self { data, talk, screen }
+        Self { data, talk, screen, journal: Journal::default() }
+    }
+
+    /// With `--verbose`: what [`Journal`] holds is said, too.
+    #[must_use]
+    pub fn verbose(self, verbose: bool) -> Self {
+        Self { journal: if verbose { Journal::kept() } else { Journal::default() }, ..self }
+    }
+
+    /// Where the layers below write what they do; said before the next words, and only with `--verbose`.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// A line (or several) for the person. That it can't be written is no reason to stop half-way through a change.
     pub fn say(&mut self, text: &str) {
+        self.say_journal();
         let _ = writeln!(self.talk, "{}", self.laid_out(text));
+    }
+
+    /// One entry of a numbered list.
+    pub fn say_choice(&mut self, number: usize, text: &str) {
+        let label = format!("  {number} ");
+        self.say_labelled(&label, &label, text);
+    }
+
+    /// What was written to the journal since the last words.
+    pub fn say_journal(&mut self) {
+        for entry in self.journal.take() {
+            let _ = writeln!(self.talk, "verbose: {entry}");
+        }
     }
 
     /// What the command was asked for, for a file or a pipe.
@@ -44,6 +84,7 @@ impl<'a> Terminal<'a> {
     /// # Errors
     /// When it can't be written: unlike talk, this is the very purpose of the command.
     pub fn data(&mut self, text: &str) -> io::Result<()> {
+        self.say_journal();
         writeln!(self.data, "{text}")?;
         self.data.flush()
     }
@@ -74,7 +115,7 @@ impl<'a> Terminal<'a> {
             self.say(&format!("  Caused by: {why}"));
             cause = why.source();
         }
-        if let Some(hint) = error.hint() {
+        if let Some(hint) = failure.hint() {
             self.say("");
             let label = self.style().cyan().bold().apply_to("hint:").to_string();
             for one in hint.lines() {
@@ -88,6 +129,29 @@ impl<'a> Terminal<'a> {
         for one in note.lines() {
             self.say_labelled("note:", "note:", one);
         }
+    }
+
+    /// One of several findings: a word, a sentence that may go on below its own beginning, and what mends it.
+    pub fn say_item(&mut self, word: &str, tone: Tone, text: &str, remedy: Option<&str>) {
+        let label = format!("  {word:<8}");
+        let style = match tone {
+            Tone::Good => self.style().green(),
+            Tone::Doubtful => self.style().yellow(),
+            Tone::Bad => self.style().red().bold(),
+            Tone::Plain => self.style(),
+        };
+        let styled = style.apply_to(&label).to_string();
+        self.say_labelled(&label, &styled, text);
+        let label = format!("{:10} hint:", "");
+        let styled = format!("{:10} {}", "", self.style().cyan().bold().apply_to("hint:"));
+        for one in remedy.into_iter().flat_map(str::lines) {
+            self.say_labelled(&label, &styled, one);
+        }
+    }
+
+    /// Whether something may move on the screen. Not without colour: who switches that off often listens to the screen.
+    pub fn is_animated(&self) -> bool {
+        self.screen.colored && self.screen.columns.is_some()
     }
 
     /// What doesn't fit into the line goes on below its beginning, not below the label.
@@ -202,6 +266,31 @@ mod tests {
         assert_eq!(wrap("  one two three\n\nfour", 10), "  one two\n  three\n\nfour");
         assert_eq!(wrap("now run `task sync` again", 12), "now run\n`task sync`\nagain");
         assert_eq!(wrap("a-word-that-is-too-long x", 5), "a-word-that-is-too-long\nx");
+    }
+
+    #[test]
+    fn a_finding_goes_on_below_its_own_beginning_and_its_colour_says_nothing_new() {
+        let shown = |colored| {
+            let (mut data, mut talk) = (Vec::new(), Vec::new());
+            let mut terminal = Terminal::new(&mut data, &mut talk, Screen { colored, columns: Some(40) });
+            terminal.say_item("ok", Tone::Good, "clock: agrees with the server's", None);
+            let remedy = "ask whoever runs the server\nor run `taskferry doctor --fix` first";
+            terminal.say_item("problem", Tone::Bad, "room: nothing more is accepted there", Some(remedy));
+            String::from_utf8(talk).unwrap()
+        };
+        insta::assert_snapshot!(shown(false), @r"
+          ok       clock: agrees with the
+                   server's
+          problem  room: nothing more is
+                   accepted there
+                   hint: ask whoever runs the
+                         server
+                   hint: or run
+                         `taskferry doctor --fix`
+                         first
+        ");
+        assert_eq!(console::strip_ansi_codes(&shown(true)), shown(false));
+        assert_ne!(shown(true), shown(false));
     }
 
     #[test]

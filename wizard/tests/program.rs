@@ -43,7 +43,7 @@ fn outcome(output: &Output) -> (i32, String, String) {
 fn a_bare_call_says_where_to_start() {
     let (code, data, talk) = run("", "");
     assert_eq!((code, talk.as_str()), (0, ""));
-    assert!(data.contains("Where to start:") && data.contains("taskferry setup --server"), "{data}");
+    assert!(data.contains("Where to start:") && data.contains("taskferry setup"), "{data}");
 }
 
 #[test]
@@ -56,10 +56,35 @@ fn help_and_version_are_data() {
 }
 
 #[test]
+fn completions_and_manual_pages_are_data_and_know_every_command() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let (code, data, talk) = run(&format!("completions {shell}"), "");
+        assert_eq!((code, talk.as_str()), (0, ""), "{shell}");
+        assert!(["setup", "join", "verify", "undo"].iter().all(|command| data.contains(command)), "{shell}: {data}");
+    }
+    let (code, data, _) = run("man", "");
+    assert_eq!(code, 0);
+    assert!(data.contains(".TH taskferry 1") && data.contains("doctor"), "{data}");
+    let (code, data, _) = run("man doctor", "");
+    assert_eq!(code, 0);
+    assert!(data.contains("\\-\\-fix") && data.contains(".TH taskferry-doctor 1"), "{data}");
+    let (code, data, talk) = run("man boat", "");
+    assert_eq!((code, data.as_str()), (2, ""));
+    assert!(talk.starts_with("error: there is no command `boat`\n"), "{talk}");
+}
+
+#[test]
 fn a_wrong_command_line_is_a_usage_error() {
-    for words in
-        ["launch", "setup --server", "share --link --text", "join --color pink", "setup --server tasks.example.org"]
-    {
+    for words in [
+        "launch",
+        "setup --server",
+        "setup --cloud --skip",
+        "share --link --text",
+        "share --qr --png x",
+        "join --image",
+        "join --color pink",
+        "setup --server tasks.example.org",
+    ] {
         let (code, data, talk) = run(words, "");
         assert_eq!((code, data.as_str()), (2, ""), "{words}");
         assert!(talk.starts_with("error: "), "{words}: {talk}");
@@ -70,7 +95,7 @@ fn a_wrong_command_line_is_a_usage_error() {
 fn without_a_terminal_nothing_is_asked() {
     let (code, data, talk) = run("setup", "yes\n");
     assert_eq!((code, data.as_str()), (2, ""));
-    assert!(talk.ends_with("hint: add `--server https://…`\n"), "{talk}");
+    assert!(talk.ends_with("hint: add `--server https://…`, `--cloud` or `--skip`\n"), "{talk}");
     let (code, _, talk) = run("join", "yes\n");
     assert_eq!(code, 2);
     assert!(talk.contains("`--from-stdin`"), "{talk}");
@@ -80,7 +105,9 @@ fn without_a_terminal_nothing_is_asked() {
 fn a_failure_is_exit_1_with_a_hint_on_standard_error() {
     let (code, data, talk) = run("join --from-stdin --yes", "not a link");
     assert_eq!((code, data.as_str()), (1, ""));
-    insta::assert_snapshot!(talk, @r"
+    let (found, error) = talk.split_once('\n').unwrap();
+    assert!(found.starts_with("found Taskwarrior"), "{talk}");
+    insta::assert_snapshot!(error, @r"
     error: this is neither a setup link nor sync settings
 
     hint: run `taskferry share` on the first computer and copy the whole link

@@ -35,6 +35,11 @@ impl Session {
     }
 
     fn start_in(home: TempDir, words: &str) -> Self {
+        Self::start_with(home, words, ("NO_COLOR", "1"))
+    }
+
+    /// With one more environment variable. Nothing listens where cloud sync is looked for, unless that is the variable.
+    fn start_with(home: TempDir, words: &str, variable: (&str, &str)) -> Self {
         let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&keyboard).unwrap();
         unlockpt(&keyboard).unwrap();
@@ -48,7 +53,8 @@ impl Session {
             .env_clear()
             .env("HOME", home.path())
             .env("PATH", "/usr/bin:/bin")
-            .env("NO_COLOR", "1")
+            .env("TASKFERRY_CLOUD", "http://127.0.0.1:9")
+            .env(variable.0, variable.1)
             .current_dir(home.path())
             .stdin(end())
             .stdout(Stdio::null())
@@ -97,7 +103,11 @@ impl Session {
 #[test]
 fn ctrl_c_at_a_question_says_that_nothing_was_changed() {
     let mut person = Session::start("setup");
+    person.sees("your choice, 1 to 4 [2]").types("\u{3}").sees("stopped; nothing was changed").exits_with(130);
+    let mut person = Session::start("setup");
     person
+        .sees("your choice, 1 to 4 [2]")
+        .types("2\r")
         .sees("address of the sync server")
         .types("http://\u{3}")
         .sees("stopped; nothing was changed")
@@ -139,6 +149,17 @@ fn ctrl_c_at_the_plan_changes_nothing() {
 }
 
 #[test]
+fn a_cloud_that_is_silent_does_not_hold_up_the_menu_and_ctrl_c_ends_the_wait() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let cloud = format!("http://{}", silent.local_addr().unwrap());
+    let start = || Session::start_with(TempDir::new().unwrap(), "", ("TASKFERRY_CLOUD", &cloud));
+    let mut person = start();
+    person.sees("(does not answer").sees("your choice, 1 to 4 [2]").types("4\r").exits_with(0);
+    let mut person = start();
+    person.sees("looking for cloud sync").interrupts().sees("stopped; nothing was changed").exits_with(130);
+}
+
+#[test]
 fn ctrl_c_while_a_server_does_not_answer_says_that_nothing_was_changed() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut person = Session::start(&format!("setup --server http://{}", silent.local_addr().unwrap()));
@@ -156,10 +177,61 @@ fn ctrl_c_during_the_first_sync_says_what_is_in_place_and_how_to_finish() {
     assert!(person.home.path().join(".taskrc").exists());
 }
 
+/// A home in which setup was run, without a first sync.
+fn set_up(server: &str) -> TempDir {
+    let home = TempDir::new().unwrap();
+    std::fs::write(home.path().join(".taskrc"), "color=off\n").unwrap();
+    let mut person = Session::start_in(home, &format!("setup --yes --no-sync --server {server}"));
+    person.sees("is set up; run `task sync`").exits_with(0);
+    person.home
+}
+
+#[test]
+fn verify_goes_through_every_part_and_syncs() {
+    let mut person = Session::start_in(set_up(&server()), "verify");
+    person.sees("  ok       Taskwarrior: 3.5.0").sees("  ok       sync server: ").sees("  skipped  secret: ");
+    person.sees("running `task sync` …").sees("works").exits_with(0);
+}
+
+#[test]
+fn undo_asks_and_brings_the_file_back() {
+    let mut person = Session::start_in(set_up(&server()), "undo");
+    person.sees("restore `~/.taskrc`, byte for byte").sees("go on? [Y/n]").types("n\r");
+    person.sees("stopped; nothing was changed").exits_with(1);
+    assert!(std::fs::read_to_string(person.home.path().join(".taskrc")).unwrap().contains("sync.server.url="));
+
+    let mut person = Session::start_in(person.home, "undo");
+    person.sees("go on? [Y/n]").types("\r").sees("restored `~/.taskrc`").exits_with(0);
+    assert_eq!(std::fs::read_to_string(person.home.path().join(".taskrc")).unwrap(), "color=off\n");
+}
+
+#[test]
+fn with_colour_what_is_looked_at_moves_and_leaves_only_findings() {
+    let mut person = Session::start_with(set_up(&server()), "doctor", ("TERM", "xterm"));
+    person.sees("Taskwarrior: 3.5.0").sees("sync server: ").sees("no problem was found").exits_with(0);
+}
+
+#[test]
+fn ctrl_c_while_a_server_is_checked_stops_with_a_word() {
+    let home = set_up(&server());
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taskrc = std::fs::read_to_string(home.path().join(".taskrc")).unwrap();
+    let url = format!("sync.server.url=http://{}", silent.local_addr().unwrap());
+    let moved: Vec<_> =
+        taskrc.lines().map(|line| if line.starts_with("sync.server.url=") { url.as_str() } else { line }).collect();
+    std::fs::write(home.path().join(".taskrc"), moved.join("\n")).unwrap();
+    for command in ["verify", "doctor"] {
+        let again = TempDir::new().unwrap();
+        std::fs::copy(home.path().join(".taskrc"), again.path().join(".taskrc")).unwrap();
+        let mut person = Session::start_in(again, command);
+        person.sees("encryption: ").interrupts().sees("stopped; nothing was changed").exits_with(130);
+    }
+}
+
 #[test]
 fn the_end_of_the_input_stops_as_ctrl_c_does() {
     let mut person = Session::start("setup");
-    person.sees("address of the sync server").types("\u{4}").sees("stopped; nothing was changed").exits_with(130);
+    person.sees("your choice").types("\u{4}").sees("stopped; nothing was changed").exits_with(130);
 }
 
 #[test]

@@ -2,13 +2,15 @@
 //! Taskwarrior itself reports success for a mistyped account, and a wrong secret would spoil the account for everybody.
 
 use std::io::{self, Read};
+use std::path::Path;
 
 use taskferry_protocol::ServerUrl;
 use taskferry_protocol::describe::AccountState;
 use zeroize::Zeroizing;
 
-use crate::cli;
+use crate::credentials::Credentials;
 use crate::credentials::decode::{Decoded, decode};
+use crate::credentials::picture::{self, Pictured};
 use crate::credentials::unseal::{UnsealError, prove};
 use crate::error::{Explain, Failure};
 use crate::flow::apply::apply;
@@ -16,11 +18,14 @@ use crate::flow::computer::Computer;
 use crate::flow::first_sync::{Synced, first_sync};
 use crate::flow::plan::Plan;
 use crate::flow::recheck::recheck;
-use crate::flow::{Run, Stopped, reach, tasks};
+use crate::flow::{Run, Stopped, reach, replace, tasks};
+use crate::json::JoinOutcome;
+use crate::pending::{Pending, PendingJoin};
 use crate::server::Server;
 use crate::server::account::Known;
 use crate::server::probe::Kind;
 use crate::server::sealed::FirstVersion;
+use crate::{cli, json};
 
 /// Bytes read from standard input; as generous as the prompt.
 const INPUT_BYTES_MAX: u16 = u16::MAX;
@@ -31,12 +36,6 @@ pub enum JoinError {
     /// Standard input failed.
     #[error("could not read standard input")]
     Input(#[source] io::Error),
-    /// It has an account already.
-    #[error("this computer already syncs with another account, at `{server}`")]
-    HasOtherAccount {
-        /// Where.
-        server: ServerUrl,
-    },
     /// No account of this ID.
     #[error("`{server}` does not know this account")]
     UnknownAccount {
@@ -84,10 +83,6 @@ impl Explain for JoinError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Input(_) => return None,
-            Self::HasOtherAccount { .. } => {
-                "run `taskferry share` here and `taskferry join` on the other computer, to let that one come here instead"
-                    .into()
-            }
             Self::UnknownAccount { checked: true, .. } => {
                 "the link has no typing error, so the account was deleted there, or the server lost it\n\
                  run `taskferry share` on the first computer again and compare; nothing was changed here"
@@ -135,28 +130,80 @@ enum Holds {
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
     // Before anybody is asked for a link: it may be of no use here.
-    let computer = Computer::look(run)?;
-    let Decoded { credentials, checked } = ask(run, args)?;
+    let mut computer = Computer::look_to_change(run)?;
+    replace::leftover_may_go(run, &mut computer, args.replace, args.yes)?;
     computer.introduce(run);
-    if let Some(present) = &computer.account {
-        if *present != credentials {
-            return Err(JoinError::HasOtherAccount { server: present.server.clone() }.into());
-        }
-        recheck(run, &computer, present, true)?;
-        run.terminal.say("this computer has joined already, and syncs; no setting was changed");
-        return Ok(());
+    ask_and_join(run, args, &computer)
+}
+
+/// The same on a computer that was looked at and introduced, for those who choose it in a menu.
+pub(super) fn ask_and_join(run: &mut Run<'_>, args: &cli::Join, computer: &Computer<'_>) -> Result<(), Failure> {
+    let Decoded { credentials, checked } = ask(run, args)?;
+    if computer.account.as_ref() == Some(&credentials) {
+        return already_joined(run, computer, &credentials);
     }
+    replace::make_way(run, computer, args.replace)?;
+    let decoded = Decoded { credentials, checked };
+    let Joined { arrived, now } = join(run, computer, &decoded, args)?;
+    report(run, JoinOutcome::Joined, &decoded.credentials, arrived, Some(now))
+}
+
+/// What a join has brought.
+struct Joined {
+    /// Tasks that were not on this computer before.
+    arrived: u64,
+    now: Synced,
+}
+
+/// Goes on with a join for which the server was away.
+pub fn finish(run: &mut Run<'_>, mut computer: Computer<'_>, pending: &PendingJoin, yes: bool) -> Result<(), Failure> {
+    let PendingJoin { allow_empty, unproved, keep_recurrence, replace, .. } = *pending;
+    let args = cli::Join { yes, replace, keep_recurrence, allow_empty, unproved, ..cli::Join::default() };
+    replace::leftover_may_go(run, &mut computer, replace, yes)?;
+    replace::make_way(run, &computer, replace)?;
+    join(run, &computer, &pending.decoded, &args).map(drop)
+}
+
+/// Joins, or keeps the credentials for later if the server is away.
+fn join(run: &mut Run<'_>, computer: &Computer<'_>, decoded: &Decoded, args: &cli::Join) -> Result<Joined, Failure> {
+    match join_now(run, computer, decoded, args) {
+        Err(failure) if failure.error().is_server_down() => {
+            let cli::Join { allow_empty, unproved, keep_recurrence, .. } = *args;
+            // Whoever gave up an account for this has decided that, whether by the flag or by an answer.
+            let replace = args.replace || computer.account.is_some();
+            let pending = PendingJoin { decoded: decoded.clone(), allow_empty, unproved, keep_recurrence, replace };
+            let kept = Pending::Join(pending).keep(run.context)?;
+            Err(failure.with_hint(format!(
+                "the credentials are kept in `{}`, which only you can read; nothing else was changed\n\
+                 run `taskferry verify` to finish once the server answers, or `taskferry undo` to forget them",
+                run.context.short(&kept)
+            )))
+        }
+        done => done,
+    }
+}
+
+fn join_now(
+    run: &mut Run<'_>,
+    computer: &Computer<'_>,
+    decoded: &Decoded,
+    args: &cli::Join,
+) -> Result<Joined, Failure> {
+    let Decoded { credentials, checked } = decoded;
     // Also checks that the credentials can be written at all, before the server hears of them.
-    let change = computer.taskrc.plan(&credentials, computer.taskwarrior.version().url_key())?;
+    let recurrence_off = !args.keep_recurrence && computer.makes_recurring_tasks;
+    let change = computer.plan(credentials, recurrence_off)?;
 
     let (server, kind) = reach(run, credentials.server.clone())?;
-    let account = Account { server: &server, credentials: &credentials, checked };
+    let account = Account { server: &server, credentials, checked: *checked };
     let holds = account.look(run, args, &kind, computer.tasks)?;
 
+    let mut notes = Plan::notes(computer);
+    notes.extend(recurrence_off.then(|| RECURRENCE.to_owned()));
     let plan = Plan {
         at_server: None,
         change,
-        note: Plan::note(&computer.taskrc),
+        notes,
         first_sync: Some(match (computer.tasks, holds) {
             (0, Holds::Nothing) => "run `task sync`".into(),
             (0, Holds::ProvedData) => "run `task sync`: fetches the account's tasks".into(),
@@ -167,15 +214,39 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
                 server.url()
             ),
         }),
-        enter_means: computer.tasks == 0,
+        enter_means: computer.tasks == 0 && !computer.syncs_in_another_way(),
     };
     plan.show(run);
     plan.confirm(run, args.yes)?;
 
-    apply(run, &computer, &plan, &credentials)?;
-    let now = first_sync(run, &computer)?;
+    apply(run, computer, &plan, credentials)?;
+    // From here on the settings are in place, and the sync is what is left.
+    Pending::forget(run.context)?;
+    let now = first_sync(run, computer, credentials)?;
     say_what_arrived(run, holds, computer.tasks, now);
-    Ok(())
+    Ok(Joined { arrived: now.all.saturating_sub(computer.tasks), now })
+}
+
+/// Two computers that both make the next task of a recurring one make two of each, for ever (seen).
+const RECURRENCE: &str = "recurring tasks are left to the first computer (`recurrence=off`), else each would come twice\n\
+                          to leave that setting as it is, add `--keep-recurrence`";
+
+fn already_joined(run: &mut Run<'_>, computer: &Computer<'_>, present: &Credentials) -> Result<(), Failure> {
+    let synced = recheck(run, computer, present, true)?;
+    run.terminal.say("this computer has joined already, and syncs; no setting was changed");
+    let arrived = synced.map_or(0, |synced| synced.all.saturating_sub(computer.tasks));
+    report(run, JoinOutcome::AlreadyJoined, present, arrived, synced)
+}
+
+fn report(
+    run: &mut Run<'_>,
+    outcome: JoinOutcome,
+    credentials: &Credentials,
+    arrived: u64,
+    synced: Option<Synced>,
+) -> Result<(), Failure> {
+    let server = credentials.server.as_str().to_owned();
+    run.report(&json::Join { outcome, server, arrived, tasks: synced.map(json::Tasks::from) })
 }
 
 fn ask(run: &mut Run<'_>, args: &cli::Join) -> Result<Decoded, Failure> {
@@ -185,9 +256,12 @@ fn ask(run: &mut Run<'_>, args: &cli::Join) -> Result<Decoded, Failure> {
         run.input.take(INPUT_BYTES_MAX.into()).read_to_string(&mut text).map_err(JoinError::Input)?;
         return Ok(decode(&text)?);
     }
+    if let Some(path) = &args.image {
+        return from_picture(run, &run.context.cwd().join(path));
+    }
     run.must_be_able_to_ask(
         "join needs a setup link",
-        "add `--from-stdin` and give it the output of `taskferry share`",
+        "add `--from-stdin` and give it the output of `taskferry share`, or `--image FILE`",
     )?;
     run.ask_until_ok(|prompter| {
         let enough = |text: &str| decode(text).err().is_none_or(|error| !error.is_unfinished());
@@ -196,10 +270,19 @@ fn ask(run: &mut Run<'_>, args: &cli::Join) -> Result<Decoded, Failure> {
     })
 }
 
+fn from_picture(run: &mut Run<'_>, path: &Path) -> Result<Decoded, Failure> {
+    run.terminal.journal().write(|| format!("reading `{}`", run.context.short(path)));
+    let Pictured { decoded, number, count } = picture::read(path)?;
+    if count > 1 {
+        run.terminal.say(&format!("{count} QR codes are in the picture; number {number} is a setup link"));
+    }
+    Ok(decoded)
+}
+
 /// The account to be joined.
 struct Account<'a> {
     server: &'a Server,
-    credentials: &'a crate::credentials::Credentials,
+    credentials: &'a Credentials,
     checked: bool,
 }
 
@@ -209,7 +292,7 @@ impl Account<'_> {
         let server = || self.server.url().clone();
         let id = &self.credentials.client_id;
         let known = match kind {
-            Kind::Taskferry(_) => self.server.account(id)?,
+            Kind::Taskferry(_) => run.ask_server(self.server, |server| server.account(id))?,
             Kind::Other => Known::NotOffered,
         };
         match &known {

@@ -1,5 +1,15 @@
 //! One command per file. Each reads from top to bottom as the steps of [`crate::flow`], with what is its own in between.
 
+pub mod completions;
+pub mod doctor;
+pub mod first_screen;
 pub mod join;
+pub mod man;
 pub mod setup;
 pub mod share;
+pub mod status;
+pub mod sync;
+pub mod undo;
+pub mod verify;
+#[cfg(test)]
+mod wrong_inputs;

@@ -1,38 +1,42 @@
 //! `taskferry setup`: the first computer. Makes an account and configures Taskwarrior for it.
 
-use taskferry_protocol::ServerUrl;
+use taskferry_protocol::describe::Registration;
+use taskferry_protocol::invite::BadInvite;
 use taskferry_protocol::server_url::BadServerUrl;
+use taskferry_protocol::{ClientId, InviteCode, ServerUrl};
 
-use crate::cli;
+use super::join;
+use super::verify::finish::finish_pending;
 use crate::credentials::Credentials;
 use crate::credentials::generate::generate;
 use crate::error::{Exit, Explain, Failure};
 use crate::flow::apply::apply;
 use crate::flow::computer::Computer;
 use crate::flow::first_sync::{Synced, first_sync};
+use crate::flow::menu::choose;
 use crate::flow::plan::Plan;
 use crate::flow::recheck::recheck;
-use crate::flow::{Run, Stopped, likely_meant, reach, server_url, tasks};
+use crate::flow::{Run, Stopped, likely_meant, reach, replace, server_url, tasks};
+use crate::json::SetupOutcome;
+use crate::pending::Pending;
 use crate::server::account::Registered;
+use crate::server::admission::NotAdmitted;
 use crate::server::probe::Kind;
 use crate::server::{Server, ServerError};
+use crate::{cli, cloud, json};
 
-/// This computer has an account on another server.
+/// The invite can't be one.
 #[derive(Debug, thiserror::Error)]
-#[error("this computer already syncs with `{present}`")]
-pub struct SyncsElsewhere {
-    present: ServerUrl,
-}
+#[error("the invite can't be used")]
+pub struct Mistyped(#[source] BadInvite);
 
-impl Explain for SyncsElsewhere {
+impl Explain for Mistyped {
     fn hint(&self) -> Option<String> {
-        // Taskwarrior marks what it has sent, whereto it does not remember: after a change of the account it would say
-        // "Success!" and send nothing of the old.
-        Some(
-            "a new account would stay empty: Taskwarrior does not send again what it has sent before\n\
-             to bring other computers to the present account, run `taskferry share`"
-                .into(),
-        )
+        Some("it looks like `GAYT-EMZU-GU3D-OOBZ-MFRG-GZDF-MYZQ`: copy it from what you were sent".into())
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Usage
     }
 }
 
@@ -71,43 +75,268 @@ impl Explain for NotConfirmed {
 
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
-    // What is on the command line is looked at before anything else, and this computer before anybody is asked.
-    let given = args.server.as_deref().map(server_url).transpose()?;
-    let computer = Computer::look(run)?;
-    if let Some(present) = &computer.account {
-        computer.introduce(run);
-        return already_set_up(run, args, &computer, present, given.as_ref());
+    if args.skip {
+        return skip(run);
     }
-    let address = match given {
-        Some(address) => address,
-        None => ask(run)?,
+    // What is on the command line is looked at before anything else, and this computer before anybody is asked.
+    let given = match &args.server {
+        Some(address) => Some(server_url(address)?),
+        None if args.cloud => Some(cloud::address(run)?),
+        None => None,
     };
+    let invite = args.invite.as_deref().map(invite_code).transpose()?;
+    let mut computer = Computer::look_to_change(run)?;
+    replace::leftover_may_go(run, &mut computer, args.replace, args.yes)?;
     computer.introduce(run);
-    let (server, kind) = reach(run, address)?;
+    if let Some(present) = &computer.account {
+        if !args.replace && given.as_ref().is_none_or(|wanted| *wanted == present.server) {
+            return already_set_up(run, args, invite, &computer, present);
+        }
+        replace::give_up(run, &computer, present, args.replace)?;
+    }
+    if let Some(address) = given {
+        return set_up(run, args, invite, &computer, address);
+    }
+    run.must_be_able_to_ask(
+        "setup needs to know through which server to sync",
+        "add `--server https://…`, `--cloud` or `--skip`",
+    )?;
+    match choose_where(run, "skip: set up nothing now")? {
+        Where::Server(address) => set_up(run, args, invite, &computer, address),
+        Where::Join => join::ask_and_join(run, &cli::Join { replace: args.replace, ..cli::Join::default() }, &computer),
+        Where::Neither => skip(run),
+    }
+}
+
+/// Where an account is to be.
+pub(super) enum Where {
+    /// A new one, at this server.
+    Server(ServerUrl),
+    /// On another computer, which has it already.
+    Join,
+    /// The last entry of the menu.
+    Neither,
+}
+
+/// Asks for it; `last` is what else there is.
+pub(super) fn choose_where(run: &mut Run<'_>, last: &str) -> Result<Where, Failure> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Choice {
+        Cloud,
+        Own,
+        Join,
+        Last,
+    }
+    let cloud = cloud::address(run)?;
+    // Offered only if it is there: nobody should choose what can't work.
+    let (default, cloud_words) = match cloud::look(run, &cloud) {
+        Ok(()) => (Choice::Cloud, format!("set up sync: cloud sync at `{cloud}`, nothing to run yourself")),
+        Err(error) if error.is_choice() => return Err(error.into()),
+        Err(_) => (Choice::Own, format!("set up sync: cloud sync at `{cloud}` (does not answer right now)")),
+    };
+    let choices = [
+        (Choice::Cloud, cloud_words),
+        (Choice::Own, "set up sync: a server of your own, or one that you were invited to".into()),
+        (Choice::Join, "join from another computer, which syncs already".into()),
+        (Choice::Last, last.to_owned()),
+    ];
+    run.terminal.say(
+        "through which server shall your computers share tasks?\n\
+         none can read them: they are encrypted here first\n",
+    );
+    Ok(match choose(run, &choices, default)? {
+        Choice::Cloud => Where::Server(cloud),
+        Choice::Own => Where::Server(ask_for_address(run)?),
+        Choice::Join => Where::Join,
+        Choice::Last => Where::Neither,
+    })
+}
+
+fn skip(run: &mut Run<'_>) -> Result<(), Failure> {
+    run.terminal.say("nothing was set up, and nothing was changed; later, run `taskferry setup`");
+    run.report(&json::Setup { outcome: SetupOutcome::Skipped, server: None, tasks: None })
+}
+
+/// A new account at `address`, for a computer without one, or one that gives its account up.
+pub(super) fn set_up(
+    run: &mut Run<'_>,
+    args: &cli::Setup,
+    invite: Option<InviteCode>,
+    computer: &Computer<'_>,
+    address: ServerUrl,
+) -> Result<(), Failure> {
+    let (server, kind) = match reach(run, address.clone()) {
+        Err(why) if why.is_server_down() => return without_server(run, args, invite, computer, address, why),
+        reached => reached?,
+    };
+    let invite = match invite {
+        None if args.dry_run => None,
+        invite => admission(run, &kind, server.url(), invite, "add `--invite CODE`")?,
+    };
 
     let credentials = generate(server.url().clone())?;
-    let plan = plan(args, &computer, &kind, &credentials)?;
+    let plan = plan(!args.no_sync, computer, &kind, &credentials)?;
     plan.show(run);
     if args.dry_run {
         run.terminal.say("nothing was changed: this was only the plan");
-        return Ok(());
+        return report(run, SetupOutcome::OnlyPlanned, &credentials, None);
     }
     plan.confirm(run, args.yes)?;
 
     // The account first: if the server refuses, nothing was changed here; if writing fails later, an account without
     // data is left behind there, and a second run makes another.
+    let account = &credentials.client_id;
     let registered = match kind {
-        Kind::Taskferry(_) => server.register(&credentials.client_id)?,
+        Kind::Taskferry(_) => match run.ask_server(&server, |server| server.register(account, invite.as_ref())) {
+            Err(why) if why.is_server_down() => {
+                return keep_for_later(run, computer, &plan, &credentials, invite, why);
+            }
+            answer => admitted(run, &server, account, answer?)?,
+        },
         Kind::Other => Registered::NotOffered,
     };
-    apply(run, &computer, &plan, &credentials)?;
-    let synced = if args.no_sync { None } else { Some(first_sync(run, &computer)?) };
+    apply(run, computer, &plan, &credentials)?;
+    let synced = if args.no_sync { None } else { Some(first_sync(run, computer, &credentials)?) };
     if let Some(synced) = synced {
         refuse_false_success(&server, &credentials, synced)?;
     }
 
     say_what_is_next(run, &credentials, registered, synced);
-    Ok(())
+    report(run, SetupOutcome::SetUp, &credentials, synced)
+}
+
+fn report(
+    run: &mut Run<'_>,
+    outcome: SetupOutcome,
+    credentials: &Credentials,
+    synced: Option<Synced>,
+) -> Result<(), Failure> {
+    let server = Some(credentials.server.as_str().to_owned());
+    run.report(&json::Setup { outcome, server, tasks: synced.map(json::Tasks::from) })
+}
+
+/// The invite, if there is one or the server wants one; asked for before the plan, so that nobody accepts what can't happen.
+/// `instead`: how to give it where nobody can be asked.
+fn admission(
+    run: &mut Run<'_>,
+    kind: &Kind,
+    server: &ServerUrl,
+    invite: Option<InviteCode>,
+    instead: &'static str,
+) -> Result<Option<InviteCode>, Failure> {
+    let registration = match kind {
+        Kind::Taskferry(info) => info.registration,
+        Kind::Other => Registration::Open,
+    };
+    match (registration, invite) {
+        (Registration::Closed, _) => Err(NotAdmitted::closed(server.clone()).into()),
+        (Registration::Invite, None) => {
+            run.must_be_able_to_ask("this server takes new accounts only with an invite", instead)?;
+            run.terminal.say(&format!("`{server}` takes new accounts only with an invite from whoever runs it"));
+            run.ask_until_ok(|prompter| Ok(invite_code(&prompter.line("invite")?)?)).map(Some)
+        }
+        (_, invite) => Ok(invite),
+    }
+}
+
+fn invite_code(text: &str) -> Result<InviteCode, Mistyped> {
+    text.parse().map_err(Mistyped)
+}
+
+/// Passes the server's answer on; if it refuses the invite and somebody is there, another one is tried.
+fn admitted(
+    run: &mut Run<'_>,
+    server: &Server,
+    account: &ClientId,
+    answer: Result<Registered, NotAdmitted>,
+) -> Result<Registered, Failure> {
+    match answer {
+        Err(refusal) if refusal.why.is_about_the_invite() && run.can_ask() => {
+            run.terminal.say_failure(&refusal.into());
+            run.terminal.say("");
+            let another = run.ask_until_ok(|prompter| Ok(invite_code(&prompter.line("another invite")?)?))?;
+            Ok(run.ask_server(server, |server| server.register(account, Some(&another)))??)
+        }
+        answer => Ok(answer?),
+    }
+}
+
+/// Goes on with a setup for which the server was away: its settings are in place, and the account is to be made.
+pub fn finish(
+    run: &mut Run<'_>,
+    server: ServerUrl,
+    account: &ClientId,
+    invite: Option<InviteCode>,
+) -> Result<(), Failure> {
+    let (server, kind) = reach(run, server)?;
+    if let Kind::Taskferry(_) = kind {
+        let instead = "run `taskferry setup --invite CODE` to finish";
+        let invite = admission(run, &kind, server.url(), invite, instead)?;
+        let answer = run.ask_server(&server, |server| server.register(account, invite.as_ref()))?;
+        admitted(run, &server, account, answer)?;
+        run.terminal.say(&format!("the account is registered at `{}`", server.url()));
+    }
+    Ok(Pending::forget(run.context)?)
+}
+
+/// That the server is down is no reason to start over later, if the person is sure of the address.
+fn without_server(
+    run: &mut Run<'_>,
+    args: &cli::Setup,
+    invite: Option<InviteCode>,
+    computer: &Computer<'_>,
+    address: ServerUrl,
+    why: ServerError,
+) -> Result<(), Failure> {
+    if !args.later {
+        if !run.can_ask() || args.yes {
+            return Err(Failure::from(why).with_hint(
+                "check the address, and that the server is running; then run the same command again\n\
+                 if you are sure of the address, add `--later` to set up now and finish with `taskferry verify`",
+            ));
+        }
+        run.terminal.say(&format!("{why}; is it only down for now?"));
+        if !run.prompter.confirm("set up now, and finish later with `taskferry verify`?", false)? {
+            return Err(Stopped::Declined.into());
+        }
+    }
+    let credentials = generate(address)?;
+    let plan = plan(false, computer, &Kind::Other, &credentials)?;
+    plan.show(run);
+    if args.dry_run {
+        run.terminal.say("nothing was changed: this was only the plan");
+        return report(run, SetupOutcome::OnlyPlanned, &credentials, None);
+    }
+    plan.confirm(run, args.yes)?;
+    keep_for_later(run, computer, &plan, &credentials, invite, why)
+}
+
+/// Writes the settings, and notes what is left to do.
+fn keep_for_later(
+    run: &mut Run<'_>,
+    computer: &Computer<'_>,
+    plan: &Plan,
+    credentials: &Credentials,
+    invite: Option<InviteCode>,
+    why: ServerError,
+) -> Result<(), Failure> {
+    // Before the settings: a run that is killed in between leaves a note that leads to nothing, not an account that
+    // nobody registers.
+    let Credentials { server, client_id, .. } = credentials;
+    Pending::Setup { server: server.clone(), client_id: *client_id, invite }.keep(run.context)?;
+    apply(run, computer, plan, credentials)?;
+    Err(SetUpWithoutServer(why).into())
+}
+
+/// The settings are in place, but the server has not heard of the account.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings are in place, but the server could not be reached")]
+pub struct SetUpWithoutServer(#[source] ServerError);
+
+impl Explain for SetUpWithoutServer {
+    fn hint(&self) -> Option<String> {
+        Some("run `taskferry verify` to finish, once the server answers".into())
+    }
 }
 
 /// Taskwarrior reports success, too, when it holds all tasks for sent already and sends nothing.
@@ -118,8 +347,7 @@ fn refuse_false_success(server: &Server, credentials: &Credentials, synced: Sync
     Ok(())
 }
 
-fn ask(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
-    run.must_be_able_to_ask("setup needs the address of a sync server", "add `--server https://…`")?;
+fn ask_for_address(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
     let mut meant: Option<ServerUrl> = None;
     run.ask_until_ok(|prompter| {
         let question = match &meant {
@@ -141,35 +369,33 @@ fn ask(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
 fn already_set_up(
     run: &mut Run<'_>,
     args: &cli::Setup,
+    invite: Option<InviteCode>,
     computer: &Computer<'_>,
     present: &Credentials,
-    wanted: Option<&ServerUrl>,
 ) -> Result<(), Failure> {
     let server = &present.server;
-    if wanted.is_some_and(|wanted| wanted != server) {
-        return Err(SyncsElsewhere { present: server.clone() }.into());
-    }
     let sync = !args.no_sync && !args.dry_run;
-    let how = match recheck(run, computer, present, sync)? {
-        Some(_) => "is set up already, and works",
-        None => "is set up already",
-    };
+    if !args.dry_run {
+        finish_pending(run, args.yes, invite)?;
+    }
+    let synced = recheck(run, computer, present, sync)?;
+    let how = if synced.is_some() { "is set up already, and works" } else { "is set up already" };
     run.terminal.say(&format!("sync with `{server}` {how}; no setting was changed"));
     run.terminal.say("next: run `taskferry share` here, and `taskferry join` on your other computer");
-    Ok(())
+    report(run, SetupOutcome::AlreadySetUp, present, synced)
 }
 
-fn plan(args: &cli::Setup, computer: &Computer<'_>, kind: &Kind, credentials: &Credentials) -> Result<Plan, Failure> {
+fn plan(sync: bool, computer: &Computer<'_>, kind: &Kind, credentials: &Credentials) -> Result<Plan, Failure> {
     let server = &credentials.server;
     Ok(Plan {
         at_server: matches!(kind, Kind::Taskferry(_)).then(|| format!("create a new account at `{server}`")),
-        change: computer.taskrc.plan(credentials, computer.taskwarrior.version().url_key())?,
-        note: Plan::note(&computer.taskrc),
-        first_sync: (!args.no_sync).then(|| match computer.tasks {
+        change: computer.plan(credentials, false)?,
+        notes: Plan::notes(computer),
+        first_sync: sync.then(|| match computer.tasks {
             0 => "run `task sync`".into(),
             count => format!("run `task sync`: sends {} to the server, encrypted", tasks(count)),
         }),
-        enter_means: true,
+        enter_means: !computer.syncs_in_another_way(),
     })
 }
 

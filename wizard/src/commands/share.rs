@@ -1,13 +1,15 @@
 //! `taskferry share`: prints what another computer needs to join. Read from Taskwarrior at that moment, never from a
 //! copy: the secret has one home.
 
-use std::io;
-
-use crate::cli;
+use crate::context::Context;
 use crate::error::{Explain, Failure};
 use crate::flow::Run;
 use crate::flow::computer::Computer;
+use crate::qr::Code;
+use crate::qr::picture::{self, Format};
+use crate::qr::screen::{self, Pen};
 use crate::taskrc::{BadBlock, Block, keys};
+use crate::{cli, is_colored, json};
 
 /// Why there is nothing to share.
 #[derive(Debug, thiserror::Error)]
@@ -18,9 +20,6 @@ pub enum ShareError {
     /// The settings are such that no other taskrc could hold them.
     #[error("the sync settings of this computer can't be passed on")]
     Unusable(#[source] BadBlock),
-    /// The very output failed.
-    #[error("could not write to standard output")]
-    Output(#[source] io::Error),
 }
 
 impl Explain for ShareError {
@@ -30,7 +29,6 @@ impl Explain for ShareError {
                 Some("run `taskferry setup`, or `taskferry join` if another computer has it already".into())
             }
             Self::Unusable(why) => why.hint(),
-            Self::Output(_) => None,
         }
     }
 }
@@ -41,18 +39,57 @@ pub fn run(run: &mut Run<'_>, args: &cli::Share) -> Result<(), Failure> {
     let credentials = computer.account.ok_or(ShareError::NotSetUp)?;
     // Also for a link: who joins has to write these values to a taskrc.
     let block = Block::settings(&credentials, keys::URL).map_err(ShareError::Unusable)?;
-    let (text, warning) = if args.text {
-        (block.setting_lines(), "whoever has these lines can read and change all your tasks: keep them to yourself")
-    } else {
-        (credentials.to_text(), "whoever has this link can read and change all your tasks: keep it to yourself")
+    let (text, these) =
+        if args.text { (block.setting_lines(), "these lines") } else { (credentials.to_text(), "this link") };
+    let text = text.trim_end();
+    let picture = [(&args.png, Format::Png), (&args.svg, Format::Svg)];
+    let picture = picture.into_iter().find_map(|(path, format)| Some((path.as_ref()?, format)));
+
+    let server = &credentials.server;
+    // Drawn before anything is said of it: it may not fit.
+    let shown = match (picture, args.qr) {
+        (Some((path, format)), _) => {
+            picture::write(&Code::of(text)?, format, &run.context.cwd().join(path))?;
+            None
+        }
+        (None, true) => {
+            let pen = Pen::for_screen(run.context, may_color(run.context, run.global.color));
+            Some(screen::draw(&Code::of(text)?, pen, run.context.window)?)
+        }
+        (None, false) => Some(text.to_owned()),
     };
-    run.terminal.say(warning);
-    run.terminal.say("on your other computer, run `taskferry join` and paste what follows\n");
-    if credentials.server.is_loopback() {
-        run.terminal.say(&format!("note: `{}` can be reached only from this very computer\n", credentials.server));
+    let these = if picture.is_some() || args.qr { "this QR code" } else { these };
+    run.terminal.say(&format!(
+        "whoever has {these} can read and change all your tasks: show it only to your own computers\n\
+         the server at `{server}` can't read them: it never gets the secret"
+    ));
+    if server.is_loopback() {
+        run.terminal.say_note(&format!("`{server}` can be reached only from this very computer"));
     }
-    run.terminal.data(text.trim_end()).map_err(ShareError::Output)?;
-    Ok(())
+    run.terminal.say(&match (picture, args.qr) {
+        (Some((path, _)), _) => format!(
+            "\nwritten to `{0}`, which only you can read; on your other computer, run `taskferry join --image {0}`\n\
+             delete the picture afterwards",
+            path.display()
+        ),
+        (None, true) if args.text => {
+            "\nscan it with a phone: its camera shows the three lines, for the app's settings\n".into()
+        }
+        (None, true) => "\nscan it with a phone, or take a picture: `taskferry join --image FILE`\n".into(),
+        (None, false) => "\non your other computer, run `taskferry join` and paste what follows\n".into(),
+    });
+    if run.json {
+        let file = picture.map(|(path, _)| path.display().to_string());
+        let link = credentials.to_text();
+        let link = file.is_none().then_some(link.as_str());
+        return run.report(&json::Share { server: server.as_str(), file, link });
+    }
+    shown.map_or(Ok(()), |shown| run.data(&shown))
+}
+
+/// Whether the drawing may have colour: it goes to standard output, which may be a terminal where standard error is none.
+fn may_color(context: &Context, wanted: cli::Color) -> bool {
+    is_colored(wanted, context, context.window.is_some())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use taskferry_protocol::ids::NotAUuid;
-use taskferry_protocol::link::{BadLink, BadSecret};
+use taskferry_protocol::link::{BadLink, BadSecret, Slip};
 use taskferry_protocol::server_url::BadServerUrl;
 use zeroize::Zeroizing;
 
@@ -59,7 +59,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// Why no credentials could be read. Never carries the text itself: half of a secret is still a secret.
+/// Why no credentials could be read. Carries a few characters of the text at most: half of a secret is still a secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// None of the known forms.
@@ -67,7 +67,13 @@ pub enum DecodeError {
     Unrecognised,
     /// A link that does not hold.
     #[error("could not read the setup link")]
-    Link(#[source] BadLink),
+    Link {
+        /// What is wrong with it.
+        #[source]
+        why: BadLink,
+        /// Where: a few characters of the link, with the wrong ones in brackets.
+        near: Option<String>,
+    },
     /// Settings without one of the three parts.
     #[error("a part is missing: {0}")]
     Missing(Part),
@@ -85,15 +91,19 @@ pub enum DecodeError {
 impl DecodeError {
     /// Whether the rest may still be coming, as when several lines are pasted one after the other.
     pub fn is_unfinished(&self) -> bool {
-        matches!(self, Self::Unrecognised | Self::Missing(_) | Self::Link(BadLink::CutOff))
+        matches!(self, Self::Unrecognised | Self::Missing(_) | Self::Link { why: BadLink::CutOff, .. })
     }
 }
 
 impl Explain for DecodeError {
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Link(BadLink::UnknownFormat(_)) => "update taskferry on this computer".into(),
-            Self::Link(_) | Self::Unrecognised => {
+            Self::Link { why: BadLink::UnknownFormat(_), .. } => "update taskferry on this computer".into(),
+            Self::Link { near: Some(near), .. } => format!(
+                "it is what stands in brackets: `{near}`\n\
+                 correct it, or run `taskferry share` on the first computer and copy the whole link"
+            ),
+            Self::Link { .. } | Self::Unrecognised => {
                 "run `taskferry share` on the first computer and copy the whole link".into()
             }
             Self::Missing(_) | Self::Server(_) | Self::ClientId(_) | Self::Secret(_) => {
@@ -106,7 +116,10 @@ impl Explain for DecodeError {
 /// Reads credentials in any of the known forms.
 pub fn decode(text: &str) -> Result<Decoded, DecodeError> {
     if Credentials::looks_like_one(text) {
-        return Ok(Decoded { credentials: link_within(text)?, checked: true });
+        // In JSON a link stands between quotes, and no link has one.
+        let quoted =
+            text.split('"').find(|part| text.trim_start().starts_with('{') && Credentials::looks_like_one(part));
+        return Ok(Decoded { credentials: link_within(quoted.unwrap_or(text))?, checked: true });
     }
     let parts = if text.trim_start().starts_with('{') { Parts::of_json(text) } else { Parts::of_lines(text) };
     Ok(Decoded { credentials: parts.assemble()?, checked: false })
@@ -121,8 +134,39 @@ fn link_within(text: &str) -> Result<Credentials, DecodeError> {
     let line = from_link.lines().next().unwrap_or_default();
     let whole = Credentials::parse(from_link);
     whole.or_else(|error| {
-        Credentials::parse(line).or_else(|_| Credentials::parse(word)).map_err(|_| DecodeError::Link(error))
+        Credentials::parse(line).or_else(|_| Credentials::parse(word)).map_err(|_| {
+            let near = match &error {
+                BadLink::Damaged(Some(slip)) => marked(from_link, *slip),
+                _ => None,
+            };
+            DecodeError::Link { why: error, near }
+        })
     })
+}
+
+/// The place of a slip: four characters on either side, and it in brackets. Of a secret so short that this would be much of it,
+/// nothing is shown.
+fn marked(link: &str, slip: Slip) -> Option<String> {
+    const AROUND: usize = 4;
+    const PAYLOAD_CHARS_MIN: usize = 80;
+    let (base, payload) = link.split_once("/j#")?;
+    // As the link's reader counts: without white space, and without the hyphens of groups.
+    let base = base.chars().chain("/j#".chars()).filter(|c| !c.is_whitespace());
+    let payload: Zeroizing<Vec<char>> =
+        Zeroizing::new(payload.chars().filter(|c| !c.is_whitespace() && *c != '-').collect());
+    if payload.len() < PAYLOAD_CHARS_MIN {
+        return None;
+    }
+    let all: Zeroizing<Vec<char>> = Zeroizing::new(base.chain(payload.iter().copied()).collect());
+    let wrong = match slip {
+        Slip::Changed { position, .. } | Slip::Extra { position } => position - 1..position,
+        Slip::Swapped { position } => position - 1..position + 1,
+        Slip::Missing { position } => position - 1..position - 1,
+    };
+    let text = |range: std::ops::Range<usize>| all.get(range).map(|chars| chars.iter().collect::<String>());
+    let before = text(wrong.start.saturating_sub(AROUND)..wrong.start)?;
+    let behind = text(wrong.end..(wrong.end + AROUND).min(all.len()))?;
+    Some(format!("…{before}[{}]{behind}…", text(wrong)?))
 }
 
 /// What was found so far; a later mention replaces an earlier one, as in a taskrc.
@@ -251,7 +295,26 @@ mod tests {
         let (one, two) = link.split_at(70);
         means_the_sample(&format!("here:\n{one}\n{two}\n"));
         let no_link = "https://a.example/j# and\u{a0}words";
-        assert_eq!(decode(no_link), Err(DecodeError::Link(BadLink::CutOff)));
+        assert_eq!(decode(no_link), Err(DecodeError::Link { why: BadLink::CutOff, near: None }));
+    }
+
+    #[test]
+    fn the_place_of_a_slip_is_shown_and_little_else() {
+        let link = credentials().to_text();
+        let near = |text: &str| match decode(text).unwrap_err() {
+            DecodeError::Link { near, .. } => near.unwrap(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(near(&link.replace("AMCAK", "AMQAK")), "…ICAM[Q]AKBQ…");
+        assert_eq!(near(&link.replace("AMCAK", "MACAK")), "…AAIC[MA]CAKB…");
+        assert_eq!(near(&link.replace("AMCAK", "AMXCAK")), "…ICAM[X]CAKB…");
+        assert_eq!(near(&link.replace("AMCAK", "AMAK")), "…ICAM[]AKBQ…");
+        assert_eq!(near(&link.replace("sync.", "symc.")), "…//sy[m]c.ex…");
+        assert_eq!(near(&link.replace("AMCAK", "am-q\nak")), "…ICam[q]akBQ…");
+
+        let short = Credentials { secret: Secret::parse("sesame".into()).unwrap(), ..credentials() }.to_text();
+        let damaged = short.replace("/j#AJ", "/j#AK");
+        assert!(matches!(decode(&damaged), Err(DecodeError::Link { why: BadLink::Damaged(_), near: None })));
     }
 
     #[test]
@@ -287,6 +350,12 @@ mod tests {
             means_the_sample(&json);
             means_the_sample(&format!(r#"{{"theme":"dark","serverCredentials":{json}}}"#));
         }
+    }
+
+    #[test]
+    fn a_link_in_json_counts_as_checked() {
+        let json = format!(r#"{{"server":"https://sync.example.org","link":"{}"}}"#, *credentials().to_text());
+        assert_eq!(decode(&json), Ok(Decoded { credentials: credentials(), checked: true }));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The credentials of an account: made ([`generate`]), read from whatever a person pastes ([`decode`]), and proved
+//! The credentials of an account: made ([`generate`]), read from whatever a person pastes ([`decode`]) or
+//! photographs ([`picture`]), and proved
 //! against real data ([`unseal`]).
 //!
 //! The type itself is the protocol crate's, because a setup link carries exactly that. Where credentials are kept is
@@ -6,6 +7,7 @@
 
 pub mod decode;
 pub mod generate;
+pub mod picture;
 pub mod unseal;
 
 pub use taskferry_protocol::SetupLink as Credentials;

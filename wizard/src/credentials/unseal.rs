@@ -1,4 +1,4 @@
-//! Proves a secret against data that another device sealed with it.
+//! Proves a secret against data that another device sealed with it, opens such data, and seals some.
 //!
 //! TaskChampion's sync protocol seals each version and snapshot like this:
 //!
@@ -10,13 +10,16 @@
 //! | authenticated too | one byte `1`, 16 bytes of a version ID: a snapshot's own, a version's *parent* |
 //!
 //! Written here rather than taken from the `taskchampion` crate, which would bring its database and HTTP client along
-//! for these few lines. Only the proof is wanted: the tasks inside are wiped unread.
+//! for these few lines: here only its engine is used, to rebuild an account ([`crate::proof`]). What is unsealed is wiped on
+//! drop.
 
 use std::num::NonZeroU32;
 
+use ring::error::Unspecified;
+use ring::rand::{SecureRandom, SystemRandom};
 use ring::{aead, pbkdf2};
 use taskferry_protocol::{ClientId, VersionId};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::Secret;
 
@@ -47,25 +50,51 @@ pub enum UnsealError {
 
 /// Whether `secret` is the one that `sealed` was sealed with, by an account named `client_id`.
 pub fn prove(sealed: Sealed, client_id: &ClientId, secret: &Secret) -> Result<(), UnsealError> {
-    let Sealed { bound_to, mut body } = sealed;
-    let (header, ciphertext) = body.split_at_mut_checked(HEADER_BYTES).ok_or(UnsealError::NotAnEnvelope)?;
-    let [ENVELOPE, nonce @ ..] = header else {
-        return Err(UnsealError::NotAnEnvelope);
-    };
-    let nonce = aead::Nonce::try_assume_unique_for_key(nonce).map_err(|_| UnsealError::NotAnEnvelope)?;
-    let opened = key(client_id, secret)?.open_in_place(nonce, bound_data(bound_to), ciphertext);
-    let verdict = opened.map(Zeroize::zeroize).map_err(|_| UnsealError::WrongSecret);
-    body.zeroize();
-    verdict
+    Key::derive(client_id, secret)?.unseal(sealed).map(drop)
 }
 
-fn key(client_id: &ClientId, secret: &Secret) -> Result<aead::LessSafeKey, UnsealError> {
-    let mut bytes = Zeroizing::new([0_u8; 32]);
-    let secret = secret.expose().as_bytes();
-    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, client_id.as_bytes(), secret, &mut *bytes);
-    // Fails only for a key of the wrong length, and the array above has the right one.
-    let key = aead::UnboundKey::new(&aead::CHACHA20_POLY1305, &*bytes).map_err(|_| UnsealError::WrongSecret)?;
-    Ok(aead::LessSafeKey::new(key))
+/// What an account's data is sealed with. Derived once for many bodies, since that is slow on purpose.
+pub struct Key(aead::LessSafeKey);
+
+impl Key {
+    /// The key of this account.
+    pub fn derive(client_id: &ClientId, secret: &Secret) -> Result<Self, UnsealError> {
+        let mut bytes = Zeroizing::new([0_u8; 32]);
+        let secret = secret.expose().as_bytes();
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, client_id.as_bytes(), secret, &mut *bytes);
+        // Fails only for a key of the wrong length, and the array above has the right one.
+        let key = aead::UnboundKey::new(&aead::CHACHA20_POLY1305, &*bytes).map_err(|_| UnsealError::WrongSecret)?;
+        Ok(Self(aead::LessSafeKey::new(key)))
+    }
+
+    /// Seals as Taskwarrior does, with a nonce from the operating system.
+    pub fn seal(&self, plain: &[u8], bound_to: VersionId) -> Result<Vec<u8>, Unspecified> {
+        let mut nonce = [0; aead::NONCE_LEN];
+        SystemRandom::new().fill(&mut nonce)?;
+        let mut sealed = Vec::with_capacity(HEADER_BYTES + plain.len() + aead::MAX_TAG_LEN);
+        sealed.push(ENVELOPE);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plain);
+        let nonce = aead::Nonce::assume_unique_for_key(nonce);
+        let tag = self.0.seal_in_place_separate_tag(nonce, bound_data(bound_to), &mut sealed[HEADER_BYTES..])?;
+        sealed.extend_from_slice(tag.as_ref());
+        Ok(sealed)
+    }
+
+    /// What was sealed.
+    pub fn unseal(&self, sealed: Sealed) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        let Sealed { bound_to, body } = sealed;
+        let mut body = Zeroizing::new(body);
+        if body.len() < HEADER_BYTES || body[0] != ENVELOPE {
+            return Err(UnsealError::NotAnEnvelope);
+        }
+        let nonce = aead::Nonce::try_assume_unique_for_key(&body[1..HEADER_BYTES]);
+        let nonce = nonce.map_err(|_| UnsealError::NotAnEnvelope)?;
+        let opened = self.0.open_within(nonce, bound_data(bound_to), &mut body, HEADER_BYTES..);
+        let length = opened.map_err(|_| UnsealError::WrongSecret)?.len();
+        body.truncate(length);
+        Ok(body)
+    }
 }
 
 fn bound_data(version: VersionId) -> aead::Aad<[u8; 17]> {
@@ -77,13 +106,7 @@ fn bound_data(version: VersionId) -> aead::Aad<[u8; 17]> {
 /// Seals as another device would, for the tests of the whole crate.
 #[cfg(test)]
 pub(crate) fn seal(plain: &[u8], bound_to: VersionId, client_id: &ClientId, secret: &Secret) -> Vec<u8> {
-    let nonce = [7; aead::NONCE_LEN];
-    let mut sealed = plain.to_vec();
-    key(client_id, secret)
-        .unwrap()
-        .seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), bound_data(bound_to), &mut sealed)
-        .unwrap();
-    [&[ENVELOPE][..], &nonce, &sealed].concat()
+    Key::derive(client_id, secret).unwrap().seal(plain, bound_to).unwrap()
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 use super::Run;
 use crate::credentials::{Credentials, Secret};
 use crate::error::{Explain, Failure};
-use crate::taskrc::{Taskrc, keys};
+use crate::taskrc::locate::TaskrcError;
+use crate::taskrc::{Besides, Change, Taskrc, keys};
 use crate::taskwarrior::{Taskwarrior, TaskwarriorError, Which};
 
 /// This computer, as far as sync goes.
@@ -21,6 +22,10 @@ pub struct Computer<'a> {
     pub account: Option<Credentials>,
     /// Tasks on it, finished and deleted ones included.
     pub tasks: u64,
+    /// Whether it makes the next one of a recurring task, as every computer does unless it is told not to.
+    pub makes_recurring_tasks: bool,
+    /// Sync settings that are there, but are no account: what a new account would take the place of.
+    pub leftover: Option<SyncSettingsError>,
 }
 
 /// Sync settings that are there, but not such that anything may be built on them.
@@ -29,6 +34,9 @@ pub enum SyncSettingsError {
     /// Another way to sync is configured.
     #[error("this computer already syncs in another way: `{0}` is set")]
     OtherBackend(&'static str),
+    /// The same, and an account that it hides.
+    #[error("this computer has an account, but syncs in another way: `{0}` is set, and wins")]
+    TwoWays(&'static str),
     /// Some of the three settings.
     #[error("the sync settings of this computer are incomplete: `{0}` is not set")]
     Incomplete(&'static str),
@@ -54,15 +62,17 @@ pub enum SyncSettingsError {
 impl Explain for SyncSettingsError {
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::OtherBackend(key) => format!(
-                "Taskwarrior would go on with that one and never contact the server\n\
-                 to give it up, run `task config {key}`, then the same command again"
-            ),
-            Self::Incomplete(_) => "remove the settings that begin with `sync.` from your taskrc, or complete them; \
-                                    then run the same command again"
+            Self::OtherBackend(_) => "Taskwarrior would go on with that one and never contact a server\n\
+                                      to give it up, run `taskferry setup --replace`, or `taskferry join --replace`"
                 .into(),
-            Self::Server(_) | Self::ClientId(_) | Self::Secret(_) => {
-                "correct the setting in your taskrc, then run the same command again".into()
+            Self::TwoWays(key) => format!(
+                "to sync with the account, run `taskferry doctor --fix`, which takes `{key}` out of your taskrc\n\
+                 then run the same command again"
+            ),
+            Self::Incomplete(_) | Self::Server(_) | Self::ClientId(_) | Self::Secret(_) => {
+                "run `taskferry setup`, or `taskferry join`, which put others in their place\n\
+                 or correct the settings that begin with `sync.` in your taskrc"
+                    .into()
             }
             Self::Context { .. } => "run `task context none`, then the same command again".into(),
         })
@@ -81,19 +91,36 @@ impl Explain for NoStandIn {
 }
 
 impl<'a> Computer<'a> {
-    /// Looks at this computer.
+    /// Looks at a computer whose account is going to be used: settings that are none are an error.
     pub fn look(run: &Run<'a>) -> Result<Self, Failure> {
+        let mut computer = Self::look_to_change(run)?;
+        match computer.leftover.take() {
+            Some(unusable) => Err(unusable.into()),
+            None => Ok(computer),
+        }
+    }
+
+    /// Looks at a computer that is going to get an account.
+    pub fn look_to_change(run: &Run<'a>) -> Result<Self, Failure> {
         let taskwarrior = Taskwarrior::find(run.context, run.global.task.as_deref())?;
         let taskrc = Taskrc::find(run.context)?;
+        let journal = run.terminal.journal();
+        journal.write(|| format!("running `{}`", run.context.short(taskwarrior.program())));
+        journal.write(|| format!("reading `{}`", run.context.short(taskrc.path())));
         let stand_in = taskrc.stand_in(run.context);
         let readable = stand_in.map(|bytes| taskwarrior.with_taskrc(&bytes)).transpose().map_err(NoStandIn)?;
         let looking = readable.as_ref().unwrap_or(&taskwarrior);
-        let account = account(looking)?;
+        let (account, leftover) = match present(looking)? {
+            Present::Nothing => (None, None),
+            Present::Account(account) => (Some(account), None),
+            Present::Unusable(why) => (None, Some(why)),
+        };
         // Tasks may be there without a taskrc, too: left behind by an older one, or brought along in a backup.
         let counts = taskrc.exists() || taskwarrior.has_default_data();
         let tasks = if counts { looking.count(Which::All)? } else { 0 };
+        let makes_recurring_tasks = makes_recurring_tasks(looking)?;
         drop(readable);
-        Ok(Self { taskwarrior, taskrc, account, tasks })
+        Ok(Self { taskwarrior, taskrc, account, tasks, makes_recurring_tasks, leftover })
     }
 
     /// Says which Taskwarrior it is, since there may be several.
@@ -101,48 +128,118 @@ impl<'a> Computer<'a> {
         let program = run.context.short(self.taskwarrior.program());
         run.terminal.say(&format!("found Taskwarrior {} (`{program}`)", self.taskwarrior.version()));
     }
-}
 
-/// The account that Taskwarrior is configured to sync with; `None` = it doesn't sync.
-///
-/// What can't be seen here: that this computer once synced with another account. Its tasks would then count as sent
-/// already, and never reach a new one. Only Taskwarrior's database knows, and it is not ours to open.
-fn account(taskwarrior: &Taskwarrior<'_>) -> Result<Option<Credentials>, Failure> {
-    for backend in keys::OTHER_BACKENDS {
-        if taskwarrior.get(backend)?.is_some() {
-            return Err(SyncSettingsError::OtherBackend(backend).into());
+    /// Whether it syncs now, though with no account.
+    pub fn syncs_in_another_way(&self) -> bool {
+        matches!(self.leftover, Some(SyncSettingsError::OtherBackend(_)))
+    }
+
+    /// The settings whose lines go when this computer gets another account.
+    fn superseded(&self) -> Vec<&'static str> {
+        match &self.leftover {
+            Some(SyncSettingsError::OtherBackend(_)) => [&keys::ACCOUNT[..], &keys::OTHER_BACKENDS].concat(),
+            Some(_) => keys::ACCOUNT.to_vec(),
+            None if self.account.is_some() => keys::ACCOUNT.to_vec(),
+            None => Vec::new(),
         }
     }
-    let server = match taskwarrior.get(keys::URL)? {
-        Some(url) => Some(url),
-        None => taskwarrior.get(keys::ORIGIN)?,
-    };
-    let settings = [
-        (taskwarrior.version().url_key(), server),
-        (keys::CLIENT_ID, taskwarrior.get(keys::CLIENT_ID)?),
-        (keys::SECRET, taskwarrior.get(keys::SECRET)?),
-    ];
-    refuse_context(taskwarrior)?;
-    if settings.iter().all(|(_, value)| value.is_none()) {
-        return Ok(None);
+
+    /// What would change on the disk to sync with `credentials`.
+    pub fn plan(&self, credentials: &Credentials, recurrence_off: bool) -> Result<Change, TaskrcError> {
+        let besides = Besides { superseded: &self.superseded(), recurrence_off };
+        self.taskrc.plan_with(credentials, self.taskwarrior.version().url_key(), besides)
     }
-    let [server, client_id, secret] = settings.map(|(key, value)| value.ok_or(SyncSettingsError::Incomplete(key)));
-    Ok(Some(credentials(&server?, &client_id?, &secret?)?))
 }
 
-fn credentials(server: &str, client_id: &str, secret: &Zeroizing<String>) -> Result<Credentials, SyncSettingsError> {
-    Ok(Credentials {
-        server: server.parse().map_err(SyncSettingsError::Server)?,
-        client_id: client_id.parse().map_err(SyncSettingsError::ClientId)?,
-        secret: Secret::parse(secret.to_string()).map_err(SyncSettingsError::Secret)?,
+/// Whether it makes the next one of a recurring task. Taskwarrior reads everything that it doesn't know as off.
+pub fn makes_recurring_tasks(taskwarrior: &Taskwarrior<'_>) -> Result<bool, TaskwarriorError> {
+    let is_on = |value: &str| ["1", "y", "yes", "on", "true"].contains(&value.to_ascii_lowercase().as_str());
+    Ok(taskwarrior.get(keys::RECURRENCE)?.is_none_or(|value| is_on(&value)))
+}
+
+/// How Taskwarrior is configured to sync.
+enum Present {
+    /// Not at all.
+    Nothing,
+    /// With an account.
+    Account(Credentials),
+    /// In a way that is no account, or never worked.
+    Unusable(SyncSettingsError),
+}
+
+/// How Taskwarrior is configured to sync.
+///
+/// What can't be seen here: that this computer once synced with another account. Its tasks would then count as sent
+/// already, and never reach a new one. Only Taskwarrior's database knows; the first sync brings it to light.
+fn present(taskwarrior: &Taskwarrior<'_>) -> Result<Present, Failure> {
+    overriding_context(taskwarrior)?;
+    let settings = Settings::read(taskwarrior)?;
+    match other_backend(taskwarrior)? {
+        // It hides the account. Which of the two is meant, only a person can say.
+        Some(key) if settings.are_complete() => return Err(SyncSettingsError::TwoWays(key).into()),
+        Some(key) => return Ok(Present::Unusable(SyncSettingsError::OtherBackend(key))),
+        None => {}
+    }
+    Ok(match settings.account() {
+        Ok(account) => account.map_or(Present::Nothing, Present::Account),
+        Err(why) => Present::Unusable(why),
     })
 }
 
-fn refuse_context(taskwarrior: &Taskwarrior<'_>) -> Result<(), Failure> {
+/// The account that Taskwarrior has, whatever else is configured; `None` = none of its settings is there.
+pub fn configured(taskwarrior: &Taskwarrior<'_>) -> Result<Option<Credentials>, Failure> {
+    Ok(Settings::read(taskwarrior)?.account()?)
+}
+
+/// The three settings of an account, as Taskwarrior reads them.
+struct Settings([(&'static str, Option<Zeroizing<String>>); 3]);
+
+impl Settings {
+    fn read(taskwarrior: &Taskwarrior<'_>) -> Result<Self, TaskwarriorError> {
+        let server = match taskwarrior.get(keys::URL)? {
+            Some(url) => Some(url),
+            None => taskwarrior.get(keys::ORIGIN)?,
+        };
+        Ok(Self([
+            (taskwarrior.version().url_key(), server),
+            (keys::CLIENT_ID, taskwarrior.get(keys::CLIENT_ID)?),
+            (keys::SECRET, taskwarrior.get(keys::SECRET)?),
+        ]))
+    }
+
+    fn are_complete(&self) -> bool {
+        self.0.iter().all(|(_, value)| value.is_some())
+    }
+
+    fn account(self) -> Result<Option<Credentials>, SyncSettingsError> {
+        if self.0.iter().all(|(_, value)| value.is_none()) {
+            return Ok(None);
+        }
+        let [server, client_id, secret] = self.0.map(|(key, value)| value.ok_or(SyncSettingsError::Incomplete(key)));
+        let (server, client_id, secret) = (server?, client_id?, secret?);
+        Ok(Some(Credentials {
+            server: server.parse().map_err(SyncSettingsError::Server)?,
+            client_id: client_id.parse().map_err(SyncSettingsError::ClientId)?,
+            secret: Secret::parse(secret.to_string()).map_err(SyncSettingsError::Secret)?,
+        }))
+    }
+}
+
+fn other_backend(taskwarrior: &Taskwarrior<'_>) -> Result<Option<&'static str>, TaskwarriorError> {
+    for key in keys::OTHER_BACKENDS {
+        if taskwarrior.get(key)?.is_some() {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
+}
+
+/// Fails if the active context brings sync settings of its own.
+pub fn overriding_context(taskwarrior: &Taskwarrior<'_>) -> Result<(), Failure> {
     let Some(context) = taskwarrior.get("context")? else {
         return Ok(());
     };
-    for key in [keys::URL, keys::CLIENT_ID, keys::SECRET] {
+    for key in keys::ACCOUNT.into_iter().chain(keys::OTHER_BACKENDS) {
         if taskwarrior.get(&format!("context.{}.rc.{key}", *context))?.is_some() {
             return Err(SyncSettingsError::Context { context: crate::terminal::printable(&context), key }.into());
         }
@@ -155,7 +252,8 @@ pub fn reads_back(taskwarrior: &Taskwarrior<'_>, expected: &Credentials) -> Resu
     let url = taskwarrior.get(taskwarrior.version().url_key())?;
     let id = taskwarrior.get(keys::CLIENT_ID)?;
     let secret = taskwarrior.get(keys::SECRET)?;
-    Ok(url.is_some_and(|url| *url == expected.server.for_taskrc())
+    Ok(other_backend(taskwarrior)?.is_none()
+        && url.is_some_and(|url| *url == expected.server.for_taskrc())
         && id.is_some_and(|id| *id == expected.client_id.expose().to_string())
         && secret.is_some_and(|secret| *secret == expected.secret.expose()))
 }

@@ -1,9 +1,12 @@
-//! The first `task sync`. If it fails, the settings stay: they were checked, so the cause is likely to pass.
+//! The first `task sync`, and the proof that it did what it reported. If it fails, the settings stay: they were checked, so
+//! the cause is likely to pass.
 
 use super::Run;
 use super::computer::Computer;
+use super::proving::{Mend, prove_now};
+use super::sync::{NotSynced, sync};
+use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
-use crate::interrupts::Interrupts;
 use crate::taskwarrior::{TaskwarriorError, Which};
 
 /// The first sync failed.
@@ -13,7 +16,7 @@ pub struct FirstSyncFailed(#[source] TaskwarriorError);
 
 impl Explain for FirstSyncFailed {
     fn hint(&self) -> Option<String> {
-        Some("run `task sync` to finish, once the cause is gone".into())
+        Some("run `taskferry verify` to finish, once the cause is gone".into())
     }
 }
 
@@ -52,16 +55,15 @@ pub struct Synced {
     pub pending: u64,
 }
 
-/// Syncs, and counts the tasks that are on this computer afterwards.
-pub fn first_sync(run: &mut Run<'_>, computer: &Computer<'_>) -> Result<Synced, Failure> {
-    // Caught before anything is said of it: from here on, the settings are in place.
-    let interrupts = Interrupts::catch().map_err(NotCaught)?;
-    run.terminal.say("running `task sync` …");
+/// Syncs, proves it, and counts the tasks that are on this computer afterwards.
+pub fn first_sync(run: &mut Run<'_>, computer: &Computer<'_>, account: &Credentials) -> Result<Synced, Failure> {
     let taskwarrior = &computer.taskwarrior;
-    match taskwarrior.sync(interrupts) {
-        Ok(()) => {}
-        Err(TaskwarriorError::Interrupted) => return Err(SyncStopped.into()),
-        Err(why) => return Err(FirstSyncFailed(why).into()),
+    match sync(run, taskwarrior, account) {
+        Ok(_) => {}
+        Err(NotSynced::Stopped) => return Err(SyncStopped.into()),
+        Err(NotSynced::NotCaught(why)) => return Err(NotCaught(why).into()),
+        Err(NotSynced::Failed(why)) => return Err(FirstSyncFailed(why).into()),
     }
+    prove_now(run, taskwarrior, account, Mend::Ask)?;
     Ok(Synced { all: taskwarrior.count(Which::All)?, pending: taskwarrior.count(Which::Pending)? })
 }

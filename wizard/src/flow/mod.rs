@@ -2,23 +2,32 @@
 //!
 //! | step | where |
 //! |---|---|
-//! | ask | [`Run`], [`crate::prompt`] |
+//! | ask | [`Run`], [`menu`], [`crate::prompt`] |
 //! | look at this computer | [`computer`] |
 //! | plan, show, confirm | [`plan`] |
 //! | apply, verify | [`apply`] |
-//! | first sync | [`first_sync`] |
+//! | first sync | [`first_sync`], [`mod@sync`] |
+//! | proof | [`proving`] |
+//! | checks | [`checking`] |
 //! | the same again | [`recheck`] |
+//! | another account than the present one | [`replace`] |
 //!
 //! What differs between the two is in [`crate::commands`].
 
 pub mod apply;
+pub mod checking;
 pub mod computer;
 pub mod first_sync;
+pub mod menu;
 pub mod plan;
+pub mod proving;
 pub mod recheck;
+pub mod replace;
+pub mod sync;
 
-use std::io::Read;
+use std::io::{self, Read};
 
+use serde::Serialize;
 use taskferry_protocol::ServerUrl;
 use taskferry_protocol::server_url::BadServerUrl;
 
@@ -27,8 +36,8 @@ use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
 use crate::prompt::Prompter;
-use crate::server::Server;
 use crate::server::probe::Kind;
+use crate::server::{Server, ServerError, patience};
 use crate::terminal::Terminal;
 
 /// How often a question is repeated after an answer that can't be right.
@@ -46,6 +55,8 @@ pub struct Run<'a> {
     pub prompter: &'a mut dyn Prompter,
     /// The common flags.
     pub global: &'a Global,
+    /// Whether a script wants the outcome as JSON, and did not get it yet.
+    pub json: bool,
 }
 
 /// Why a run ends without a technical reason.
@@ -68,6 +79,9 @@ pub enum Stopped {
     /// No answer at all.
     #[error("the address of a sync server is needed here")]
     NoServer,
+    /// The output that somebody asked for can't be written.
+    #[error("could not write to standard output")]
+    Output(#[source] io::Error),
     /// A setup link in the place of an address. It holds the secret, so it is not shown again.
     #[error("this is a setup link, not the address of a server")]
     SetupLink,
@@ -85,7 +99,7 @@ impl Explain for Stopped {
     fn hint(&self) -> Option<String> {
         match self {
             Self::MissingAnswer { instead, .. } => Some((*instead).into()),
-            Self::Declined => None,
+            Self::Declined | Self::Output(_) => None,
             Self::BadServer(why) => Some(match why {
                 BadServerUrl::NoScheme { given } => likely_meant(given).map(|meant| format!("did you mean `{meant}`?")),
                 _ => None,
@@ -103,7 +117,7 @@ impl Explain for Stopped {
     fn exit(&self) -> Exit {
         match self {
             Self::MissingAnswer { .. } | Self::BadServer(_) | Self::NoServer | Self::SetupLink => Exit::Usage,
-            Self::Declined => Exit::Failed,
+            Self::Declined | Self::Output(_) => Exit::Failed,
         }
     }
 }
@@ -114,12 +128,42 @@ impl Run<'_> {
         self.context.interactive && !self.global.no_input
     }
 
+    /// What the command was asked for, on standard output.
+    pub fn data(&mut self, text: &str) -> Result<(), Failure> {
+        Ok(self.terminal.data(text.trim_end()).map_err(Stopped::Output)?)
+    }
+
+    /// The outcome for a script, if it is one that asks. Only the first one: it reads a single document, and a failure behind
+    /// what was found is told by the exit code.
+    pub fn report(&mut self, outcome: &impl Serialize) -> Result<(), Failure> {
+        if !std::mem::take(&mut self.json) {
+            return Ok(());
+        }
+        let text = serde_json::to_string(outcome).map_err(|why| Stopped::Output(why.into()))?;
+        self.data(&text)
+    }
+
     /// Fails unless somebody can be asked.
     pub fn must_be_able_to_ask(&self, question: &'static str, instead: &'static str) -> Result<(), Stopped> {
         if self.can_ask() {
             return Ok(());
         }
         Err(Stopped::MissingAnswer { question, instead })
+    }
+
+    /// A server to ask; what it is asked is in the journal.
+    pub fn server(&self, url: ServerUrl) -> Result<Server, ServerError> {
+        Ok(Server::new(url, self.global.insecure_http)?.with_journal(self.terminal.journal().clone()))
+    }
+
+    /// Asks a server, with patience, and says what is waited for.
+    pub fn ask_server<T>(
+        &mut self,
+        server: &Server,
+        ask: impl FnMut(&Server) -> Result<T, ServerError>,
+    ) -> Result<T, ServerError> {
+        let terminal = &mut self.terminal;
+        server.patiently(|why, pause| terminal.say(&patience::waiting(why, pause)), ask)
     }
 
     /// Asks until the answer makes sense, but not for ever.
@@ -152,11 +196,11 @@ pub fn server_url(text: &str) -> Result<ServerUrl, Stopped> {
 }
 
 /// Is there a sync server? Says so, and which.
-pub fn reach(run: &mut Run<'_>, url: ServerUrl) -> Result<(Server, Kind), Failure> {
-    let server = Server::new(url, run.global.insecure_http)?;
+pub fn reach(run: &mut Run<'_>, url: ServerUrl) -> Result<(Server, Kind), ServerError> {
+    let server = run.server(url)?;
     // An answer may take its time, and silence looks like a hang.
     run.terminal.say(&format!("asking `{}` …", server.url()));
-    let kind = server.probe()?;
+    let kind = run.ask_server(&server, Server::probe)?;
     run.terminal.say(&format!("found {} at `{}`", kind.name(), server.url()));
     Ok((server, kind))
 }

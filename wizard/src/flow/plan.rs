@@ -1,9 +1,9 @@
 //! The plan: everything that is going to happen, as a value that shows itself before any of it does.
 
-use super::Run;
+use super::computer::Computer;
+use super::{Run, Stopped, replace};
 use crate::error::Failure;
-use crate::flow::Stopped;
-use crate::taskrc::{Change, Home, Taskrc};
+use crate::taskrc::{Change, Home};
 
 /// What is going to happen, in this order.
 pub struct Plan {
@@ -11,8 +11,8 @@ pub struct Plan {
     pub at_server: Option<String>,
     /// On this computer's disk.
     pub change: Change,
-    /// Why a private file is used, if one is.
-    pub note: Option<String>,
+    /// What is not as people would expect it, and why; each line is a note of its own.
+    pub notes: Vec<String>,
     /// What the first sync does, unless it is left out.
     pub first_sync: Option<String>,
     /// What Enter alone means: no, where the plan carries somebody's tasks to other people's computers.
@@ -20,15 +20,16 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The note for a taskrc that only includes the settings.
-    pub fn note(taskrc: &Taskrc) -> Option<String> {
-        let Home::Private { shown, since, .. } = &taskrc.home else {
-            return None;
+    /// What there is to know about changing this computer.
+    pub fn notes(computer: &Computer<'_>) -> Vec<String> {
+        let private = match &computer.taskrc.home {
+            Home::Taskrc => None,
+            Home::Private { shown, since, .. } => Some(format!(
+                "the settings get a private file, since {since}\n\
+                 where the same taskrc is used without that file, every `task` fails; there, run `taskferry join`, or `touch {shown}`"
+            )),
         };
-        Some(format!(
-            "the settings get a private file, since {since}\n\
-             where the same taskrc is used without that file, every `task` fails; there, run `taskferry join`, or `touch {shown}`"
-        ))
+        computer.leftover.as_ref().map(replace::note).into_iter().chain(private).collect()
     }
 
     /// Shows the plan.
@@ -50,9 +51,9 @@ impl Plan {
         if let Some(first_sync) = &self.first_sync {
             run.terminal.say(&format!("  {first_sync}"));
         }
-        if let Some(note) = &self.note {
+        if !self.notes.is_empty() {
             run.terminal.say("");
-            run.terminal.say_note(note);
+            self.notes.iter().for_each(|note| run.terminal.say_note(note));
         }
         run.terminal.say("");
     }

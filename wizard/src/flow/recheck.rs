@@ -48,7 +48,7 @@ pub fn recheck(
     let (server, kind) = reach(run, account.server.clone())?;
     if let Kind::Taskferry(_) = kind {
         let server_url = || account.server.clone();
-        match server.account(&account.client_id)? {
+        match run.ask_server(&server, |server| server.account(&account.client_id))? {
             Known::Unknown => return Err(AccountLost::Unknown { server: server_url() }.into()),
             Known::Account(info) if info.state == AccountState::Disabled => {
                 return Err(AccountLost::Disabled { server: server_url() }.into());
@@ -56,5 +56,5 @@ pub fn recheck(
             Known::Account(_) | Known::NotOffered => {}
         }
     }
-    if sync { first_sync(run, computer).map(Some) } else { Ok(None) }
+    if sync { first_sync(run, computer, account).map(Some) } else { Ok(None) }
 }

@@ -2,13 +2,11 @@
 //! 404 to an unknown, an empty and an up-to-date account alike.
 
 use reqwest::{Method, StatusCode};
-use taskferry_protocol::describe::AccountInfo;
-use taskferry_protocol::{ClientId, wire};
+use taskferry_protocol::describe::{AccountInfo, RegisterRequest};
+use taskferry_protocol::{ClientId, InviteCode, codes, wire};
 
+use super::admission::NotAdmitted;
 use super::{Server, ServerError};
-
-/// Code of the refusal that means "no such account", in contrast to a 404 of a server that has no such question.
-const UNKNOWN_ACCOUNT: &str = "unknown_account";
 
 /// Whether an account was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,13 +29,21 @@ pub enum Known {
 }
 
 impl Server {
-    /// Creates the account. Repeating it is harmless.
-    pub fn register(&self, account: &ClientId) -> Result<Registered, ServerError> {
-        let answer = self.ask(Method::POST, wire::REGISTER, Some(account))?;
+    /// Creates the account, if this person is let in. Repeating it is harmless, and costs an invite nothing.
+    pub fn register(
+        &self,
+        account: &ClientId,
+        invite: Option<&InviteCode>,
+    ) -> Result<Result<Registered, NotAdmitted>, ServerError> {
+        let request = RegisterRequest { invite: invite.map(|code| code.to_text().to_string()) };
+        let answer = self.ask_with(wire::REGISTER, account, &request)?;
+        if let Some(refusal) = NotAdmitted::of(&answer, self.url()) {
+            return Ok(Err(refusal));
+        }
         match answer.status {
-            StatusCode::OK | StatusCode::CREATED => Ok(Registered::Yes),
+            StatusCode::OK | StatusCode::CREATED => Ok(Ok(Registered::Yes)),
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED if answer.problem().is_none() => {
-                Ok(Registered::NotOffered)
+                Ok(Ok(Registered::NotOffered))
             }
             _ => Err(self.refusal(&answer)),
         }
@@ -52,7 +58,7 @@ impl Server {
                 Err(_) => Err(self.nonsense("its description of the account can't be read")),
             },
             StatusCode::NOT_FOUND => match answer.problem() {
-                Some(problem) if problem.code == UNKNOWN_ACCOUNT => Ok(Known::Unknown),
+                Some(problem) if problem.code == codes::UNKNOWN_ACCOUNT => Ok(Known::Unknown),
                 Some(_) => Err(self.refusal(&answer)),
                 None => Ok(Known::NotOffered),
             },

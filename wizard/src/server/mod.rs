@@ -1,24 +1,32 @@
-//! Talks to a sync server: is it one ([`probe`]), does it know the account ([`account`]), what does it hold ([`sealed`]).
+//! Talks to a sync server: is it one ([`probe`]), does it know the account ([`account`]) or let one be made ([`admission`]),
+//! what does it hold ([`sealed`]); the way to it, layer by layer ([`layers`]), what its clock says ([`clock`]), and how long
+//! "not now" is waited for ([`patience`]).
 //!
 //! Everything that a server says is bounded in size and time, and what is shown of it is stripped of control
 //! characters. What an answer means for the person is left to the commands.
 
 pub mod account;
+pub mod admission;
+pub mod clock;
+pub mod layers;
+pub mod patience;
 pub mod probe;
 pub mod sealed;
 
 use std::error::Error;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use reqwest::header::LOCATION;
+use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, redirect};
+use serde::Serialize;
 use taskferry_protocol::describe::Problem;
 use taskferry_protocol::{ClientId, ServerUrl, wire};
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::Mutex;
 
 use crate::error::{Exit, Explain};
+use crate::journal::Journal;
 use crate::terminal::printable;
 
 /// To reach the server at all.
@@ -42,6 +50,7 @@ pub struct Server {
     runtime: tokio::runtime::Runtime,
     /// Ctrl-C from the beginning on, also before the first question.
     interrupts: Mutex<unix::Signal>,
+    journal: Journal,
 }
 
 /// Why a server could not be asked, or refused.
@@ -88,6 +97,18 @@ pub enum ServerError {
     /// Ctrl-C while it was asked.
     #[error("stopped; nothing was changed on this computer")]
     Interrupted,
+    /// Overloaded, limiting, or just waking up: what passes by itself.
+    #[error("`{server}` can't answer right now ({})", said.as_deref().map_or_else(|| format!("status {status}"), printable))]
+    NotNow {
+        /// The server.
+        server: Box<ServerUrl>,
+        /// 429, 502, 503 or 504.
+        status: u16,
+        /// Its words, where it has some.
+        said: Option<String>,
+        /// How long it wants to be left alone.
+        retry_after: Option<Duration>,
+    },
     /// A refusal, in the server's words where it has some.
     #[error("the server refused: {}", printable(&problem.detail))]
     Refused {
@@ -131,6 +152,11 @@ impl Explain for ServerError {
                  if that is your server, use its address in place of the other"
                     .into(),
             ),
+            Self::NotNow { .. } => Some(
+                "it is overloaded, or just starting: run the same command again in a few minutes\n\
+                 nothing was changed on this computer"
+                    .into(),
+            ),
             Self::Refused { problem } => problem.hint.as_deref().map(printable),
             Self::TooLong { .. } | Self::Nonsense { .. } => {
                 Some("ask whoever runs the server; something in front of it may be answering in its place".into())
@@ -141,6 +167,10 @@ impl Explain for ServerError {
 
     fn is_choice(&self) -> bool {
         matches!(self, Self::Interrupted)
+    }
+
+    fn is_server_down(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::NotNow { .. })
     }
 
     fn exit(&self) -> Exit {
@@ -180,7 +210,13 @@ impl Server {
             let _inside = runtime.enter();
             unix::signal(SignalKind::interrupt()).map_err(ServerError::Setup)?
         };
-        Ok(Self { url, client, runtime, interrupts: Mutex::new(interrupts) })
+        Ok(Self { url, client, runtime, interrupts: Mutex::new(interrupts), journal: Journal::default() })
+    }
+
+    /// Writes to `journal` what it asks.
+    #[must_use]
+    pub fn with_journal(self, journal: Journal) -> Self {
+        Self { journal, ..self }
     }
 
     /// Its address.
@@ -201,35 +237,84 @@ impl Server {
         seconds: u64,
         bytes_max: usize,
     ) -> Result<Answer, ServerError> {
-        let mut request = self.client.request(method, self.url.join(path)).timeout(Duration::from_secs(seconds));
-        if let Some(account) = account {
-            request = request.header(wire::X_CLIENT_ID, account.expose().to_string());
+        self.until_interrupted(self.receive(self.request(method, path, account, seconds), bytes_max))
+    }
+
+    /// A question that has a body; the answer is small.
+    fn ask_with(&self, path: &str, account: &ClientId, body: &impl Serialize) -> Result<Answer, ServerError> {
+        let request = self.request(Method::POST, path, Some(account), ANSWER_SECONDS).json(body);
+        self.until_interrupted(self.receive(request, ANSWER_BYTES_MAX))
+    }
+
+    /// Sends a sealed body.
+    fn post(&self, path: &str, account: &ClientId, kind: &str, body: Vec<u8>) -> Result<Answer, ServerError> {
+        let request = self.request(Method::POST, path, Some(account), SEALED_SECONDS).header(CONTENT_TYPE, kind);
+        self.until_interrupted(self.receive(request.body(body), ANSWER_BYTES_MAX))
+    }
+
+    /// The status of an answer whose body is not wanted, and is not fetched.
+    fn status(&self, path: &str, account: &ClientId) -> Result<Answer, ServerError> {
+        let request = self.request(Method::GET, path, Some(account), ANSWER_SECONDS);
+        self.until_interrupted(async {
+            let mut response = request.send().await.map_err(|why| self.broken(&why))?;
+            self.refuse_redirect(&response)?;
+            self.journal.write(|| format!("it answers {}", response.status()));
+            Ok(Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body: Vec::new() })
+        })
+    }
+
+    fn request(&self, method: Method, path: &str, account: Option<&ClientId>, seconds: u64) -> RequestBuilder {
+        let url = self.url.join(path);
+        self.journal.write(|| format!("asking `{method} {url}`"));
+        let request = self.client.request(method, url).timeout(Duration::from_secs(seconds));
+        match account {
+            Some(account) => request.header(wire::X_CLIENT_ID, account.expose().to_string()),
+            None => request,
         }
+    }
+
+    /// Does nothing for a while; Ctrl-C ends it.
+    fn pause(&self, pause: Duration) -> Result<(), ServerError> {
+        self.until_interrupted(async {
+            tokio::time::sleep(pause).await;
+            Ok(())
+        })
+    }
+
+    fn until_interrupted<T>(&self, doing: impl Future<Output = Result<T, ServerError>>) -> Result<T, ServerError> {
         self.runtime.block_on(async {
             let mut interrupts = self.interrupts.lock().await;
             tokio::select! {
-                answer = self.receive(request, bytes_max) => answer,
+                done = doing => done,
                 _ = interrupts.recv() => Err(ServerError::Interrupted),
             }
         })
     }
 
-    async fn receive(&self, request: RequestBuilder, bytes_max: usize) -> Result<Answer, ServerError> {
-        let server = || Box::new(self.url.clone());
-        let broken = |why: reqwest::Error| ServerError::Unreachable { server: server(), why: innermost(&why) };
-        let mut response = request.send().await.map_err(broken)?;
-        let status = response.status();
-        if status.is_redirection() {
-            let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-            return Err(ServerError::Redirected { server: server(), target: self.redirect_target(target) });
+    fn broken(&self, why: &reqwest::Error) -> ServerError {
+        ServerError::Unreachable { server: Box::new(self.url.clone()), why: innermost(why) }
+    }
+
+    fn refuse_redirect(&self, response: &reqwest::Response) -> Result<(), ServerError> {
+        if !response.status().is_redirection() {
+            return Ok(());
         }
+        let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        Err(ServerError::Redirected { server: Box::new(self.url.clone()), target: self.redirect_target(target) })
+    }
+
+    async fn receive(&self, request: RequestBuilder, bytes_max: usize) -> Result<Answer, ServerError> {
+        let mut response = request.send().await.map_err(|why| self.broken(&why))?;
+        let status = response.status();
+        self.refuse_redirect(&response)?;
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+        while let Some(chunk) = response.chunk().await.map_err(|why| self.broken(&why))? {
             if body.len() + chunk.len() > bytes_max {
-                return Err(ServerError::TooLong { server: server() });
+                return Err(ServerError::TooLong { server: Box::new(self.url.clone()) });
             }
             body.extend_from_slice(&chunk);
         }
+        self.journal.write(|| format!("it answers {status}, {} bytes", body.len()));
         Ok(Answer { status, headers: std::mem::take(response.headers_mut()), body })
     }
 
@@ -249,7 +334,19 @@ impl Server {
 
     /// The error for an answer that is neither what was asked for nor a redirect.
     fn refusal(&self, answer: &Answer) -> ServerError {
-        match answer.problem() {
+        let problem = answer.problem();
+        let status = answer.status;
+        // 502 and 504 come from what is in front of a server that is away, or not awake yet.
+        if matches!(status.as_u16(), 429 | 502..=504) {
+            let retry_after = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            return ServerError::NotNow {
+                server: Box::new(self.url.clone()),
+                status: status.as_u16(),
+                said: problem.map(|problem| problem.detail),
+                retry_after: patience::retry_after(retry_after, SystemTime::now()),
+            };
+        }
+        match problem {
             Some(problem) => ServerError::Refused { problem },
             None => self.nonsense(format!("status {}", answer.status)),
         }
@@ -263,7 +360,7 @@ impl Server {
 impl Answer {
     /// The refusal in it, if the server is one of ours.
     fn problem(&self) -> Option<Problem> {
-        let kind = self.headers.get(reqwest::header::CONTENT_TYPE)?.to_str().ok()?;
+        let kind = self.headers.get(CONTENT_TYPE)?.to_str().ok()?;
         if !kind.starts_with(wire::PROBLEM_JSON) {
             return None;
         }

@@ -17,7 +17,59 @@ pub enum FirstVersion {
     Gone,
 }
 
+/// What follows a version.
+pub enum Child {
+    /// Another version.
+    Found {
+        /// Its ID.
+        id: VersionId,
+        /// Its body, bound to its parent.
+        sealed: Sealed,
+    },
+    /// Nothing: it is the newest, or the account is empty or unknown.
+    None,
+    /// The account does not have that version (any more).
+    Gone,
+}
+
+/// The same without the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follows {
+    /// There are newer versions.
+    Newer,
+    /// It is the newest, or the account is empty or unknown.
+    Nothing,
+    /// The account does not have that version (any more).
+    Gone,
+}
+
 impl Server {
+    /// The version that follows `parent`.
+    pub fn child(&self, account: &ClientId, parent: VersionId) -> Result<Child, ServerError> {
+        let answer = self.fetch(&child_of(parent), account)?;
+        match answer.status {
+            StatusCode::OK => {
+                let id = self.id_in(&answer, wire::X_VERSION_ID)?;
+                Ok(Child::Found { id, sealed: self.sealed(answer, wire::X_PARENT_VERSION_ID)? })
+            }
+            StatusCode::NOT_FOUND => Ok(Child::None),
+            StatusCode::GONE => Ok(Child::Gone),
+            _ => Err(self.refusal(&answer)),
+        }
+    }
+
+    /// Whether anything follows `parent`, without fetching it.
+    pub fn follows(&self, account: &ClientId, parent: VersionId) -> Result<Follows, ServerError> {
+        let answer = self.status(&child_of(parent), account)?;
+        match answer.status {
+            StatusCode::OK => Ok(Follows::Newer),
+            StatusCode::NOT_FOUND => Ok(Follows::Nothing),
+            StatusCode::GONE => Ok(Follows::Gone),
+            // Its reasons are in the body.
+            _ => Err(self.refusal(&self.fetch(&child_of(parent), account)?)),
+        }
+    }
+
     /// The newest snapshot, if the account has one.
     pub fn snapshot(&self, account: &ClientId) -> Result<Option<Sealed>, ServerError> {
         let answer = self.fetch(wire::SNAPSHOT, account)?;
@@ -31,7 +83,7 @@ impl Server {
 
     /// The first version of the account.
     pub fn first_version(&self, account: &ClientId) -> Result<FirstVersion, ServerError> {
-        let answer = self.fetch(&format!("{}/{}", wire::GET_CHILD_VERSION, VersionId::NIL), account)?;
+        let answer = self.fetch(&child_of(VersionId::NIL), account)?;
         match answer.status {
             // A version is bound to its parent.
             StatusCode::OK => self.sealed(answer, wire::X_PARENT_VERSION_ID).map(FirstVersion::Found),
@@ -39,6 +91,12 @@ impl Server {
             StatusCode::GONE => Ok(FirstVersion::Gone),
             _ => Err(self.refusal(&answer)),
         }
+    }
+
+    /// Offers a snapshot made at `version`. A server that does not want it says so to nobody.
+    pub fn add_snapshot(&self, account: &ClientId, version: VersionId, body: Vec<u8>) -> Result<(), ServerError> {
+        let answer = self.post(&format!("{}/{version}", wire::ADD_SNAPSHOT), account, wire::SNAPSHOT_BODY, body)?;
+        if answer.status.is_success() { Ok(()) } else { Err(self.refusal(&answer)) }
     }
 
     /// Whether anything was ever sent to the account.
@@ -54,10 +112,15 @@ impl Server {
     }
 
     fn sealed(&self, answer: Answer, id_header: &str) -> Result<Sealed, ServerError> {
-        let id = answer.headers.get(id_header).and_then(|value| value.to_str().ok()?.parse().ok());
-        match id {
-            Some(bound_to) => Ok(Sealed { bound_to, body: answer.body }),
-            None => Err(self.nonsense(format!("a body without a usable `{id_header}`"))),
-        }
+        Ok(Sealed { bound_to: self.id_in(&answer, id_header)?, body: answer.body })
     }
+
+    fn id_in(&self, answer: &Answer, header: &str) -> Result<VersionId, ServerError> {
+        let id = answer.headers.get(header).and_then(|value| value.to_str().ok()?.parse().ok());
+        id.ok_or_else(|| self.nonsense(format!("a body without a usable `{header}`")))
+    }
+}
+
+fn child_of(parent: VersionId) -> String {
+    format!("{}/{parent}", wire::GET_CHILD_VERSION)
 }

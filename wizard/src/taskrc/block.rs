@@ -24,7 +24,7 @@ pub struct Block(Lines);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Lines {
-    Settings([(&'static str, Value); 3]),
+    Settings { account: [(&'static str, Value); 3], recurrence_off: bool },
     Include(String),
 }
 
@@ -55,11 +55,21 @@ impl Block {
     pub fn settings(credentials: &Credentials, url_key: &'static str) -> Result<Self, BadBlock> {
         let id = Zeroizing::new(credentials.client_id.expose().to_string());
         let value = |key, text: &str| Ok((key, Value::parse(text).map_err(|why| BadBlock { key, why })?));
-        Ok(Self(Lines::Settings([
+        let account = [
             value(url_key, &credentials.server.for_taskrc())?,
             value(keys::CLIENT_ID, &id)?,
             value(keys::SECRET, credentials.secret.expose())?,
-        ])))
+        ];
+        Ok(Self(Lines::Settings { account, recurrence_off: false }))
+    }
+
+    /// The same settings, and recurring tasks are left to another computer.
+    #[must_use]
+    pub fn without_recurrence(self) -> Self {
+        match self.0 {
+            Lines::Settings { account, .. } => Self(Lines::Settings { account, recurrence_off: true }),
+            include @ Lines::Include(_) => Self(include),
+        }
     }
 
     /// A reference to a private file. `shown` is its path as it stands in the file, perhaps with `~` for the home: a
@@ -75,11 +85,11 @@ impl Block {
         Ok(Self(Lines::Include(shown.to_owned())))
     }
 
-    /// The settings as lines, without markers: what `taskferry share --text` prints. Empty for an include.
+    /// The account's settings as lines, without markers: what `taskferry share --text` prints. Empty for an include.
     pub fn setting_lines(&self) -> Zeroizing<String> {
         match &self.0 {
-            Lines::Settings(settings) => Zeroizing::new(
-                settings.iter().flat_map(|(key, value)| [*key, "=", value.as_str(), "\n"]).collect::<String>(),
+            Lines::Settings { account, .. } => Zeroizing::new(
+                account.iter().flat_map(|(key, value)| [*key, "=", value.as_str(), "\n"]).collect::<String>(),
             ),
             Lines::Include(_) => Zeroizing::default(),
         }
@@ -88,7 +98,10 @@ impl Block {
     /// The whole block with `line_end` after every line.
     pub fn to_bytes(&self, line_end: &[u8]) -> Zeroizing<Vec<u8>> {
         let body = match &self.0 {
-            Lines::Settings(_) => self.setting_lines(),
+            Lines::Settings { recurrence_off: false, .. } => self.setting_lines(),
+            Lines::Settings { recurrence_off: true, .. } => {
+                Zeroizing::new([self.setting_lines().as_str(), keys::RECURRENCE, "=off\n"].concat())
+            }
             Lines::Include(path) => Zeroizing::new(format!("include {path}\n")),
         };
         let mut bytes = Zeroizing::new(Vec::with_capacity(BEGIN.len() + body.len() + END.len() + 16));

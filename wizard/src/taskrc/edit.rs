@@ -39,6 +39,36 @@ pub fn put_block(old: &[u8], block: &Block) -> Result<Zeroizing<Vec<u8>>, BadMar
     Ok(new)
 }
 
+/// `old` without the lines that set one of `keys`; every other byte stays.
+pub fn without_keys(old: &[u8], keys: &[&str]) -> Zeroizing<Vec<u8>> {
+    let sets_one = |line: &&[u8]| key_of(line).is_some_and(|key| keys.iter().any(|other| key == other.as_bytes()));
+    let mut new = Zeroizing::new(Vec::with_capacity(old.len()));
+    lines(old).filter(|line| !sets_one(line)).for_each(|line| new.extend_from_slice(line));
+    new
+}
+
+/// What a line sets, read as Taskwarrior does: a `#` begins a comment anywhere, and spaces don't count.
+fn key_of(line: &[u8]) -> Option<&[u8]> {
+    let line = line.split(|byte| *byte == b'#').next().unwrap_or_default();
+    let equals = line.iter().position(|byte| *byte == b'=')?;
+    // Some editors begin a file with a byte order mark, and Taskwarrior doesn't mind.
+    let key = line[..equals].trim_ascii();
+    Some(key.strip_prefix(b"\xef\xbb\xbf").unwrap_or(key).trim_ascii())
+}
+
+/// `old` without our block, and without the empty line that was put before it; `None` = there is none.
+pub fn remove_block(old: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, BadMarkers> {
+    let Some((start, end)) = find_block(old)? else {
+        return Ok(None);
+    };
+    let before = &old[..start];
+    let before = [&b"\r\n\r\n"[..], b"\n\n"]
+        .iter()
+        .find(|blank| before.ends_with(blank))
+        .map_or(before, |blank| &before[..start - blank.len() / 2]);
+    Ok(Some(Zeroizing::new([before, &old[end..]].concat())))
+}
+
 /// The lines of `bytes`, each with its line end.
 pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split_inclusive(|byte| *byte == b'\n')
@@ -103,7 +133,7 @@ mod tests {
     /// The settings that Taskwarrior would read: every line with a `=`, cut at `#`, trimmed.
     fn settings(bytes: &[u8]) -> Vec<(String, String)> {
         let text = String::from_utf8_lossy(bytes);
-        text.split(['\n', '\r'])
+        text.split('\n')
             .map(|line| line.split('#').next().unwrap())
             .filter_map(|line| line.split_once('='))
             .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
@@ -148,6 +178,22 @@ mod tests {
     }
 
     #[test]
+    fn only_the_lines_of_the_named_keys_go() {
+        let old =
+            b"a=1\n # sync.local.server_dir=/x\nsync.local.server_dir = /x # old\r\nsync.local.server_dirs=2\nlast\xff";
+        let new = without_keys(old, &["sync.local.server_dir"]);
+        assert_eq!(&new[..], b"a=1\n # sync.local.server_dir=/x\nsync.local.server_dirs=2\nlast\xff");
+        assert_eq!(&without_keys(b"\xef\xbb\xbfa=1\nb=2", &["a"])[..], b"b=2");
+    }
+
+    #[test]
+    fn a_block_without_recurrence_has_one_line_more_that_is_not_shared() {
+        let block = sample().without_recurrence();
+        assert!(block.to_bytes(b"\n").ends_with(b"sesame\nrecurrence=off\n# <<< taskferry <<<\n"));
+        assert_eq!(block.setting_lines(), sample().setting_lines());
+    }
+
+    #[test]
     fn markers_that_make_no_single_block_are_an_error_with_a_line() {
         let line = |text: &[u8]| put_block(text, &sample()).unwrap_err().line;
         assert_eq!(line(b"a=1\n# >>> taskferry\n"), 2);
@@ -157,6 +203,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_block_goes_without_a_trace(old in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut old = old;
+            if !old.is_empty() {
+                old.push(b'\n');
+            }
+            prop_assert_eq!(remove_block(&put(&old)).unwrap().unwrap().to_vec(), old);
+        }
+
         #[test]
         fn every_foreign_byte_stays(old in prop::collection::vec(any::<u8>(), 0..200)) {
             let new = put(&old);
@@ -171,6 +226,18 @@ mod tests {
             let edited_since = [&once[..], after.as_bytes()].concat();
             let again = put(&edited_since);
             prop_assert_eq!(again, edited_since);
+        }
+
+        #[test]
+        fn what_was_there_before_leaves_no_second_key(
+            old in "(sync\\.server\\.(url|origin|client_id)|sync\\.encryption_secret| ?recurrence ?|[ #=\n\r]|\\PC){0,12}",
+        ) {
+            let new = put_block(&without_keys(old.as_bytes(), &keys::ACCOUNT), &sample()).unwrap();
+            let settings = settings(&new);
+            for key in [keys::URL, keys::CLIENT_ID, keys::SECRET] {
+                prop_assert_eq!(settings.iter().filter(|(other, _)| other == key).count(), 1, "{}", key);
+            }
+            prop_assert!(!settings.iter().any(|(key, _)| key == keys::ORIGIN));
         }
 
         #[test]

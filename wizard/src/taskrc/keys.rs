@@ -9,6 +9,12 @@ pub const CLIENT_ID: &str = "sync.server.client_id";
 /// What its tasks are sealed with.
 pub const SECRET: &str = "sync.encryption_secret";
 
+/// All that makes up an account, in either spelling.
+pub const ACCOUNT: [&str; 4] = [URL, ORIGIN, CLIENT_ID, SECRET];
+
+/// Whether this computer makes the next task of a recurring one. Where two do, there are two of each (task-sync(5)).
+pub const RECURRENCE: &str = "recurrence";
+
 /// Ways to sync without a server. The first three win over a server silently: `task sync` says "Success!" and never
 /// contacts it, and marks every change as sent. The last loses against one, but then its owner's sync would stop.
 pub const OTHER_BACKENDS: [&str; 4] =

@@ -41,6 +41,15 @@ pub enum Home {
     },
 }
 
+/// What a plan does to the taskrc, besides putting an account's settings there.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Besides<'a> {
+    /// Settings that the new ones take the place of: their lines go.
+    pub superseded: &'a [&'static str],
+    /// Whether recurring tasks are left to another computer.
+    pub recurrence_off: bool,
+}
+
 /// Why the taskrc can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskrcError {
@@ -137,6 +146,11 @@ impl Taskrc {
         &self.path
     }
 
+    /// Its bytes; `None` while it doesn't exist.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        self.bytes.as_ref().map(|bytes| bytes.as_slice())
+    }
+
     /// Whether it is there already. Without one, `task` asks and starts nothing.
     pub fn exists(&self) -> bool {
         self.bytes.is_some()
@@ -172,9 +186,21 @@ impl Taskrc {
 
     /// What would change on the disk to sync with `credentials`. Touches nothing.
     pub fn plan(&self, credentials: &Credentials, url_key: &'static str) -> Result<Change, TaskrcError> {
+        self.plan_with(credentials, url_key, Besides::default())
+    }
+
+    /// The same, and what has to change besides.
+    pub fn plan_with(
+        &self,
+        credentials: &Credentials,
+        url_key: &'static str,
+        besides: Besides<'_>,
+    ) -> Result<Change, TaskrcError> {
         let settings = Block::settings(credentials, url_key).map_err(TaskrcError::Block)?;
+        let settings = if besides.recurrence_off { settings.without_recurrence() } else { settings };
         let Home::Private { file, shown, .. } = &self.home else {
-            return Ok(Change::new([self.with_block(&settings)?.readable_by_owner_only()]));
+            let change = self.with_block(&settings, besides.superseded)?;
+            return Ok(Change::new([change.readable_by_owner_only()]));
         };
         let include = Block::include(file, shown).map_err(TaskrcError::Block)?;
         let bytes = match std::fs::read(file) {
@@ -186,12 +212,15 @@ impl Taskrc {
         };
         let private = Self { path: file.clone(), bytes, home: Home::Taskrc };
         // The private file first: a missing include is fatal to every `task` command.
-        Ok(Change::new([private.with_block(&settings)?.readable_by_owner_only(), self.with_block(&include)?]))
+        Ok(Change::new([
+            private.with_block(&settings, &[])?.readable_by_owner_only(),
+            self.with_block(&include, besides.superseded)?,
+        ]))
     }
 
-    fn with_block(&self, block: &Block) -> Result<FileChange, TaskrcError> {
-        let old = self.bytes.as_ref().map_or(&[][..], |bytes| bytes);
-        let new = put_block(old, block).map_err(|why| TaskrcError::Markers { path: self.path.clone(), why })?;
+    fn with_block(&self, block: &Block, superseded: &[&str]) -> Result<FileChange, TaskrcError> {
+        let kept = edit::without_keys(self.bytes.as_ref().map_or(&[][..], |bytes| bytes), superseded);
+        let new = put_block(&kept, block).map_err(|why| TaskrcError::Markers { path: self.path.clone(), why })?;
         Ok(FileChange::new(self.path.clone(), self.bytes.clone(), new))
     }
 }

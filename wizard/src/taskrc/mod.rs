@@ -1,5 +1,6 @@
 //! Taskwarrior's configuration file: which one it is ([`locate`]), what our lines in it look like ([`block`], [`value`],
-//! [`keys`]), how they get into its bytes ([`edit`]), and how those get to the disk ([`mod@write`]).
+//! [`keys`]), how they get into its bytes ([`edit`]), how those get to the disk ([`mod@write`]), and how they come back
+//! ([`record`], [`undo`]).
 //!
 //! Settings are *read* through Taskwarrior itself ([`crate::taskwarrior`]), never by parsing: only it knows what
 //! includes, overrides and defaults add up to.
@@ -8,9 +9,11 @@ pub mod block;
 pub mod edit;
 pub mod keys;
 pub mod locate;
+pub mod record;
+pub mod undo;
 pub mod value;
 pub mod write;
 
 pub use block::{BadBlock, Block};
-pub use locate::{Home, Taskrc};
+pub use locate::{Besides, Home, Taskrc};
 pub use write::Change;

@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::record::{Entry, Trace, checksum};
 use super::{edit, keys};
 use crate::context::Context;
 use crate::error::Explain;
 
-const OWNER_ONLY: u32 = 0o600;
+/// The mode of a file with a secret in it.
+pub const OWNER_ONLY: u32 = 0o600;
 
 /// Files before and after. Showing it changes nothing; [`Change::apply`] does.
 pub struct Change {
@@ -24,7 +26,8 @@ pub struct FileChange {
     path: PathBuf,
     before: Option<Zeroizing<Vec<u8>>>,
     after: Zeroizing<Vec<u8>>,
-    owner_only: bool,
+    /// `None` = as it was.
+    mode: Option<u32>,
 }
 
 /// Why a change was not made. Whatever it is, the file that it was about is as before.
@@ -59,14 +62,13 @@ impl Explain for WriteError {
 impl FileChange {
     /// `before` is what was read when the change was thought out; `None` = there was no file.
     pub fn new(path: PathBuf, before: Option<Zeroizing<Vec<u8>>>, after: Zeroizing<Vec<u8>>) -> Self {
-        Self { path, before, after, owner_only: false }
+        Self { path, before, after, mode: None }
     }
 
     /// Takes the file from everybody but its owner, since a secret goes into it.
     #[must_use]
-    pub fn readable_by_owner_only(mut self) -> Self {
-        self.owner_only = true;
-        self
+    pub fn readable_by_owner_only(self) -> Self {
+        self.with_mode(OWNER_ONLY)
     }
 
     /// The file.
@@ -84,16 +86,16 @@ impl FileChange {
     pub fn diff(&self) -> String {
         let before: Vec<&[u8]> = edit::lines(self.before.as_ref().map_or(&[][..], |bytes| bytes)).collect();
         let after: Vec<&[u8]> = edit::lines(&self.after).collect();
-        let same = |(a, b): &(&&[u8], &&[u8])| a == b;
-        let head = before.iter().zip(&after).take_while(same).count();
-        let (old, new) = (&before[head..], &after[head..]);
-        let tail = old.iter().rev().zip(new.iter().rev()).take_while(same).count();
-
         let mut diff = String::new();
-        for (sign, lines) in [('-', &old[..old.len() - tail]), ('+', &new[..new.len() - tail])] {
-            for line in lines {
-                let line = format!("{sign} {}", without_credentials(line));
-                let _ = writeln!(diff, "{}", line.trim_end());
+        for step in similar::capture_diff_slices(similar::Algorithm::Myers, &before, &after) {
+            if step.tag() == similar::DiffTag::Equal {
+                continue;
+            }
+            for (sign, lines) in [('-', &before[step.old_range()]), ('+', &after[step.new_range()])] {
+                for line in lines {
+                    let line = format!("{sign} {}", without_credentials(line));
+                    let _ = writeln!(diff, "{}", line.trim_end());
+                }
             }
         }
         diff
@@ -103,16 +105,25 @@ impl FileChange {
         self.before.as_ref() == Some(&self.after)
     }
 
-    fn apply(&self, backups: &Path) -> Result<Option<PathBuf>, WriteError> {
+    /// The same with these permissions.
+    #[must_use]
+    pub fn with_mode(mut self, mode: u32) -> Self {
+        self.mode = Some(mode);
+        self
+    }
+
+    /// Keeps the former bytes. What is needed to bring them back.
+    fn prepare(&self, backups: &Path) -> Result<Trace, WriteError> {
         self.refuse_unless_on_disk(self.before.as_ref())?;
-        let save = |why| WriteError::Save { path: self.path.clone(), why };
-        let backup = match &self.before {
-            Some(bytes) => Some(back_up(&self.path, bytes, backups).map_err(save)?),
-            None => None,
-        };
-        let mode = if self.owner_only { OWNER_ONLY } else { mode_of(&self.path) };
-        replace(&self.path, &self.after, mode).map_err(save)?;
-        Ok(backup)
+        let backup = self.before.as_ref().map(|bytes| back_up(&self.path, bytes, backups)).transpose();
+        let backup = backup.map_err(|why| WriteError::Save { path: self.path.clone(), why })?;
+        Ok(Trace { path: self.path.clone(), backup, mode: mode_of(&self.path), after: checksum(&self.after) })
+    }
+
+    fn apply(&self) -> Result<(), WriteError> {
+        self.refuse_unless_on_disk(self.before.as_ref())?;
+        let mode = self.mode.unwrap_or_else(|| mode_of(&self.path));
+        replace(&self.path, &self.after, mode).map_err(|why| WriteError::Save { path: self.path.clone(), why })
     }
 
     fn revert(&self) -> Result<(), WriteError> {
@@ -156,25 +167,27 @@ impl Change {
     pub fn apply(&self, context: &Context) -> Result<Vec<PathBuf>, WriteError> {
         let backups = backup_dir(context);
         for folder in [context.our_config_dir(), context.state_dir()] {
-            let is_used = |file: &FileChange| {
-                file.path.starts_with(&folder) || file.before.is_some() && backups.starts_with(&folder)
-            };
+            let is_used = |file: &FileChange| file.path.starts_with(&folder) || backups.starts_with(&folder);
             if self.files.iter().any(is_used) {
                 make_own(&folder).map_err(|why| WriteError::Save { path: folder, why })?;
             }
         }
-        let mut made = Vec::new();
+        if self.files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let traces: Result<Vec<_>, _> = self.files.iter().map(|file| file.prepare(&backups)).collect();
+        let entry = Entry { files: traces? };
+        // Before the first file is touched: a run that was killed in between can be taken back.
+        let written = entry.write(context).map_err(|why| WriteError::Save { path: context.state_dir(), why })?;
         for (done, file) in self.files.iter().enumerate() {
-            match file.apply(&backups) {
-                Ok(backup) => made.extend(backup),
-                Err(error) => {
-                    // That this fails too can't be helped, and the first error is the one that says why.
-                    let _ = self.files[..done].iter().rev().try_for_each(FileChange::revert);
-                    return Err(error);
-                }
+            if let Err(error) = file.apply() {
+                // That this fails too can't be helped, and the first error is the one that says why.
+                let _ = self.files[..done].iter().rev().try_for_each(FileChange::revert);
+                let _ = fs_err::remove_file(written);
+                return Err(error);
             }
         }
-        Ok(made)
+        Ok(entry.files.into_iter().filter_map(|file| file.backup).collect())
     }
 
     /// Takes an applied change back, in the opposite order.
@@ -190,7 +203,7 @@ pub fn backup_dir(context: &Context) -> PathBuf {
 
 /// Makes a folder of ours, which git leaves alone: some people keep their whole home in a work tree, and push it. One that
 /// was there before is somebody's decision, and stays as it is.
-fn make_own(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_own(folder: &Path) -> io::Result<()> {
     if folder.exists() {
         return Ok(());
     }
@@ -210,7 +223,7 @@ fn without_credentials(line: &[u8]) -> String {
 }
 
 /// Keeps `bytes` under the next free number. A number rather than a time: it sorts, needs no clock, and never collides.
-fn back_up(path: &Path, bytes: &[u8], folder: &Path) -> io::Result<PathBuf> {
+pub(crate) fn back_up(path: &Path, bytes: &[u8], folder: &Path) -> io::Result<PathBuf> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     // A folder that was already there may be open to others.
     fs_err::set_permissions(folder, PermissionsExt::from_mode(0o700))?;
@@ -234,7 +247,7 @@ fn back_up(path: &Path, bytes: &[u8], folder: &Path) -> io::Result<PathBuf> {
 }
 
 /// Puts `bytes` at `path` in one step: whoever reads sees all of the old or all of the new, even after a power cut.
-fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     // In the same folder, so that the rename stays within one file system; made with mode 0600; gone if we fail.
@@ -251,7 +264,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     fs_err::File::open(folder)?.sync_all()
 }
 
-fn mode_of(path: &Path) -> u32 {
+pub(crate) fn mode_of(path: &Path) -> u32 {
     std::fs::metadata(path).map_or(OWNER_ONLY, |metadata| metadata.permissions().mode() & 0o7777)
 }
 
@@ -343,9 +356,11 @@ mod tests {
     fn nothing_is_left_beside_the_file() {
         let folder = folder();
         folder.change(None, "new").apply(&folder.context).unwrap();
-        let names: Vec<_> =
+        let mut names: Vec<_> =
             std::fs::read_dir(folder.dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(names, [".taskrc"]);
+        names.sort();
+        // The record of the change is in the state folder.
+        assert_eq!(names, [".local", ".taskrc"]);
     }
 
     #[test]
@@ -386,6 +401,14 @@ mod tests {
         let folder = folder();
         let change = folder.change(Some("same"), "same");
         assert!(change.files().is_empty());
+    }
+
+    #[test]
+    fn a_line_between_two_changes_stays_out_of_the_diff() {
+        let folder = folder();
+        let change =
+            folder.change(Some("sync.local.server_dir=/x\nbugwarrior.token=abc\n"), "bugwarrior.token=abc\nlast=1\n");
+        assert_eq!(change.files()[0].diff(), "- sync.local.server_dir=/x\n+ last=1\n");
     }
 
     #[test]

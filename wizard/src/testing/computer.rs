@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use taskferry_protocol::VersionId;
 use tempfile::TempDir;
 
 use super::server::FakeServer;
 use crate::Streams;
-use crate::context::Context;
+use crate::context::{Context, Window};
 use crate::error::Exit;
+use crate::platform::Platform;
 use crate::prompt::scripted::Scripted;
 
 /// See the module.
@@ -18,6 +20,8 @@ pub(crate) struct FakeComputer {
     home: TempDir,
     env: BTreeMap<OsString, OsString>,
     input: String,
+    window: Option<Window>,
+    platform: Platform,
     /// `None` = nobody is there.
     script: Option<Vec<(&'static str, String)>>,
 }
@@ -45,8 +49,10 @@ impl FakeComputer {
             .unwrap();
         std::fs::create_dir(home.path().join(".task")).unwrap();
         let path = format!("{}:/usr/bin:/bin", bin.display());
-        let env = [("HOME".into(), home.path().into()), ("PATH".into(), path.into())].into();
-        Self { home, env, input: String::new(), script: None }
+        // No test may ask the real cloud. Nothing listens at this port.
+        let cloud = ("TASKFERRY_CLOUD".into(), "http://127.0.0.1:9".into());
+        let env = [("HOME".into(), home.path().into()), ("PATH".into(), path.into()), cloud].into();
+        Self { home, env, input: String::new(), window: None, platform: Platform::Unknown, script: None }
     }
 
     /// Writes a file below the home.
@@ -57,9 +63,68 @@ impl FakeComputer {
         self
     }
 
+    /// With an environment variable.
+    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// With `server` as the cloud sync that it knows.
+    pub(crate) fn with_cloud(self, server: &FakeServer) -> Self {
+        self.with_variable("TASKFERRY_CLOUD", &server.url())
+    }
+
+    /// With a screen of this size behind standard output.
+    pub(crate) fn with_window(mut self, columns: usize, rows: usize) -> Self {
+        self.window = Some(Window { columns, rows });
+        self
+    }
+
+    /// Which runs this.
+    pub(crate) fn with_platform(mut self, platform: Platform) -> Self {
+        self.platform = platform;
+        self
+    }
+
     /// With so many tasks.
     pub(crate) fn with_tasks(self, count: u32) -> Self {
         self.with(".task/count", &count.to_string())
+    }
+
+    /// With Taskwarrior's database: at this version, with these tasks as (UUID, description), and with so many bytes of changes
+    /// that were not sent yet.
+    pub(crate) fn with_database(self, base: VersionId, tasks: &[(u128, &str)], unsent_bytes: usize) -> Self {
+        let path = self.path(".task/taskchampion.sqlite3");
+        let _ = std::fs::remove_file(&path);
+        let database = rusqlite::Connection::open(path).unwrap();
+        database
+            .execute_batch(
+                "PRAGMA journal_mode = WAL;
+                 CREATE TABLE operations (id INTEGER PRIMARY KEY AUTOINCREMENT, data STRING,
+                     synced bool DEFAULT false,
+                     uuid GENERATED ALWAYS AS (coalesce(json_extract(data, '$.Update.uuid'),
+                         json_extract(data, '$.Create.uuid'), json_extract(data, '$.Delete.uuid'))) VIRTUAL);
+                 CREATE TABLE sync_meta (key STRING PRIMARY KEY, value STRING);
+                 CREATE TABLE tasks (uuid STRING PRIMARY KEY, data STRING);",
+            )
+            .unwrap();
+        if !base.is_nil() {
+            database.execute("INSERT INTO sync_meta VALUES ('base_version', ?)", [base.to_string()]).unwrap();
+        }
+        for (id, description) in tasks {
+            let data = serde_json::json!({ "description": description, "status": "pending" }).to_string();
+            let id = uuid::Uuid::from_u128(*id).to_string();
+            database.execute("INSERT INTO tasks VALUES (?, ?)", [id, data]).unwrap();
+        }
+        database.execute("INSERT INTO operations (data) VALUES ('\"UndoPoint\"')", []).unwrap();
+        if unsent_bytes > 0 {
+            let change = serde_json::json!({ "Update": {
+                "uuid": uuid::Uuid::from_u128(999), "property": "description", "old_value": null,
+                "value": "x".repeat(unsent_bytes), "timestamp": "2026-01-01T00:00:00Z"
+            }});
+            database.execute("INSERT INTO operations (data) VALUES (?)", [change.to_string()]).unwrap();
+        }
+        self
     }
 
     /// Gives standard input for the following runs.
@@ -92,7 +157,9 @@ impl FakeComputer {
     /// Runs `taskferry` with these words. Somebody is there only if a script was given.
     pub(crate) fn run(&mut self, words: &str, server: &FakeServer) -> Transcript {
         let script = std::mem::take(&mut self.script);
-        let context = Context::new(self.env.clone(), self.home.path().into(), script.is_some()).unwrap();
+        let mut context = Context::new(self.env.clone(), self.home.path().into(), script.is_some()).unwrap();
+        context.window = self.window;
+        context.platform = self.platform.clone();
         let (mut data, mut talk) = (Vec::new(), Vec::new());
         let mut input = self.input.as_bytes();
         let streams = Streams { input: &mut input, data: &mut data, talk: &mut talk, columns: None };
@@ -102,6 +169,7 @@ impl FakeComputer {
         let exit = crate::run(args, &context, streams, |_| Box::new(Scripted::new(&script)));
         let home = self.home.path().display().to_string();
         let talk = String::from_utf8(talk).unwrap().replace(&server.url(), "[SERVER]").replace(&home, "[HOME]");
+        let talk = talk.replace(&format!("port {}", server.port()), "port [PORT]");
         Transcript { exit, data: String::from_utf8(data).unwrap(), talk }
     }
 }

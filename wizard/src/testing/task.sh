@@ -4,7 +4,7 @@
 #   version      what --version prints        count    number of tasks
 #   pending      how many of them are pending arrives  tasks that a sync brings
 #   broken       makes a sync fail, saying it synced   a line per sync
-#   slow         makes a sync take a minute
+#   slow         makes a sync take a minute broken_once  as broken, for one sync
 data="$HOME/.task"
 taskrc="${TASKRC:-$HOME/.taskrc}"
 
@@ -48,7 +48,11 @@ done
 case "$command" in
   _get)
     all="$(settings "$taskrc")" || exit 2
-    printf '%s\n' "$all" | awk -v key="$key" 'index($0, key "=") == 1 { value = substr($0, length(key) + 2) } END { print value }'
+    printf '%s\n' "$all" | awk -v wanted="$key" '
+      function trimmed(text) { gsub(/^[ \t\r]+|[ \t\r]+$/, "", text); return text }
+      { sub(/#.*/, "") }
+      (at = index($0, "=")) && trimmed(substr($0, 1, at - 1)) == wanted { value = trimmed(substr($0, at + 1)) }
+      END { print value }'
     ;;
   count)
     case " $* " in
@@ -59,6 +63,11 @@ case "$command" in
   sync)
     if [ -f "$data/broken" ]; then
       file broken >&2
+      exit 2
+    fi
+    if [ -f "$data/broken_once" ]; then
+      file broken_once >&2
+      rm "$data/broken_once"
       exit 2
     fi
     if [ -f "$data/slow" ]; then

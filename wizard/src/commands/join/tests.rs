@@ -58,8 +58,12 @@ fn a_person_pastes_the_link_and_sees_how_many_tasks_arrived() {
         + sync.server.url=[SERVER]
         + sync.server.client_id=(hidden)
         + sync.encryption_secret=(hidden)
+        + recurrence=off
         + # <<< taskferry <<<
       run `task sync`: fetches the account's tasks
+
+    note: recurring tasks are left to the first computer (`recurrence=off`), else each would come twice
+    note: to leave that setting as it is, add `--keep-recurrence`
 
     running `task sync` …
 
@@ -93,8 +97,12 @@ fn own_tasks_are_named_and_enter_alone_means_no() {
         + sync.server.url=[SERVER]
         + sync.server.client_id=(hidden)
         + sync.encryption_secret=(hidden)
+        + recurrence=off
         + # <<< taskferry <<<
       run `task sync`: fetches the account's tasks, and sends 3 tasks of this computer to `[SERVER]`, where everybody who has the link can read them
+
+    note: recurring tasks are left to the first computer (`recurrence=off`), else each would come twice
+    note: to leave that setting as it is, add `--keep-recurrence`
 
     stopped; nothing was changed
     ");
@@ -159,8 +167,12 @@ fn a_known_but_empty_account_is_named_so_and_joined() {
         + sync.server.url=[SERVER]
         + sync.server.client_id=(hidden)
         + sync.encryption_secret=(hidden)
+        + recurrence=off
         + # <<< taskferry <<<
       run `task sync`
+
+    note: recurring tasks are left to the first computer (`recurrence=off`), else each would come twice
+    note: to leave that setting as it is, add `--keep-recurrence`
 
     running `task sync` …
 
@@ -261,9 +273,156 @@ fn joining_twice_equals_joining_once_and_another_account_is_refused() {
     assert!(run.talk.ends_with("joined already, and syncs; no setting was changed\n"), "{}", run.talk);
     desktop = desktop.with_input(&other.to_text());
     let run = desktop.run(JOIN, &server);
-    assert_eq!(run.exit, Exit::Failed);
-    assert!(run.talk.contains("already syncs with another account, at `[SERVER]`"), "{}", run.talk);
+    assert_eq!(run.exit, Exit::Usage);
+    assert!(run.talk.contains("error: this computer already syncs with `[SERVER]`"), "{}", run.talk);
     assert_eq!((desktop.read(".taskrc"), desktop.syncs()), (taskrc, 2));
+
+    assert_eq!(desktop.run(&format!("{JOIN} --replace"), &server).exit, Exit::Fine);
+    let replaced = desktop.read(".taskrc").unwrap();
+    assert!(replaced.contains("sync.encryption_secret=mellon\n") && !replaced.contains("sesame"), "{replaced}");
+}
+
+#[test]
+fn a_computer_with_tasks_does_not_change_its_account() {
+    let server = FakeServer::taskferry();
+    let (mine, other) = (server.credentials(1, "sesame"), server.credentials(2, "mellon"));
+    server.account(&other);
+    let mut desktop = second_computer(&other).with(".taskrc", &lines_of(&mine)).with_tasks(3);
+    let run = desktop.run(&format!("{JOIN} --replace"), &server);
+    assert_eq!(run.exit, Exit::Failed);
+    assert_snapshot!(run.talk, @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    error: this computer already syncs with `[SERVER]`, and has 3 tasks that another account would never get
+
+    hint: Taskwarrior does not send again what it has sent before, so the present account is kept
+    hint: to bring other computers to it, run `taskferry share` here and `taskferry join` there
+    ");
+    assert_eq!((desktop.read(".taskrc"), desktop.syncs()), (Some(lines_of(&mine)), 0));
+}
+
+#[test]
+fn tasks_that_belong_to_another_way_to_sync_are_in_the_way() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    let mut desktop = second_computer(&credentials).with(".taskrc", "sync.local.server_dir=/x\n").with_tasks(3);
+    let run = desktop.run(&format!("{JOIN} --replace"), &server);
+    assert_eq!(run.exit, Exit::Failed);
+    assert_snapshot!(run.talk, @r"
+    found Taskwarrior 3.5.0 (`~/bin/task`)
+    error: this computer syncs in another way (`sync.local.server_dir`), and has 3 tasks that belong to that
+
+    hint: Taskwarrior can't bring them into an account that has a history of its own
+    hint: run `task export > tasks.json`, move the folder `~/.task` away, run the same command again, then run `task import tasks.json`
+    ");
+    assert_eq!((desktop.read(".taskrc").as_deref(), desktop.syncs()), (Some("sync.local.server_dir=/x\n"), 0));
+
+    let mut desktop = second_computer(&credentials).with(".taskrc", "sync.local.server_dir=/x\n");
+    assert_eq!(desktop.run(&format!("{JOIN} --replace"), &server).exit, Exit::Fine);
+    assert!(!desktop.read(".taskrc").unwrap().contains("local"));
+}
+
+#[test]
+fn recurring_tasks_are_left_to_the_first_computer_unless_that_is_not_wanted_or_done_already() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    for (taskrc, words, expected) in [
+        ("", "", true),
+        ("recurrence=on\n", "", true),
+        ("recurrence=off\n", "", false),
+        ("recurrence=no\n", "", false),
+        ("", " --keep-recurrence", false),
+    ] {
+        let mut desktop = second_computer(&credentials).with(".taskrc", taskrc);
+        let run = desktop.run(&format!("{JOIN}{words}"), &server);
+        assert_eq!(run.exit, Exit::Fine);
+        assert_eq!(run.talk.contains("note: recurring tasks are left to the first computer"), expected, "{taskrc:?}");
+        let written = desktop.read(".taskrc").unwrap().contains("\nrecurrence=off\n# <<< taskferry");
+        assert_eq!(written, expected, "{taskrc:?}{words}");
+    }
+}
+
+/// A picture of these texts as QR codes, one above the other.
+fn picture(computer: &FakeComputer, name: &str, texts: &[&str]) {
+    let (scale, quiet) = (4, 6);
+    let codes: Vec<_> = texts.iter().map(|text| qrcode::QrCode::new(text).unwrap()).collect();
+    let side = codes.iter().map(qrcode::QrCode::width).max().unwrap() + 2 * quiet;
+    let pixels = |modules: usize| u32::try_from(modules * scale).unwrap();
+    let picture = image::GrayImage::from_fn(pixels(side), pixels(side * codes.len()), |x, y| {
+        let (x, y) = (x as usize / scale, y as usize / scale);
+        let code = &codes[y / side];
+        let inside = quiet..quiet + code.width();
+        let dark = inside.contains(&x)
+            && inside.contains(&(y % side))
+            && code[(x - quiet, y % side - quiet)] == qrcode::Color::Dark;
+        image::Luma([if dark { 0 } else { 255 }])
+    });
+    picture.save(computer.path(name)).unwrap();
+}
+
+#[test]
+fn the_picture_that_one_computer_saves_brings_the_other_one_in() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    for words in ["--png link.png", "--text --png link.png"] {
+        let mut laptop = FakeComputer::new().with(".taskrc", &lines_of(&credentials));
+        assert_eq!(laptop.run(&format!("share {words}"), &server).exit, Exit::Fine);
+        let mut desktop = FakeComputer::new();
+        std::fs::copy(laptop.path("link.png"), desktop.path("photo")).unwrap();
+        let run = desktop.run("join --image photo --yes --keep-recurrence", &server);
+        assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+        assert!(desktop.read(".taskrc").unwrap().contains(&lines_of(&credentials)));
+    }
+}
+
+#[test]
+fn among_several_codes_the_one_of_ours_is_taken_and_named() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    let mut desktop = FakeComputer::new();
+    picture(&desktop, "desk.png", &["https://shop.example/42", &credentials.to_text()]);
+    let run = desktop.run("join --image desk.png --yes", &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    assert!(run.talk.contains("2 QR codes are in the picture; number "), "{}", run.talk);
+}
+
+#[test]
+fn a_picture_without_one_clear_link_is_refused_by_what_it_shows() {
+    let server = FakeServer::taskferry();
+    let link = |id| server.credentials(id, "sesame").to_text().to_string();
+    let damaged = link(1).replace("/j#A", "/j#B");
+    for (texts, what) in [
+        (vec!["https://shop.example/42".to_owned()], "no QR code in `[HOME]/p.png` is a setup link"),
+        (vec!["a".into(), "b".into()], "none of the 2 QR codes in `[HOME]/p.png` is a setup link"),
+        (vec![link(1), link(2)], "`[HOME]/p.png` shows the setup links of 2 accounts"),
+        (vec![damaged, "a".into()], "the setup link has a typing error"),
+    ] {
+        let mut desktop = FakeComputer::new();
+        picture(&desktop, "p.png", &texts.iter().map(String::as_str).collect::<Vec<_>>());
+        let run = desktop.run("join --image p.png --yes", &server);
+        refused(&run, &desktop, what);
+        assert!(run.talk.contains("hint: "), "{}", run.talk);
+    }
+    assert_eq!(server.asked(), Vec::<String>::new());
+}
+
+#[test]
+fn what_share_gives_to_a_script_is_read_back_and_join_tells_what_arrived() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
+    let shared = FakeComputer::new().with(".taskrc", &lines_of(&credentials)).run("share --json", &server).data;
+    let mut desktop = FakeComputer::new().with(".task/arrives", "14").with(".task/pending", "5").with_input(&shared);
+    let data = |run: Transcript| run.data.replace(&server.url(), "[SERVER]");
+    assert_snapshot!(data(desktop.run(&format!("{JOIN} --json"), &server)), @r#"{"outcome":"joined","server":"[SERVER]","arrived":14,"tasks":{"all":14,"pending":5}}"#);
+    let again = FakeComputer::new()
+        .with(".taskrc", &lines_of(&credentials))
+        .with_input(&shared)
+        .run(&format!("{JOIN} --json"), &server);
+    assert_snapshot!(data(again), @r#"{"outcome":"already-joined","server":"[SERVER]","arrived":0,"tasks":{"all":0,"pending":0}}"#);
 }
 
 #[test]

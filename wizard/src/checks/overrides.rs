@@ -1,0 +1,28 @@
+//! Does an active context bring sync settings of its own? Sync uses them, and nothing shows it.
+
+use super::{Check, Finding, Interrupted, Waiting, World};
+use crate::flow::computer::overriding_context;
+use crate::taskrc::Taskrc;
+
+/// Sync settings of an active context.
+pub struct Overrides;
+
+impl Check for Overrides {
+    fn name(&self) -> &'static str {
+        "context"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &["Taskwarrior"]
+    }
+
+    fn look(&self, world: &World<'_>, _: Waiting<'_>) -> Result<Finding, Interrupted> {
+        let (Ok(taskwarrior), true) = (&world.taskwarrior, world.taskrc.as_ref().is_ok_and(Taskrc::exists)) else {
+            return Ok(Finding::ok("none overrides the sync settings"));
+        };
+        Ok(match overriding_context(taskwarrior) {
+            Ok(()) => Finding::ok("none overrides the sync settings"),
+            Err(why) => Finding::from_error(why.error()),
+        })
+    }
+}

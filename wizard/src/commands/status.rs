@@ -1,0 +1,223 @@
+//! `taskferry status`: does sync work, and what waits to be sent or fetched? One or two small requests, and no `task sync`.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+use taskferry_protocol::VersionId;
+use taskferry_protocol::describe::{AccountInfo, AccountState};
+
+use crate::checks::position::Place;
+use crate::cli;
+use crate::commands::share::ShareError;
+use crate::credentials::Credentials;
+use crate::database::{Stand, Unsent};
+use crate::error::{Exit, Explain, Failure};
+use crate::flow::computer::Computer;
+use crate::flow::sync::database_of;
+use crate::flow::{Run, tasks};
+use crate::server::account::Known;
+use crate::server::sealed::Follows;
+use crate::server::{Server, ServerError};
+
+/// How sync is, in one word; scripts may rely on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Nothing waits.
+    UpToDate,
+    /// Changes wait to be sent.
+    Unsent,
+    /// There is something newer to fetch.
+    Behind,
+    /// The server can't be reached, or can't answer.
+    Unreachable,
+    /// The server does not know the account.
+    UnknownAccount,
+    /// The account is switched off.
+    Disabled,
+    /// This computer synced before, and the account is empty.
+    Emptied,
+    /// The server was taken back to an older state.
+    Ahead,
+    /// The server does not have the version at which this computer was last.
+    Gone,
+}
+
+/// What there is to say.
+#[derive(Debug, Serialize)]
+struct Status {
+    state: State,
+    works: bool,
+    server: String,
+    account: String,
+    tasks: u64,
+    unsent_changes: u64,
+    unsent_tasks: u64,
+    server_has_newer: Option<bool>,
+    last_change_seconds_ago: Option<u64>,
+    snapshot_seconds_ago: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+/// Sync does not work.
+#[derive(Debug, thiserror::Error)]
+#[error("sync does not work: {0}")]
+pub struct DoesNotWork(String);
+
+impl Explain for DoesNotWork {
+    fn hint(&self) -> Option<String> {
+        Some("run `taskferry doctor` to find out why".into())
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Found
+    }
+}
+
+/// Runs the command.
+pub fn run(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
+    look(run, args).map_err(Failure::as_found)
+}
+
+fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
+    let computer = Computer::look(run)?;
+    let account = computer.account.as_ref().ok_or(ShareError::NotSetUp)?;
+    let stand = database_of(&computer.taskwarrior).map(|database| database.stand()).transpose()?;
+    let stand = stand.unwrap_or(Stand {
+        base: VersionId::NIL,
+        unsent: Unsent::default(),
+        newest_shared: None,
+        has_recurring: false,
+        is_empty: true,
+    });
+    let server = run.server(account.server.clone())?;
+    let answer = ask(&server, account, &stand);
+    if let Err(ServerError::Interrupted) = answer {
+        return Err(ServerError::Interrupted.into());
+    }
+    let status = Status::of(account, computer.tasks, &stand, answer);
+    if args.json {
+        run.report(&status)?;
+    } else {
+        status.say(run);
+    }
+    match status.why {
+        Some(why) => Err(DoesNotWork(why).into()),
+        None => Ok(()),
+    }
+}
+
+/// What the server says.
+struct Answer {
+    known: Option<AccountInfo>,
+    place: Place,
+}
+
+/// `None` = it does not know the account.
+fn ask(server: &Server, account: &Credentials, stand: &Stand) -> Result<Option<Answer>, ServerError> {
+    let id = &account.client_id;
+    let known = match server.account(id)? {
+        Known::Account(info) => Some(*info),
+        Known::Unknown => return Ok(None),
+        Known::NotOffered => None,
+    };
+    let follows = match &known {
+        // Saves a request: the usual case.
+        Some(info) if info.latest_version_id == stand.base => Follows::Nothing,
+        _ => server.follows(id, stand.base)?,
+    };
+    let has_data = match &known {
+        Some(info) => !info.is_empty(),
+        None if follows == Follows::Nothing => server.has_data(id)?,
+        None => true,
+    };
+    Ok(Some(Answer { place: Place::of(stand, follows, has_data, known.as_ref()), known }))
+}
+
+impl Status {
+    fn of(account: &Credentials, tasks: u64, stand: &Stand, answer: Result<Option<Answer>, ServerError>) -> Self {
+        let unsent = stand.unsent.changes;
+        let (known, state, why) = match answer {
+            Err(why) => (None, State::Unreachable, Some(why.to_string())),
+            Ok(None) => (None, State::UnknownAccount, Some("the server does not know this account".to_owned())),
+            Ok(Some(Answer { known: Some(known), .. })) if known.state == AccountState::Disabled => {
+                (Some(known), State::Disabled, Some("the account is disabled".into()))
+            }
+            Ok(Some(Answer { known, place })) => {
+                let (state, why) = match place {
+                    Place::UpToDate | Place::AtTheBeginning if unsent == 0 => (State::UpToDate, None),
+                    Place::UpToDate | Place::AtTheBeginning => (State::Unsent, None),
+                    Place::Behind => (State::Behind, None),
+                    Place::Emptied => {
+                        (State::Emptied, Some("the account is empty, though this computer has synced before"))
+                    }
+                    Place::Ahead => (State::Ahead, Some("the server was taken back to an older state")),
+                    Place::Gone => {
+                        (State::Gone, Some("the account does not have the version at which this computer was last"))
+                    }
+                };
+                (known, state, why.map(str::to_owned))
+            }
+        };
+        Self {
+            works: why.is_none(),
+            server: account.server.to_string(),
+            account: account.client_id.short(),
+            tasks,
+            unsent_changes: unsent,
+            unsent_tasks: stand.unsent.tasks,
+            server_has_newer: why.is_none().then_some(state == State::Behind),
+            last_change_seconds_ago: known.as_ref().and_then(|known| known.last_version_at).map(seconds_ago),
+            snapshot_seconds_ago: known
+                .and_then(|known| known.snapshot)
+                .map(|snapshot| seconds_ago(snapshot.stored_at)),
+            state,
+            why,
+        }
+    }
+
+    fn say(&self, run: &mut Run<'_>) {
+        let Self { server, account, .. } = self;
+        run.terminal.say(&format!("this computer syncs with `{server}`, account `{account}`"));
+        run.terminal.say(&format!("on this computer: {}", tasks(self.tasks)));
+        run.terminal.say(&match self.unsent_tasks {
+            0 => "to send: nothing".to_owned(),
+            count => format!("to send: changes of {}; run `task sync`", tasks(count)),
+        });
+        match self.server_has_newer {
+            Some(true) => run.terminal.say("to fetch: other computers have changed something; run `task sync`"),
+            Some(false) => run.terminal.say("to fetch: nothing"),
+            None => {}
+        }
+        if let Some(seconds) = self.last_change_seconds_ago {
+            run.terminal.say(&format!("the account was last changed {} ago", span(seconds)));
+        }
+        if let Some(seconds) = self.snapshot_seconds_ago {
+            run.terminal.say(&format!("its snapshot, from which new computers start, is {} old", span(seconds)));
+        }
+        if !self.works {
+            run.terminal.say("");
+        }
+    }
+}
+
+/// Since `time`, in seconds since 1970-01-01 UTC. A clock that is behind makes it 0.
+fn seconds_ago(time: i64) -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    now.saturating_sub(time.try_into().unwrap_or(0))
+}
+
+/// `5 minutes`, `1 day`: the largest unit that fits.
+fn span(seconds: u64) -> String {
+    let (count, unit) = match seconds {
+        0..60 => (seconds, "second"),
+        60..3_600 => (seconds / 60, "minute"),
+        3_600..86_400 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
+}
+
+#[cfg(test)]
+mod tests;

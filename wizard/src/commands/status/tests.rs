@@ -1,0 +1,97 @@
+//! Whole runs of `taskferry status`: for people, and for status bars.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::credentials::Credentials;
+use crate::error::Exit;
+use crate::testing::computer::{FakeComputer, Transcript};
+use crate::testing::server::{FakeServer, version};
+
+fn set_up(credentials: &Credentials) -> FakeComputer {
+    let Credentials { server, client_id, secret } = credentials;
+    let (id, secret) = (client_id.expose(), secret.expose());
+    let lines = format!("sync.server.url={server}\nsync.server.client_id={id}\nsync.encryption_secret={secret}\n");
+    FakeComputer::new().with(".taskrc", &lines).with_tasks(2)
+}
+
+fn json(run: &Transcript) -> Value {
+    assert_eq!(run.data.lines().count(), 1, "a status bar reads one line");
+    serde_json::from_str(&run.data).unwrap()
+}
+
+const TASKS: [(u128, &str); 1] = [(1, "buy milk")];
+
+#[test]
+fn what_waits_on_either_side_is_said() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.history(&credentials, &[&TASKS, &[(2, "call Ada")]]);
+    let run = set_up(&credentials).with_database(version(1), &TASKS, 10).run("status", &server);
+    assert_eq!(run.exit, Exit::Fine);
+    assert_snapshot!(run.talk, @r"
+    this computer syncs with `[SERVER]`, account `00000000…`
+    on this computer: 2 tasks
+    to send: changes of 1 task; run `task sync`
+    to fetch: other computers have changed something; run `task sync`
+    ");
+    let run = set_up(&credentials).with_database(version(2), &TASKS, 0).run("status", &server);
+    assert!(run.talk.contains("to send: nothing\nto fetch: nothing\n"), "{}", run.talk);
+}
+
+#[test]
+fn the_usual_case_takes_one_request() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.history(&credentials, &[&TASKS]);
+    let run = set_up(&credentials).with_database(version(1), &TASKS, 0).run("status", &server);
+    assert_eq!(run.exit, Exit::Fine);
+    assert_eq!(server.asked(), ["GET /taskferry/v1/account"]);
+}
+
+#[test]
+fn json_is_one_line_with_one_word_for_the_state() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    let state = |computer: FakeComputer, exit: Exit| {
+        let mut computer = computer;
+        let run = computer.run("status --json", &server);
+        assert_eq!(run.exit, exit, "{}", run.talk);
+        let status = json(&run);
+        assert_eq!(status["works"], exit == Exit::Fine);
+        assert!(!run.data.contains("sesame") && !run.data.contains(&credentials.client_id.expose().to_string()));
+        status["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(state(set_up(&credentials), Exit::Found), "unknown-account");
+    server.disabled_account(&credentials);
+    assert_eq!(state(set_up(&credentials), Exit::Found), "disabled");
+    server.empty_account(&credentials);
+    assert_eq!(state(set_up(&credentials).with_database(version(9), &TASKS, 0), Exit::Found), "emptied");
+    server.history(&credentials, &[&TASKS, &TASKS]);
+    assert_eq!(state(set_up(&credentials).with_database(version(2), &TASKS, 0), Exit::Fine), "up-to-date");
+    assert_eq!(state(set_up(&credentials).with_database(version(2), &TASKS, 9), Exit::Fine), "unsent");
+    assert_eq!(state(set_up(&credentials).with_database(version(1), &TASKS, 9), Exit::Fine), "behind");
+    assert_eq!(state(set_up(&credentials).with_database(version(9), &TASKS, 9), Exit::Found), "gone");
+    let down = Credentials { server: "http://127.0.0.1:1".parse().unwrap(), ..credentials.clone() };
+    assert_eq!(state(set_up(&down), Exit::Found), "unreachable");
+}
+
+#[test]
+fn another_server_of_the_protocol_is_asked_in_the_protocol_alone() {
+    let server = FakeServer::other();
+    let credentials = server.credentials(1, "sesame");
+    server.history(&credentials, &[&TASKS]);
+    let run = set_up(&credentials).with_database(version(1), &TASKS, 0).run("status", &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+}
+
+#[test]
+fn a_computer_without_sync_is_told_how_to_begin() {
+    let run = FakeComputer::new().run("status", &FakeServer::taskferry());
+    assert_eq!(run.exit, Exit::Found);
+    assert_snapshot!(run.talk, @r"
+    error: sync is not set up on this computer
+
+    hint: run `taskferry setup`, or `taskferry join` if another computer has it already
+    ");
+}

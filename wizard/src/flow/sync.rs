@@ -1,0 +1,101 @@
+//! One `task sync`, with patience: a server that says "not now" is waited for, and the sync is tried again.
+
+use super::Run;
+use crate::credentials::Credentials;
+use crate::database::{Database, Unsent};
+use crate::error::{Exit, Explain, Failure};
+use crate::interrupts::Interrupts;
+use crate::server::Server;
+use crate::taskwarrior::{Taskwarrior, TaskwarriorError};
+
+/// How often a sync is tried that the server refuses for now.
+const TRIES_MAX: u32 = 3;
+
+/// The sync failed, for good.
+#[derive(Debug, thiserror::Error)]
+#[error("the sync failed")]
+pub struct SyncFailed(#[source] TaskwarriorError);
+
+impl Explain for SyncFailed {
+    fn hint(&self) -> Option<String> {
+        Some("run `taskferry doctor` to find out why; nothing is lost on this computer".into())
+    }
+}
+
+/// Signals could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("the sync could not be started")]
+pub struct NotCaught(#[source] std::io::Error);
+
+impl Explain for NotCaught {}
+
+/// Ctrl-C while it ran.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped; run `taskferry sync` to finish")]
+pub struct SyncStopped;
+
+impl Explain for SyncStopped {
+    fn is_choice(&self) -> bool {
+        true
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Interrupted
+    }
+}
+
+/// Why there was no sync, for callers that say it in their own words.
+#[derive(Debug)]
+pub enum NotSynced {
+    /// Taskwarrior failed.
+    Failed(TaskwarriorError),
+    /// Signals could not be set up.
+    NotCaught(std::io::Error),
+    /// Ctrl-C.
+    Stopped,
+}
+
+impl From<NotSynced> for Failure {
+    fn from(why: NotSynced) -> Self {
+        match why {
+            NotSynced::Failed(why) => SyncFailed(why).into(),
+            NotSynced::NotCaught(why) => NotCaught(why).into(),
+            NotSynced::Stopped => SyncStopped.into(),
+        }
+    }
+}
+
+/// Runs `task sync`. What it sent, as far as that was known before.
+pub fn sync(run: &mut Run<'_>, taskwarrior: &Taskwarrior<'_>, account: &Credentials) -> Result<Unsent, NotSynced> {
+    // Taskwarrior does not tell how much it sends.
+    let database = database_of(taskwarrior);
+    let unsent = database.and_then(|database| database.stand().ok()).map(|stand| stand.unsent).unwrap_or_default();
+    let mut tries = 1;
+    loop {
+        // Caught before anything is said of it: whatever was set up before is in place from here on.
+        let interrupts = Interrupts::catch().map_err(NotSynced::NotCaught)?;
+        run.terminal.say("running `task sync` …");
+        match taskwarrior.sync(interrupts) {
+            Ok(()) => return Ok(unsent),
+            Err(TaskwarriorError::Interrupted) => return Err(NotSynced::Stopped),
+            Err(why) if tries == TRIES_MAX || !why.is_not_now() || !wait_for_server(run, account) => {
+                return Err(NotSynced::Failed(why));
+            }
+            Err(_) => tries += 1,
+        }
+    }
+}
+
+/// Waits until the server answers; only it knows for how long. Whether it does.
+fn wait_for_server(run: &mut Run<'_>, account: &Credentials) -> bool {
+    let Ok(server) = run.server(account.server.clone()) else {
+        return false;
+    };
+    run.ask_server(&server, Server::probe).is_ok()
+}
+
+/// Taskwarrior's database, if it is there already.
+pub fn database_of(taskwarrior: &Taskwarrior<'_>) -> Option<Database> {
+    let folder = taskwarrior.data_folder().ok()?;
+    Some(Database::in_folder(&folder)).filter(Database::exists)
+}

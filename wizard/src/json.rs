@@ -1,0 +1,106 @@
+//! What `--json` prints on standard output: one shape for each command, and one for failures. Scripts rely on these fields, so
+//! they are only ever added to. What `status` and the checks print is beside them, in the same spelling.
+
+use serde::Serialize;
+
+use crate::error::Failure;
+use crate::flow::first_sync::Synced;
+
+/// Tasks on this computer.
+#[derive(Debug, Serialize)]
+pub struct Tasks {
+    /// Finished and deleted ones included.
+    pub all: u64,
+    /// Those that a plain `task` shows or will show.
+    pub pending: u64,
+}
+
+impl From<Synced> for Tasks {
+    fn from(Synced { all, pending }: Synced) -> Self {
+        Self { all, pending }
+    }
+}
+
+/// How `taskferry setup` ended.
+#[derive(Debug, Serialize)]
+pub struct Setup {
+    /// What became of it.
+    pub outcome: SetupOutcome,
+    /// The server; absent where nothing was set up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// After the sync; absent where there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Tasks>,
+}
+
+/// What became of `taskferry setup`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SetupOutcome {
+    /// A new account, and this computer syncs with it.
+    SetUp,
+    /// It did before; nothing was changed.
+    AlreadySetUp,
+    /// `--dry-run`.
+    OnlyPlanned,
+    /// `--skip`.
+    Skipped,
+}
+
+/// How `taskferry join` ended.
+#[derive(Debug, Serialize)]
+pub struct Join {
+    /// What became of it.
+    pub outcome: JoinOutcome,
+    /// The server.
+    pub server: String,
+    /// Tasks that were not on this computer before.
+    pub arrived: u64,
+    /// After the sync; absent where there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Tasks>,
+}
+
+/// What became of `taskferry join`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JoinOutcome {
+    /// This computer syncs with the account now.
+    Joined,
+    /// It did before; nothing was changed.
+    AlreadyJoined,
+}
+
+/// What `taskferry share` hands on. `taskferry join --from-stdin` reads it.
+#[derive(Serialize)]
+pub struct Share<'a> {
+    /// The server.
+    pub server: &'a str,
+    /// The picture that holds the rest; absent where none was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The setup link, secret and all; absent where a picture holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<&'a str>,
+}
+
+/// A command that failed, or that the person stopped.
+#[derive(Debug, Serialize)]
+pub struct Failed {
+    /// What failed.
+    error: String,
+    /// Why, from the outermost reason to the innermost.
+    causes: Vec<String>,
+    /// What mends it.
+    hints: Vec<String>,
+}
+
+impl From<&Failure> for Failed {
+    fn from(failure: &Failure) -> Self {
+        let error = failure.error();
+        let causes = std::iter::successors(error.source(), |why| why.source()).map(ToString::to_string).collect();
+        let hints = failure.hint().unwrap_or_default().lines().map(ToOwned::to_owned).collect();
+        Self { error: error.to_string(), causes, hints }
+    }
+}
