@@ -141,6 +141,9 @@ pub struct ServeArgs {
     /// Address and port for Prometheus metrics (`/metrics`); keep it private [default: none]
     #[arg(long, value_name = "ADDR")]
     pub metrics_listen: Option<String>,
+    /// Make a backup so often, such as 6h [default: never]
+    #[arg(long, value_name = "TIME")]
+    pub backup_every: Option<String>,
     /// Backups.
     #[command(flatten)]
     pub backup: backup::BackupFlags,

@@ -65,7 +65,7 @@ fn taskwarrior_goes_on_with_an_account_that_moved_here_from_the_reference_server
 
     let from = theirs.to_str().expect("a path").to_owned();
     let told = new.operate(["import", "--from", &from]).good();
-    assert!(told.stderr.contains("took over 1 accounts with 1 versions from the reference server"), "{told}");
+    assert!(told.stderr.contains("took over 1 account with 1 version from the reference server"), "{told}");
     let new: TestServer = new.start();
     let moved = e2e::SyncSettings { url: new.url(), ..settings.clone() };
     fs::write(laptop.taskrc(), moved.taskrc_lines()).expect("a taskrc");
@@ -77,7 +77,7 @@ fn taskwarrior_goes_on_with_an_account_that_moved_here_from_the_reference_server
 
     // A second time, beside the running server: nothing is taken back.
     let again = new.operate(["import", "--from", &from]).good();
-    assert!(again.stderr.contains("1 accounts were here already, with the same history"), "{again}");
+    assert!(again.stderr.contains("here already, with the same history: 1 account"), "{again}");
     phone.sync().good();
     assert_eq!(phone.tasks(), laptop.tasks());
 }
@@ -92,7 +92,7 @@ fn accounts_move_from_one_taskferry_to_another_byte_for_byte_while_both_run() {
     let from = old.data_dir().to_str().expect("a path").to_owned();
 
     let looked = new.operate(["import", "--from", &from, "--dry-run"]).good();
-    assert!(looked.stderr.contains("would take over 1 accounts with 8 versions from another Taskferry"), "{looked}");
+    assert!(looked.stderr.contains("would take over 1 account with 8 versions from another Taskferry"), "{looked}");
     let moved = Account::known_as(new.address(), account.id());
     assert_eq!(moved.describe().status, 404, "nothing was changed");
 

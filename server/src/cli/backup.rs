@@ -9,9 +9,6 @@ use super::DataArgs;
 /// How backups are made; the server's settings, and flags of the commands that need them.
 #[derive(Debug, Default, Clone, Args)]
 pub struct BackupFlags {
-    /// Make a backup so often while the server runs, such as 6h [default: never]
-    #[arg(long, value_name = "TIME")]
-    pub backup_every: Option<String>,
     /// Where backups go: a folder, or s3://BUCKET/PREFIX; may be given several times [default: `backups` in the data
     /// directory]
     #[arg(long, value_name = "PLACE", visible_alias = "to")]

@@ -51,11 +51,11 @@ fn make(args: &CreateArgs, env: &Env) -> Result<(), VerbError> {
 fn created_text(created: &Created) -> String {
     let manifest = &created.manifest;
     let mut lines = vec![format!(
-        "made and proved {}\n  {} accounts, {} versions, {} snapshots; {}{}",
+        "made and proved {}\n  {}, {}, {}; {}{}",
         created.name,
-        manifest.accounts,
-        manifest.versions,
-        manifest.snapshots,
+        words::count(manifest.accounts, "account"),
+        words::count(manifest.versions, "version"),
+        words::count(manifest.snapshots, "snapshot"),
         words::size(manifest.bytes),
         if manifest.encryption.is_some() { ", encrypted" } else { "" },
     )];
@@ -189,8 +189,11 @@ fn chosen(args: &VerifyArgs, mut backups: Vec<Kept>) -> Vec<Kept> {
 fn drill_text(place: &Destination, kept: &Kept, drill: &Drill) -> String {
     let mut lines = vec![match (&drill.examined, drill.flaws.len()) {
         (Some(seen), 0) => format!(
-            "{} is good: {} accounts, {} versions, {} snapshots (in {place})",
-            kept.name, seen.accounts, seen.versions, seen.snapshots
+            "{} is good: {}, {}, {} (in {place})",
+            kept.name,
+            words::count(seen.accounts, "account"),
+            words::count(seen.versions, "version"),
+            words::count(seen.snapshots, "snapshot")
         ),
         _ => format!("{} is DAMAGED (in {place})", kept.name),
     }];
@@ -291,7 +294,7 @@ mod tests {
         assert_eq!(
             created_text(&created()),
             "made and proved taskferry-20261123T054201.123Z\n  \
-             2 accounts, 3 versions, 1 snapshots; 1.2 MB, encrypted\n  \
+             2 accounts, 3 versions, 1 snapshot; 1.2 MB, encrypted\n  \
              kept in /data/backups\n  \
              kept in /b; 2 older removed\n  \
              NOT kept in /mnt/nas: could not put a backup into `/mnt/nas`: no such device"

@@ -112,9 +112,11 @@ fn check(args: &DataArgs, env: &Env) -> Result<(), VerbError> {
 }
 
 fn check_text(seen: &Examination) -> String {
-    let Examination { accounts, versions, snapshots, findings, .. } = seen;
+    let findings = &seen.findings;
+    let counts = [(seen.accounts, "account"), (seen.versions, "version"), (seen.snapshots, "snapshot")];
+    let counts = counts.map(|(number, one)| words::count(number, one)).join(", ");
     let what = if findings.is_empty() { "is good" } else { "is DAMAGED" };
-    let mut lines = vec![format!("the data {what}: {accounts} accounts, {versions} versions, {snapshots} snapshots")];
+    let mut lines = vec![format!("the data {what}: {counts}")];
     lines.extend(findings.iter().map(|finding| format!("  {finding}")));
     lines.join("\n")
 }

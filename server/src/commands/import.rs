@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::VerbError;
 use super::door::{Door, now};
 use super::interrupt::interruptible;
+use super::{VerbError, words};
 use crate::cli::operate::ImportArgs;
 use crate::config::sources::Env;
 use crate::import::target::Target;
@@ -41,12 +41,14 @@ pub fn run(args: &ImportArgs, env: &Env) -> Result<(), VerbError> {
 
 fn text(report: &Report, kind: &str, dry_run: bool) -> String {
     let did = if dry_run { "would take over" } else { "took over" };
-    let mut lines = vec![format!("{did} {} accounts with {} versions from {kind}", report.imported, report.versions)];
+    let (accounts, versions) = (words::count(report.imported, "account"), words::count(report.versions, "version"));
+    let mut lines = vec![format!("{did} {accounts} with {versions} from {kind}")];
     if report.present > 0 {
-        lines.push(format!("{} accounts were here already, with the same history", report.present));
+        let present = words::count(report.present, "account");
+        lines.push(format!("here already, with the same history: {present}"));
     }
     if report.skipped > 0 {
-        lines.push(format!("{} accounts were left out:", report.skipped));
+        lines.push(format!("left out: {}", words::count(report.skipped, "account")));
         lines.extend(report.reasons.iter().map(|(account, reason)| format!("  {account}  {reason}")));
     }
     lines.extend(report.notes.iter().map(|(account, note)| format!("  {account}  {note}")));

@@ -85,8 +85,8 @@ fn question(found: &Sum) -> String {
 }
 
 fn total(sum: &Sum) -> String {
-    let plural = |count, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
-    format!("{} of {} ({})", plural(sum.versions, "version"), plural(sum.accounts, "account"), words::size(sum.bytes))
+    let (versions, accounts) = (words::count(sum.versions, "version"), words::count(sum.accounts, "account"));
+    format!("{versions} of {accounts} ({})", words::size(sum.bytes))
 }
 
 fn last_word(dry_run: bool, found: &Sum, done: &Sum) -> String {

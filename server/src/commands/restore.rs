@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::interrupt::interruptible;
-use super::{VerbError, backup};
+use super::{VerbError, backup, words};
 use crate::account_hash::AccountHash;
 use crate::backup::compare::{Change, Comparison};
 use crate::backup::manifest::BackupName;
@@ -62,11 +62,11 @@ pub fn run(args: &RestoreArgs, env: &Env) -> Result<(), VerbError> {
 fn text(source: &Source, prepared: &Prepared) -> String {
     let seen = &prepared.examined;
     let mut lines = vec![format!(
-        "{}\n  is good: {} accounts, {} versions, {} snapshots",
+        "{}\n  is good: {}, {}, {}",
         source.name(),
-        seen.accounts,
-        seen.versions,
-        seen.snapshots
+        words::count(seen.accounts, "account"),
+        words::count(seen.versions, "version"),
+        words::count(seen.snapshots, "snapshot")
     )];
     match &prepared.comparison {
         None => lines.push("  there is no present data, or it can't be read: nothing to compare with".to_owned()),
@@ -77,8 +77,9 @@ fn text(source: &Source, prepared: &Prepared) -> String {
 
 fn changes(comparison: &Comparison) -> Vec<String> {
     let mut lines = vec![format!(
-        "compared with the present data: {} accounts change, {} stay as they are",
-        comparison.changed, comparison.unchanged
+        "compared with the present data: {} of {} would change",
+        comparison.changed,
+        words::count(comparison.changed + comparison.unchanged, "account")
     )];
     lines.extend(comparison.changes.iter().take(SHOWN_MAX).map(|(account, change)| row(*account, *change)));
     let more = comparison.changed.saturating_sub(SHOWN_MAX as u64);
@@ -89,7 +90,7 @@ fn changes(comparison: &Comparison) -> Vec<String> {
 }
 
 fn row(account: AccountHash, change: Change) -> String {
-    let versions = |n: u64| if n == 1 { "1 version".to_owned() } else { format!("{n} versions") };
+    let versions = |n| words::count(n, "version");
     let what = match change {
         Change::Back { versions: n } => format!("goes back by {}", versions(n)),
         Change::Forward { versions: n } => format!("goes forward by {}", versions(n)),

@@ -19,6 +19,11 @@ pub(super) fn size(bytes: u64) -> String {
     format!("{number:.1} {}", UNITS[unit])
 }
 
+/// `1 account`, `2 accounts`.
+pub(super) fn count(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
 /// The day, in UTC: `2026-11-23`.
 pub(super) fn day(time: UnixSeconds) -> String {
     moment(time).chars().take(10).collect()

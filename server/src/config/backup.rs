@@ -36,6 +36,7 @@ impl Backups {
     pub(super) fn load(
         sources: &Sources<'_>,
         env: &Env,
+        every: Option<&String>,
         flags: &BackupFlags,
         data_dir: PathBuf,
     ) -> Result<Self, ConfigError> {
@@ -51,7 +52,7 @@ impl Backups {
         let keep: NonZeroU32 = or_default(one(&KEEP, &flags.backup_keep), values::at_least_one, DEFAULT_KEEP)?;
         let max_bytes = one(&MAX_BYTES, &flags.backup_max_bytes).map(|given| given.parse(values::bytes)).transpose()?;
         Ok(Self {
-            every: or_default(one(&EVERY, &flags.backup_every), values::interval, None)?,
+            every: or_default(sources.find(&EVERY, every.map_or(&[], std::slice::from_ref)), values::interval, None)?,
             plan: Plan {
                 data_dir,
                 destinations,
@@ -67,7 +68,7 @@ impl Backups {
     pub fn beside(args: &DataArgs, flags: &BackupFlags, env: &Env) -> Result<Self, ConfigError> {
         let sources = Sources::new(env, args.config.as_deref(), SETTINGS)?;
         let data_dir = data_dir(&sources, env, args.data_dir.as_slice())?;
-        Self::load(&sources, env, flags, data_dir)
+        Self::load(&sources, env, None, flags, data_dir)
     }
 }
 

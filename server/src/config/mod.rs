@@ -304,7 +304,7 @@ impl Config {
         let perimeter = perimeter::perimeter(&sources, env, &args.perimeter, limits_on, &mut notes)?;
         Ok(Self {
             listen: listen(&sources, &args.listen)?,
-            backups: backup::Backups::load(&sources, env, &args.backup, data_dir.clone())?,
+            backups: backup::Backups::load(&sources, env, args.backup_every.as_ref(), &args.backup, data_dir.clone())?,
             data_dir,
             public_url,
             base_path,

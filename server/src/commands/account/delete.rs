@@ -28,12 +28,12 @@ pub(super) fn run(args: &DeleteArgs, env: &Env) -> Result<(), VerbError> {
 /// What it means, before it is asked.
 fn question(door: &Door, record: &Record, erase_at: i64) -> String {
     format!(
-        "account {}: {} versions ({}), created on {}\n\
+        "account {}: {} ({}), created on {}\n\
          its devices are refused for ever, and what the server stores of it is erased\n\
          until {} it can be brought back with `account enable`\n\
          delete it?",
         door.hasher.of(record.client),
-        record.account.versions,
+        words::count(record.account.versions, "version"),
         words::size(record.account.bytes()),
         words::day(record.account.created_at),
         words::moment(erase_at),
