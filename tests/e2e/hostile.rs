@@ -35,6 +35,7 @@ fn an_honest_account_is_served_by(
     let attack = begin(Strangers::against(server.address())).expect("an attack");
     assert!(attack.wait_for(64, wait::LIMIT), "the attack did not get going");
     syncs_without_a_refusal(&account);
+    laptop.restart(&settings);
     laptop.add_many((0..100).map(|number| format!("task {number}")));
     laptop.sync().good();
     let mut phone = Replica::with(&settings);
@@ -118,7 +119,12 @@ fn bodies_that_come_byte_by_byte_from_everywhere() {
 fn readers_that_take_nothing_from_everywhere() {
     let setup = PROGRAMS.server().option("--max-connections", "40").option("--limit-new-accounts", "off");
     let server = setup.start();
-    an_honest_account_is_served_by(&server, |strangers| strangers.from_many(5).on(80).begin(Attack::DeafReaders));
+    an_honest_account_is_served_by(&server, |strangers| {
+        let deaf = strangers.from_many(5).on(40).begin(Attack::DeafReaders)?;
+        // While they still store what they won't read, they push like everybody.
+        assert!(deaf.wait_until_held(40, wait::LIMIT), "the attack did not get going");
+        Ok(deaf)
+    });
 }
 
 #[test]

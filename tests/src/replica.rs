@@ -51,13 +51,13 @@ impl Replica {
     /// A device without tasks, set up to sync.
     pub fn with(settings: &SyncSettings) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let config = ServerConfig::Remote {
-            url: settings.url.clone(),
-            client_id: settings.client_id.expose(),
-            encryption_secret: settings.secret.clone().into_bytes(),
-        };
-        let server = runtime.block_on(config.into_server()).expect("usable settings");
+        let server = connect(&runtime, settings);
         Self { server, tasks: taskchampion::Replica::new(InMemoryStorage::new()), runtime }
+    }
+
+    /// Goes on as Taskwarrior does with every sync: as a new process, with a connection of its own.
+    pub fn restart(&mut self, settings: &SyncSettings) {
+        self.server = connect(&self.runtime, settings);
     }
 
     /// Adds a task.
@@ -142,6 +142,15 @@ impl Replica {
         make(&mut operations);
         self.runtime.block_on(self.tasks.commit_operations(operations)).expect("a change in memory");
     }
+}
+
+fn connect(runtime: &Runtime, settings: &SyncSettings) -> Box<dyn Server> {
+    let config = ServerConfig::Remote {
+        url: settings.url.clone(),
+        client_id: settings.client_id.expose(),
+        encryption_secret: settings.secret.clone().into_bytes(),
+    };
+    runtime.block_on(config.into_server()).expect("usable settings")
 }
 
 /// Writes so many tasks into a computer's database, as Taskwarrior does: with the attributes that it gives to every task.

@@ -24,7 +24,7 @@ use super::State;
 use super::problem::Refusal;
 use crate::admission::Admission;
 use crate::budget::{FREE_BYTES, Reservation};
-use crate::perimeter::connections::{Connection, Place};
+use crate::perimeter::connections::{Connection, Place, Transfer};
 use crate::storage::body::{CHUNK_BYTES, Incoming, Outgoing, Staging};
 use crate::storage::{Patience, StorageError};
 use crate::sync::{Arriving, SyncError};
@@ -153,8 +153,8 @@ impl<K: Kind> Upload<K> {
         let mut payload = self.payload;
         let mut body = Body::new(state, admission, self.declared);
         let (started, mut seen) = (Instant::now(), 0_u64);
-        let begins = admission.patience == Patience::Refuse;
-        let transfer = self.connection.filter(|_| begins).map(|connection| connection.begin_transfer());
+        let of_push = admission.patience == Patience::Wait;
+        let transfer = self.connection.map(|connection| connection.begin_transfer(of_push));
         while let Some(received) = next_part(&mut payload, started, seen).await? {
             seen += received.len() as u64;
             if let Some(transfer) = &transfer {
@@ -280,17 +280,20 @@ impl FromRequest for Receiver {
 }
 
 impl Receiver {
-    /// The connection, if what this account's device is sent over it may be cut off: not in the middle of a push, before each
-    /// version of which a device asks what is new.
-    pub(super) async fn of(self, state: &State, client: ClientId) -> Result<Option<Arc<Connection>>, Refusal> {
-        let is_pushing = state.sync()?.is_pushing(client).await?;
-        Ok(self.0.filter(|_| !is_pushing))
+    /// Begins to send what no device asks for in the middle of a push.
+    pub(super) fn outside_of_pushes(self) -> Option<Transfer> {
+        self.0.map(|connection| connection.begin_transfer(false))
+    }
+
+    /// Begins to send to a device of this account what it asks for before each version of a push, too.
+    pub(super) async fn perhaps_in_a_push(self, state: &State, client: ClientId) -> Result<Option<Transfer>, Refusal> {
+        let of_push = state.sync()?.is_pushing(client).await?;
+        Ok(self.0.map(|connection| connection.begin_transfer(of_push)))
     }
 }
 
-/// A stored body as an answer's, with its length declared. What is being sent has a part of the memory budget. Where it may be
-/// cut off, `receiver` is the connection that it goes over.
-pub(super) async fn send(state: &State, receiver: Option<Arc<Connection>>, body: Outgoing) -> Result<BoxBody, Refusal> {
+/// A stored body as an answer's, with its length declared. What is being sent has a part of the memory budget.
+pub(super) async fn send(state: &State, receiver: Option<Transfer>, body: Outgoing) -> Result<BoxBody, Refusal> {
     let bytes = body.bytes();
     let pieces = match body {
         Outgoing::Whole(body) if body.len() <= FREE_BYTES => {
@@ -302,7 +305,7 @@ pub(super) async fn send(state: &State, receiver: Option<Arc<Connection>>, body:
     };
     let (budget, counted) = (state.downloads.clone(), state.metrics.http.sent_bytes.clone());
     let first = budget.reserve(bytes, Patience::Wait).await.map_err(|_| Refusal::Busy)?;
-    let transfer = receiver.map(|connection| Arc::new(connection.begin_transfer()));
+    let transfer = receiver.map(Arc::new);
     let sent = stream::unfold((pieces, Some(first), None), move |(mut pieces, first, before)| {
         let (budget, counted, transfer) = (budget.clone(), counted.clone(), transfer.clone());
         async move {

@@ -69,7 +69,7 @@ pub(super) fn admit<T: 'static>(
     }
     let state = state.clone();
     // A crowd of strangers that waits here must not hold all connections.
-    let waiting = request.conn_data::<Place>().map(|place| place.connection.begin_transfer());
+    let waiting = request.conn_data::<Place>().map(|place| place.connection.begin_transfer(false));
     Either::Right(
         async move {
             look_up(&state, address, client, if_unknown).await?;

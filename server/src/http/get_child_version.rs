@@ -28,7 +28,7 @@ pub(super) async fn handle(
             .insert_header((wire::X_VERSION_ID, version.to_string()))
             .insert_header((wire::X_PARENT_VERSION_ID, parent.to_string()))
             .insert_header(("cache-control", "no-store"))
-            .body(send(&state, receiver.of(&state, client).await?, body).await?)),
+            .body(send(&state, receiver.perhaps_in_a_push(&state, client).await?, body).await?)),
         Ok(Child::UpToDate) | Err(SyncError::UnknownAccount) => {
             Ok(HttpResponse::NotFound().insert_header(("cache-control", "no-store")).finish())
         }

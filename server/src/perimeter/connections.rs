@@ -10,7 +10,7 @@
 //! - behind a proxy, where all visitors look like one, the one that has been idle longest, or else the slowest body.
 //!
 //! A connection with a request under way is not closed, since that could cut a push in its middle: only a body is cut off, on its
-//! way in or out, that belongs to no push ([`Connection::begin_transfer`]). Else whoever trickles bodies, or takes nothing of large
+//! way in or out, that belongs to no push or will never arrive in time ([`Connection::begin_transfer`]). Else whoever trickles bodies, or takes nothing of large
 //! answers, from some ten addresses would keep everybody out. If there is nothing that may be closed, the newcomer is turned
 //! away.
 //!
@@ -98,6 +98,10 @@ const CLOSED: u64 = u64::MAX - 1;
 
 /// What is in place of a moment in a transfer that was cut off.
 const CUT: u64 = u64::MAX;
+/// How long a device pauses between two requests of one sync, at most: while it seals the next version.
+const PAUSE_MS: u64 = 5000;
+/// Bytes a second below which a version of usual size, 1 MB, does not arrive in the minute for which Taskwarrior waits.
+const SLOW: u64 = 8 * 1024;
 /// A speed that can't be told yet.
 const UNKNOWN: u64 = u64::MAX;
 /// How long a body must have gone before its speed tells anything.
@@ -114,6 +118,8 @@ pub(crate) struct Connection {
     has_asked: AtomicBool,
     /// Since when a body goes over it that may be cut off (milliseconds, from 1 on); 0 = none does, or [`CUT`].
     transfer: AtomicU64,
+    /// Whether that body belongs to a push that is under way.
+    of_push: AtomicBool,
     /// Bytes of that body so far.
     transferred: AtomicU64,
     /// When it was last looked at how fast it goes, the bytes by then, and how fast it was. Changed under the lock on all places.
@@ -155,9 +161,10 @@ impl Connection {
         closed
     }
 
-    /// Something begins that may be cut off if its place is needed: a body that comes or goes outside of any push, or a stranger's
-    /// wait for a turn.
-    pub(crate) fn begin_transfer(self: &Arc<Self>) -> Transfer {
+    /// Something begins that may be cut off if its place is needed: a body that comes or goes, or a stranger's wait for a turn. What
+    /// belongs to a push that is under way only if it is so slow that its device won't wait for its end.
+    pub(crate) fn begin_transfer(self: &Arc<Self>, of_push: bool) -> Transfer {
+        self.of_push.store(of_push, Ordering::Relaxed);
         let since = milliseconds_since(self.start).max(1);
         self.transferred.store(0, Ordering::Relaxed);
         self.looked_at.store(since, Ordering::Relaxed);
@@ -170,17 +177,22 @@ impl Connection {
     /// How fast the body goes that may be cut off, in bytes a second, once it can be told. Since the last look and not since
     /// its beginning: what a peer takes nothing of goes fast at first, into the buffers in between.
     fn look_how_fast(&self, now: u64) -> Option<u64> {
-        if !self.may_be_cut_off() {
+        if !self.is_transferring() {
             return None;
         }
         let milliseconds = now.saturating_sub(self.looked_at.load(Ordering::Relaxed));
-        if milliseconds >= TELLING_MS {
+        if milliseconds >= if self.of_push.load(Ordering::Relaxed) { PAUSE_MS } else { TELLING_MS } {
             let bytes = self.transferred.load(Ordering::Relaxed);
             let more = bytes.saturating_sub(self.bytes_by_then.swap(bytes, Ordering::Relaxed));
             self.looked_at.store(now, Ordering::Relaxed);
             self.speed.store(more.saturating_mul(1000) / milliseconds, Ordering::Relaxed);
         }
         Some(self.speed.load(Ordering::Relaxed)).filter(|speed| *speed != UNKNOWN)
+    }
+
+    /// Whether it is idle between two requests, rather than forgotten.
+    fn paused_since(&self, since: u64, now: u64) -> bool {
+        !self.is_first_request() && now.saturating_sub(since) < PAUSE_MS
     }
 
     /// Closes it, if it is idle, or what is under way on it may be cut off.
@@ -191,8 +203,14 @@ impl Connection {
         }
     }
 
-    fn may_be_cut_off(&self) -> bool {
+    fn is_transferring(&self) -> bool {
         (1..CUT).contains(&self.transfer.load(Ordering::Acquire))
+    }
+
+    /// Whether what is under way on it is a body that may be cut off.
+    fn may_be_cut_off(&self, now: u64) -> bool {
+        self.is_transferring()
+            && (!self.of_push.load(Ordering::Relaxed) || self.look_how_fast(now).is_some_and(|speed| speed < SLOW))
     }
 
     /// Cuts that body off, unless it came to its end meanwhile.
@@ -342,6 +360,7 @@ impl Connections {
             doing,
             has_asked: AtomicBool::new(false),
             transfer: AtomicU64::new(0),
+            of_push: AtomicBool::new(false),
             transferred: AtomicU64::new(0),
             looked_at: AtomicU64::new(0),
             bytes_by_then: AtomicU64::new(0),
@@ -398,7 +417,7 @@ impl Places {
         let mut count = self.taken.values().filter(|connection| counted(connection)).count();
         while count >= limit {
             let victim = match newcomer {
-                Some(own) => self.one_of_the_greediest(own),
+                Some(own) => self.one_of_the_greediest(own, now),
                 None => self.idlest(&counted).or_else(|| self.slowest(now, &counted)),
             };
             let Some(number) = victim else { return false };
@@ -412,8 +431,9 @@ impl Places {
     }
 
     /// Of the visitor who holds most places: the connection that has been idle longest, of whoever holds as many as `own` does;
-    /// or else the body that has brought least, of whoever holds more than `own` would.
-    fn one_of_the_greediest(&self, own: Visitor) -> Option<u64> {
+    /// or else the body that has brought least, of whoever holds more than `own` would. What asked something a moment ago counts
+    /// like a body: a device pauses between the requests of a push.
+    fn one_of_the_greediest(&self, own: Visitor, now: u64) -> Option<u64> {
         let direct = || self.taken.iter().filter(|(_, connection)| !connection.is_proxy);
         let mut held: HashMap<Visitor, usize> = HashMap::new();
         for (_, connection) in direct() {
@@ -424,8 +444,10 @@ impl Places {
         let goes = direct().filter_map(|(number, connection)| {
             let places = held_by(&connection.peer.visitor());
             let rank = match connection.idle_since() {
-                Some(since) if places >= as_many => (false, since),
-                None if places >= more && connection.may_be_cut_off() => {
+                Some(since) if places >= if connection.paused_since(since, now) { more } else { as_many } => {
+                    (false, since)
+                }
+                None if places >= more && connection.may_be_cut_off(now) => {
                     (true, connection.transferred.load(Ordering::Relaxed))
                 }
                 _ => return None,
@@ -445,7 +467,9 @@ impl Places {
     /// The one whose body is slowest, of those that may be cut off.
     fn slowest(&self, now: u64, counted: impl Fn(&Connection) -> bool) -> Option<u64> {
         let counted = self.taken.iter().filter(|(_, connection)| counted(connection));
-        let slow = counted.filter_map(|(number, connection)| Some((connection.look_how_fast(now)?, *number)));
+        let slow = counted
+            .filter(|(_, connection)| connection.may_be_cut_off(now))
+            .filter_map(|(number, connection)| Some((connection.look_how_fast(now)?, *number)));
         slow.min().map(|(_, number)| number)
     }
 }
@@ -516,7 +540,7 @@ mod tests {
         let [slow, fast, push] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|from| connect(&connections, from));
         let _busy = [&slow, &fast, &push].map(|place| place.begin().unwrap());
         let begun = |place: &Place, bytes: usize| {
-            let transfer = place.connection.begin_transfer();
+            let transfer = place.connection.begin_transfer(false);
             transfer.progress(bytes);
             transfer
         };
@@ -539,12 +563,30 @@ mod tests {
         let connections = connections(4, 10);
         let held = ["192.0.2.7", "192.0.2.7", "192.0.2.7", "192.0.2.1"].map(|from| connect(&connections, from));
         let _busy = held.each_ref().map(|place| place.begin().unwrap());
-        let _bodies = held.each_ref().map(|place| place.connection.begin_transfer());
+        let _bodies = held.each_ref().map(|place| place.connection.begin_transfer(false));
         let honest = connect(&connections, "192.0.2.2");
         assert!(!honest.was_turned_away() && !held[3].was_turned_away());
         assert_eq!(held.iter().filter(|place| place.was_turned_away()).count(), 1);
         let _busy = honest.begin().unwrap();
         assert!(connect(&connections, "192.0.2.1").was_turned_away(), "nobody has many more");
+    }
+
+    #[test]
+    fn of_a_push_only_a_body_is_cut_off_that_won_t_arrive_in_time() {
+        let connections = connections(2, 10);
+        let held = ["192.0.2.7", "192.0.2.7"].map(|from| connect(&connections, from));
+        let _busy = held.each_ref().map(|place| place.begin().unwrap());
+        let bodies = held.each_ref().map(|place| place.connection.begin_transfer(true));
+        let make_room = |after| connections.lock().make_room(2, Some(address("192.0.2.2").visitor()), after, |_| true);
+        let now = connections.now();
+        assert!(!make_room(now + PAUSE_MS - 1000), "it can't be told yet");
+        for body in &bodies {
+            body.progress(1_000_000);
+        }
+        assert!(!make_room(now + 2 * PAUSE_MS), "both are fast");
+        bodies[1].progress(1_000_000);
+        assert!(make_room(now + 4 * PAUSE_MS));
+        assert!(held[0].was_turned_away() && !held[1].was_turned_away());
     }
 
     #[test]

@@ -211,6 +211,12 @@ impl Running {
         waited.unwrap_or_else(PoisonError::into_inner).0.total() >= times
     }
 
+    /// Waits until as much is held by those who are slow on purpose.
+    pub fn wait_until_held(&self, times: u64, at_most: Duration) -> bool {
+        let waited = self.seen.changed.wait_timeout_while(self.seen.lock(), at_most, |tally| tally.held < times);
+        waited.unwrap_or_else(PoisonError::into_inner).0.held >= times
+    }
+
     /// What came of it so far.
     pub fn tally(&self) -> Tally {
         self.seen.lock().clone()
