@@ -15,7 +15,7 @@ use taskferry_protocol::ClientId;
 use crate::cli::HostileArgs;
 use crate::client::Device;
 use crate::compare::command_line;
-use crate::compare::party::start_ours;
+use crate::compare::party::start_ours_with_limits;
 use crate::load::{Load, drive_with_pauses, runtime};
 use crate::process::Memory;
 use crate::scratch::Scratch;
@@ -70,7 +70,7 @@ fn chosen(args: &HostileArgs) -> Result<Vec<Attack>> {
 fn play(program: &Path, args: &HostileArgs, attack: Option<Attack>) -> Result<Round> {
     let scratch = Scratch::new(args.server.dir.as_deref())?;
     let data_dir = scratch.data_dir()?;
-    let server = start_ours(program, data_dir.path(), &args.server.server_arg)?;
+    let server = start_ours_with_limits(program, data_dir.path(), &args.server.server_arg)?;
     let runtime = runtime()?;
     let mut devices = [runtime.block_on(Device::connect(server.address(), ClientId::generate()))?];
     runtime.block_on(devices[0].append(&CHANGE))?;

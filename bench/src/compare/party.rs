@@ -66,12 +66,22 @@ impl Programs {
     }
 }
 
-/// Starts this project's server. Without limits: all the load comes from one address, and would be taken for a flood.
+/// Starts this project's server without limits, unless `args` say something about them: all the load comes from one address, and
+/// would be taken for a flood.
 pub(crate) fn start_ours(program: &Path, data_dir: &Path, args: &[String]) -> Result<Server> {
+    let says_something = args.iter().any(|arg| arg.starts_with("--limit"));
+    let limits: &[&str] = if says_something { &[] } else { &["--limits", "off"] };
+    start(program, data_dir, limits, args)
+}
+
+/// Starts this project's server as it is by default.
+pub(crate) fn start_ours_with_limits(program: &Path, data_dir: &Path, args: &[String]) -> Result<Server> {
+    start(program, data_dir, &[], args)
+}
+
+fn start(program: &Path, data_dir: &Path, limits: &[&str], args: &[String]) -> Result<Server> {
+    let mut command = Command::new(program);
     Server::start(
-        Command::new(program)
-            .args(["serve", "--limits", "off", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(data_dir)
-            .args(args),
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(limits).args(args),
     )
 }
