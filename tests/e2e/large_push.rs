@@ -6,6 +6,7 @@ use std::thread;
 use e2e::operator::PretendedVolume;
 use e2e::{Account, Gate, SyncSettings, TaskHome, TestServer, wait};
 use rustix::process::Signal;
+use strangers::{Attack, Strangers};
 use taskferry_protocol::VersionId;
 
 use crate::PROGRAMS;
@@ -40,13 +41,20 @@ fn a_first_sync_of_10_000_tasks_arrives_whole_although_everything_is_refused_fro
     let setup = setup.option("--limit-new-accounts", "off");
     let mut server = setup.start();
     let (settings, other) = (server.new_account(), server.account());
+    // From the very address that the push comes from; it goes on until the end.
+    let mut flood = None;
     let laptop = first_sync(&server, &settings, || {
+        let strangers = Strangers::against(server.address()).from(server.address().ip()).on(8);
+        let begun = strangers.begin(Attack::UnknownAccounts).expect("a flood");
+        wait::until("the address is over its limit", || begun.tally().answered(429) > 0);
+        flood = Some(begun);
         volume.set_free_mb(180);
         wait::until("the server notices", || server.unknown_account().register().status == 503);
         other.add_version(VersionId::NIL, "begins now").refused(503, "storage_low");
         server.signal(Signal::TERM);
         server.wait_until_it_refuses();
     });
+    drop(flood);
     server.wait_for_its_end();
     volume.set_free_mb(1000);
     server.start();
