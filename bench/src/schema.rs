@@ -49,6 +49,7 @@ const VARIANTS: [Variant; 6] = [
         page_bytes: 8192,
         change: |schema| {
             let (before, rest) = schema.split_once("CREATE TABLE version").unwrap_or((&schema, ""));
+            let rest = rest.replacen("seq       INTEGER PRIMARY KEY,", "seq       INTEGER,", 1);
             let rest = rest.replacen(
                 "UNIQUE (account, parent)\n) STRICT",
                 "PRIMARY KEY (account, parent)\n) STRICT, WITHOUT ROWID",

@@ -431,8 +431,8 @@ impl Places {
     }
 
     /// Of the visitor who holds most places: the connection that has been idle longest, of whoever holds as many as `own` does;
-    /// or else the body that has brought least, of whoever holds more than `own` would. What asked something a moment ago counts
-    /// like a body: a device pauses between the requests of a push.
+    /// or else the body that has brought least, of whoever holds more than `own` would. What another visitor asked
+    /// something over a moment ago counts like a body: a device pauses between the requests of a push.
     fn one_of_the_greediest(&self, own: Visitor, now: u64) -> Option<u64> {
         let direct = || self.taken.iter().filter(|(_, connection)| !connection.is_proxy);
         let mut held: HashMap<Visitor, usize> = HashMap::new();
@@ -442,11 +442,14 @@ impl Places {
         let held_by = |visitor: &Visitor| held.get(visitor).copied().unwrap_or_default();
         let (as_many, more) = (held_by(&own), held_by(&own) + 2);
         let goes = direct().filter_map(|(number, connection)| {
-            let places = held_by(&connection.peer.visitor());
+            let visitor = connection.peer.visitor();
+            let places = held_by(&visitor);
+            let least = |since| {
+                let pauses = visitor != own && connection.paused_since(since, now);
+                if pauses { more } else { as_many }
+            };
             let rank = match connection.idle_since() {
-                Some(since) if places >= if connection.paused_since(since, now) { more } else { as_many } => {
-                    (false, since)
-                }
+                Some(since) if places >= least(since) => (false, since),
                 None if places >= more && connection.may_be_cut_off(now) => {
                     (true, connection.transferred.load(Ordering::Relaxed))
                 }
