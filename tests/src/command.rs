@@ -31,6 +31,11 @@ impl Outcome {
         self.0
     }
 
+    /// Whether it succeeded, for a condition that is waited for.
+    pub fn is_good(&self) -> bool {
+        self.0.status.success()
+    }
+
     /// It failed, and told the person why.
     #[track_caller]
     pub fn fails_with(self, words: &str) -> Transcript {

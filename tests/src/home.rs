@@ -59,7 +59,14 @@ impl TaskHome {
     /// Runs Taskwarrior. Nobody is there to answer its questions.
     #[track_caller]
     pub fn task<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Outcome {
-        run(self.command(taskwarrior()).arg("rc.confirmation=off").args(args), "")
+        run(&mut self.command_of_task(args), "")
+    }
+
+    /// Taskwarrior, still to be started.
+    pub fn command_of_task<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = self.command(taskwarrior());
+        command.arg("rc.confirmation=off").args(args);
+        command
     }
 
     /// `task import` of this JSON.

@@ -9,6 +9,7 @@
 //! | [`account`] | [`Account`]: the sync protocol itself, request by request |
 //! | [`gate`] | [`Gate`]: a way to the server that closes in the middle of a push |
 //! | [`cut`] | one that breaks there |
+//! | [`container`] | an image's file system, run as an engine does it |
 //! | [`bucket`] | [`Bucket`]: a place for backups that speaks S3 |
 //! | [`operator`] | the server's own verbs, beside it; a volume that runs full |
 //! | [`http`] | HTTP by hand, down to requests that no library would send |
@@ -46,6 +47,8 @@
 pub mod account;
 pub mod bucket;
 pub mod command;
+#[cfg(target_os = "linux")]
+pub mod container;
 pub mod cut;
 pub mod gate;
 pub mod home;

@@ -58,6 +58,11 @@ impl Log {
         assert!(closed, "the program did not end; its log so far:\n{}", self.text());
     }
 
+    /// Whether the stream has ended.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Everything so far.
     pub fn text(&self) -> String {
         self.lock().lines.join("\n")

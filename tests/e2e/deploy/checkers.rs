@@ -133,7 +133,15 @@ fn caddy_logs_no_accounts_id_when_the_server_is_away() {
 #[test]
 #[cfg_attr(not(deploy_tools), ignore = "needs checkers: run tests/setup-deploy.sh")]
 fn scripts_are_free_of_known_mistakes() {
-    let scripts = ["install.sh", "deploy/debian/postrm", ".ci/packages", ".ci/release-notes", "tests/setup-deploy.sh"];
+    let scripts = [
+        "install.sh",
+        "deploy/debian/postrm",
+        ".ci/book",
+        ".ci/packages",
+        ".ci/release-notes",
+        "tests/image.sh",
+        "tests/setup-deploy.sh",
+    ];
     run(tool("python/bin/shellcheck").args(scripts), "").good();
 }
 

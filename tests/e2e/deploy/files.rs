@@ -144,7 +144,10 @@ fn the_image_is_what_the_other_files_take_it_for() {
     }
     // Railway's builder refuses them.
     assert!(!image.contains("--mount=type=cache"));
-    let uid = image.split("--uid ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a user");
+    let uid = image.split("taskferry:x:").nth(1).and_then(|rest| rest.split(':').next()).expect("a user");
+    assert!(
+        image.contains(&format!("TASKFERRY_USER={uid}:{uid}\n")) && image.contains(&format!("chown {uid}:{uid} /data"))
+    );
     let compose = yaml("compose.yaml");
     assert_eq!(compose["services"]["server"]["user"], format!("{uid}:{uid}"));
     let set = yaml("deploy/kubernetes/statefulset.yaml");
@@ -327,7 +330,7 @@ fn compose_connects_caddy_and_the_server() {
     // A folder that the image does not give to its user would be root's.
     let backups = environment["TASKFERRY_BACKUP_TO"].as_str().unwrap();
     assert_eq!(server["volumes"][1], format!("backups:{backups}"));
-    assert!(read("Dockerfile").contains(&format!("--mode=0700 {data} {backups}\n")));
+    assert!(read("Dockerfile").contains(&format!("chown 65532:65532 {data} {backups}\n")));
     assert!(seconds(server["stop_grace_period"].as_str().unwrap()) > STOP_SECONDS);
 }
 

@@ -1,6 +1,7 @@
 //! The data directory: created private, recognised, and held by one server at a time.
 
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
@@ -45,8 +46,10 @@ impl DirectoryError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unusable { cause, .. } if cause.kind() == std::io::ErrorKind::PermissionDenied => {
-                Some("choose a directory that this user may write with `--data-dir DIR`, or change its owner".into())
+            Self::Unusable { path, cause } if cause.kind() == std::io::ErrorKind::PermissionDenied => {
+                Some(whose_it_is(path).unwrap_or_else(|| {
+                    "choose a directory that this user may write with `--data-dir DIR`, or change its owner".into()
+                }))
             }
             Self::Unusable { .. } => Some("choose another directory with `--data-dir DIR`".into()),
             Self::Held { .. } => {
@@ -61,6 +64,21 @@ impl DirectoryError {
             )),
         }
     }
+}
+
+/// For a directory of somebody else: whose it is, and what makes it ours. Volumes are the usual case, and containers have no shell
+/// at hand in which to look.
+fn whose_it_is(path: &Path) -> Option<String> {
+    let owner = fs::metadata(path).ok()?.uid();
+    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    (owner != user).then(|| {
+        format!(
+            "it belongs to user {owner}, and this server is user {user}:\n\
+             `chown -R {user}:{group} {}` as root makes it the server's; or start the\n\
+             container as root (`RAILWAY_RUN_UID=0` on Railway), and a fresh volume is taken over",
+            path.display()
+        )
+    })
 }
 
 /// A data directory that this process holds. Given back on drop, and by the system if the process dies.
