@@ -15,6 +15,7 @@
 //! | [`lifecycle`] | how the server starts, stops and refuses to start |
 //! | [`configuration`] | flags, environment and file say the same things, and which one wins |
 //! | [`deploy`] | deployment files say what the program understands, and lead to a server that works |
+//! | [`manual`] | the manual says what is the case, and what it tells people to type works |
 //! | [`add_version`] … [`snapshots`] | the sync protocol to the letter, one module per request |
 //! | [`wire_format`] | what holds for all of its requests: content types, spellings, sizes |
 //! | [`operators`] | what an operator does to accounts, beside a running server |
@@ -49,6 +50,7 @@ mod large_push;
 mod lifecycle;
 mod logging;
 mod malformed_requests;
+mod manual;
 mod metrics;
 mod moving_in;
 mod operators;
