@@ -36,6 +36,64 @@ fn a_release_without_a_section_or_with_another_version_is_stopped() {
     notes("latest", "0.2.0", CHANGELOG).fails_with("name a version");
 }
 
+/// A clone with a history of its own: what lies in it at first, and what is changed on top, under a message.
+fn kept_up(before: &[(&str, &str)], after: &[(&str, &str)], message: &str) -> Outcome {
+    let clone = tempfile::tempdir().expect("a temporary folder");
+    let at = |path: &str| clone.path().join(path);
+    fs::create_dir_all(at("server/src")).expect("a folder");
+    fs::create_dir(at(".ci")).expect("a folder");
+    fs::copy(repository().join(".ci/changelog"), at(".ci/changelog")).expect("the script");
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.current_dir(clone.path()).args(["-c", "user.name=n", "-c", "user.email=n@example.org"]).args(arguments);
+        git.env_clear().env("HOME", clone.path()).env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        run(&mut git, "").good();
+    };
+    git(&["init", "--quiet", "--initial-branch", "main"]);
+    for (files, message) in [(before, "before"), (after, message)] {
+        for (path, text) in files {
+            fs::write(at(path), text).expect("a file");
+        }
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+    }
+    run(Command::new(at(".ci/changelog")).arg("HEAD~1"), "")
+}
+
+#[test]
+fn a_change_that_people_can_notice_is_told_or_said_to_be_none() {
+    const TOLD: &str = "# Changelog\n\n## [Unreleased]\n\n- later, and more\n\n## [0.2.0] - 2026-12-01\n\n- new\n";
+    let program = ("server/src/main.rs", "fn main() {}");
+    let before = [("CHANGELOG.md", CHANGELOG)];
+    kept_up(&before, &[program, ("CHANGELOG.md", TOLD)], "tell it").good();
+    kept_up(&before, &[program], "tidy up\n\nChangelog: none").good();
+    kept_up(&before, &[("README.md", "read me")], "write").good();
+    let refused = kept_up(&before, &[program], "forget").fails_with("the programs changed");
+    assert!(refused.stderr.contains("server/src/main.rs"), "{refused}");
+    // A line in an old section tells nobody what is new.
+    let late = CHANGELOG.replace("- old", "- old, and more");
+    kept_up(&before, &[program, ("CHANGELOG.md", &late)], "too late").fails_with("the programs changed");
+}
+
+#[test]
+fn a_changelog_that_is_out_of_form_is_noticed() {
+    let check = |text: &str| kept_up(&[("CHANGELOG.md", text)], &[], "nothing");
+    check(CHANGELOG).good();
+    check(&CHANGELOG.replace("0.2.0] - 2026-12-01", "0.2.0-rc.1] - 2026-12-01")).good();
+    check(&CHANGELOG.replace("## [Unreleased]\n", "")).fails_with("the first section is not");
+    check(&CHANGELOG.replace(" - 2026-12-01", "")).fails_with("is not \"## [VERSION] - DATE\"");
+    check(&CHANGELOG.replace("[0.1.0]", "[0.3.0]")).fails_with("not in order");
+}
+
+#[test]
+fn our_own_changelog_is_in_form() {
+    if !repository().join(".git").exists() {
+        eprintln!("no clone: the changelog's form is not looked at");
+        return;
+    }
+    run(Command::new(repository().join(".ci/changelog")).arg("HEAD"), "").good();
+}
+
 /// A tag can be moved to other code, a commit can't.
 #[test]
 fn every_action_is_pinned_to_a_commit_and_says_which_version_that_is() {
