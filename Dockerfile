@@ -20,10 +20,10 @@ RUN cargo chef prepare --recipe-path recipe.json
 
 FROM tools AS build
 COPY --from=plan /build/recipe.json recipe.json
-RUN cargo chef cook --locked --release --target host-tuple --package taskferry-server --package taskferry
+RUN cargo chef cook --locked --release --target "$(rustc --print host-tuple)" --package taskferry-server --package taskferry
 COPY . .
 # The list of all dependencies becomes part of the programs: `cargo audit bin` and `syft` read it.
-RUN cargo auditable build --locked --release --target host-tuple --package taskferry-server --package taskferry \
+RUN cargo auditable build --locked --release --target "$(rustc --print host-tuple)" --package taskferry-server --package taskferry \
     && install -D --target-directory=/programs target/*/release/taskferry-server target/*/release/taskferry
 
 # A megabyte: a shell for whoever has to look around in the container, and what platforms run commands with.

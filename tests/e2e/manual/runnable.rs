@@ -1,8 +1,8 @@
 //! What a guide marks as runnable runs: `<!-- try: COMPUTER -->` in front of a block of `sh`.
 //!
 //! All blocks of a page are one shell's, in their order. A computer is a home directory of its own; `operator` is the machine of the
-//! server, where its verbs find its data. The address in the guides, `https://sync.example.org`, stands for the test's server, and
-//! `ssh COMPUTER …` runs there. Everything else is as it stands: the programs of this build and the real Taskwarrior.
+//! server, where its verbs find its data. The addresses in the guides, `https://sync.example.org` and `https://other.example.org`,
+//! stand for servers of the test's own, and `ssh COMPUTER …` runs there. Everything else is as it stands: the programs of this build and the real Taskwarrior.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,6 +16,7 @@ use super::{Page, pages};
 use crate::{PROGRAMS, server_for_many_accounts};
 
 const ADDRESS: &str = "https://sync.example.org";
+const OTHER_ADDRESS: &str = "https://other.example.org";
 
 const SSH: &str = "#!/bin/sh
 computer=$1
@@ -38,7 +39,7 @@ fn programs(folder: &Path, task: &Path) {
 #[track_caller]
 fn follow(path: &str) {
     let page = Page::read(path);
-    let server = server_for_many_accounts();
+    let (server, other) = (server_for_many_accounts(), server_for_many_accounts());
     let folder = tempfile::Builder::new().prefix("guide-").tempdir().expect("a temporary folder");
     let computers = folder.path().join("computers");
     for computer in ["laptop", "desktop", "operator"] {
@@ -56,7 +57,7 @@ fn follow(path: &str) {
         let data = if computer == "operator" { server.data_dir().display().to_string() } else { String::new() };
         let _ = writeln!(script, "echo '--- {} on {computer}' >&2", block.place);
         let _ = writeln!(script, "export HOME=\"$COMPUTERS/{computer}\" TASKFERRY_DATA_DIR='{data}'\ncd \"$HOME\"");
-        script.push_str(&block.text.replace(ADDRESS, &server.url()));
+        script.push_str(&block.text.replace(ADDRESS, &server.url()).replace(OTHER_ADDRESS, &other.url()));
     }
     let file = folder.path().join("script");
     fs::write(&file, script).expect("a script");
@@ -82,6 +83,7 @@ macro_rules! followed {
 followed! {
     two_computers_in_two_minutes: "docs/guide/first-minutes.md";
     which_server: "docs/guide/servers.md";
+    moving: "docs/guide/moving.md";
     by_hand_without_the_wizard: "docs/guide/by-hand.md";
     for_testers: "docs/tester.md";
     the_first_hour: "docs/operator/first-hour.md";
