@@ -119,7 +119,8 @@ impl TaskHome {
 /// The Taskwarrior that `build.rs` found. Tests that need one are ignored where it found none.
 const TASKWARRIOR: Option<&str> = option_env!("TASKWARRIOR");
 
+/// Its program.
 #[track_caller]
-fn taskwarrior() -> &'static Path {
+pub fn taskwarrior() -> &'static Path {
     Path::new(TASKWARRIOR.expect("Taskwarrior: run tests/setup.sh, then build again"))
 }

@@ -33,6 +33,7 @@ struct Tried {
 
 /// `None`, and loudly, where containers can't be run. Who names an image wants to see it tried.
 #[track_caller]
+#[expect(clippy::print_stderr, reason = "libtest shows what was printed")]
 fn image() -> Option<Tried> {
     let built = std::env::var_os("TASKFERRY_IMAGE_ROOT");
     if let Some(why) = Container::unable() {

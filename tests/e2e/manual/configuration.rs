@@ -48,7 +48,7 @@ fn cell(text: &str) -> String {
 
 fn usage(arg: &Arg) -> String {
     let values =
-        arg.get_value_names().unwrap_or_default().iter().map(|name| name.to_string()).collect::<Vec<_>>().join(" ");
+        arg.get_value_names().unwrap_or_default().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let takes_value = arg.get_action().takes_values();
     match (arg.get_long(), arg.get_short()) {
         (Some(long), short) => {

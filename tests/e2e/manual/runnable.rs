@@ -47,7 +47,7 @@ fn follow(path: &str) {
     }
     // Taskwarrior is used there already; the other one is new.
     fs::write(computers.join("laptop/.taskrc"), "").expect("a taskrc");
-    programs(&folder.path().join("bin"), Path::new(option_env!("TASKWARRIOR").expect("Taskwarrior")));
+    programs(&folder.path().join("bin"), e2e::home::taskwarrior());
 
     let mut script = "set -euo pipefail\n".to_owned();
     for block in page.blocks() {
@@ -82,6 +82,7 @@ macro_rules! followed {
 
 followed! {
     two_computers_in_two_minutes: "docs/guide/first-minutes.md";
+    every_day: "docs/guide/every-day.md";
     which_server: "docs/guide/servers.md";
     moving: "docs/guide/moving.md";
     by_hand_without_the_wizard: "docs/guide/by-hand.md";
