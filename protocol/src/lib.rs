@@ -10,10 +10,12 @@
 //! | [`codes`] | the codes of refusals by which programs decide |
 //! | [`invite`] | the code that lets somebody create an account |
 //! | [`link`] | the setup link: how credentials travel from one computer to the next |
+//! | [`account_file`] | one account in one file, sealed as it is: how an account travels from one server to the next |
 //!
-//! No I/O happens here. The encryption secret appears only as the opaque part of a setup link
+//! No file is opened here and no socket. The encryption secret appears only as the opaque part of a setup link
 //! ([`link::Secret`]), so the compiler shows that a server has no place to hold one.
 
+pub mod account_file;
 pub mod codes;
 pub mod describe;
 pub mod ids;
