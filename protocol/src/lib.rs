@@ -9,6 +9,7 @@
 //! | [`describe`] | the JSON that a Taskferry server says about itself, an account, and a refusal |
 //! | [`codes`] | the codes of refusals by which programs decide |
 //! | [`invite`] | the code that lets somebody create an account |
+//! | [`invite_link`] | the same with its server's address, as one text |
 //! | [`link`] | the setup link: how credentials travel from one computer to the next |
 //! | [`account_file`] | one account in one file, sealed as it is: how an account travels from one server to the next |
 //!
@@ -20,6 +21,7 @@ pub mod codes;
 pub mod describe;
 pub mod ids;
 pub mod invite;
+pub mod invite_link;
 pub mod link;
 pub mod server_url;
 pub mod urgency;
@@ -27,6 +29,7 @@ pub mod wire;
 
 pub use ids::{ClientId, VersionId};
 pub use invite::InviteCode;
+pub use invite_link::InviteLink;
 pub use link::SetupLink;
 pub use server_url::ServerUrl;
 pub use urgency::SnapshotUrgency;

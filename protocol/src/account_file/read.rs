@@ -30,7 +30,7 @@ pub struct Reader<R> {
 impl<R: Read> Reader<R> {
     /// Reads the file's beginning.
     pub fn open(source: R) -> Result<Self, AccountFileError> {
-        let mut source = Hashed { source, digest: digest::Context::new(&digest::SHA256) };
+        let mut source = Hashed { source, digest: digest::Context::new(&digest::SHA256), position: 0 };
         source.begins()?;
         let head: Head = serde_json::from_slice(&source.line(HEAD_BYTES_MAX)?.ok_or(AccountFileError::Damaged)?)
             .map_err(|_| AccountFileError::Damaged)?; // without the reason: it could repeat a credential
@@ -83,6 +83,11 @@ impl<R: Read> Reader<R> {
         Ok(Some(&self.piece))
     }
 
+    /// Bytes of the file that were read so far: after [`Reader::next`], where the record's body begins.
+    pub fn position(&self) -> u64 {
+        self.source.position
+    }
+
     fn record(&mut self, kind: Kind, version: VersionId) -> Result<Record, AccountFileError> {
         let stored_at = i64::from_be_bytes(self.source.array()?);
         let bytes = u32::from_be_bytes(self.source.array()?).into();
@@ -113,6 +118,7 @@ pub fn check(source: impl Read) -> Result<Head, AccountFileError> {
 struct Hashed<R> {
     source: R,
     digest: digest::Context,
+    position: u64,
 }
 
 impl<R> std::fmt::Debug for Hashed<R> {
@@ -128,6 +134,7 @@ impl<R: Read> Hashed<R> {
             _ => error.into(),
         })?;
         self.digest.update(buffer);
+        self.position += buffer.len() as u64;
         Ok(())
     }
 

@@ -157,6 +157,18 @@ fn every_account_that_a_server_may_hold_has_a_file() {
 }
 
 #[test]
+fn a_body_is_found_again_where_it_was() {
+    let file = Account::chain(1, &[5, 600_000, 5]).with_snapshot(2, b"the snapshot").write();
+    let (mut places, mut reader) = (Vec::new(), Reader::open(&*file).unwrap());
+    while let Some(record) = reader.next().unwrap() {
+        places.push((usize::try_from(reader.position()).unwrap(), usize::try_from(record.bytes).unwrap()));
+    }
+    let bodies: Vec<_> = places.into_iter().map(|(at, bytes)| &file[at..at + bytes]).collect();
+    assert_eq!((bodies[0], bodies[1]), (&b"the snapshot"[..], &[0; 5][..]));
+    assert!(bodies[2] == vec![1; 600_000] && bodies[3] == [2; 5]);
+}
+
+#[test]
 fn a_body_that_nobody_reads_is_checked_all_the_same() {
     let mut file = Account::chain(1, &[600_000, 5]).write();
     file[300_000] ^= 1;
