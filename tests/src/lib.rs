@@ -9,6 +9,7 @@
 //! | [`account`] | [`Account`]: the sync protocol itself, request by request |
 //! | [`gate`] | [`Gate`]: a way to the server that closes in the middle of a push |
 //! | [`cut`] | one that breaks there |
+//! | [`mod@reference`] | the reference server's data, and a computer that synced with it |
 //! | [`bucket`] | [`Bucket`]: a place for backups that speaks S3 |
 //! | [`operator`] | the server's own verbs, beside it; a volume that runs full |
 //! | [`http`] | HTTP by hand, down to requests that no library would send |
@@ -55,6 +56,7 @@ pub mod metrics;
 pub mod operator;
 pub mod person;
 pub mod port;
+pub mod reference;
 pub mod replica;
 pub mod server;
 pub mod tasks;

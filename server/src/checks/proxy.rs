@@ -36,7 +36,7 @@ fn judge(suspected: bool, is_https: bool, is_told: bool) -> Finding {
     let remedy = "name it: `--trusted-proxy loopback`, `private`, or its network; see docs/LIMITS.md";
     match (suspected, is_https, is_told) {
         (true, ..) => Finding::warning(
-            "many visitors come from one address that is not of the internet: a proxy that the server was not told of",
+            "visitors come from an address that is not of the internet, as from a proxy that the server was not told of",
             remedy,
         ),
         // The server itself speaks no TLS: somebody stands in front.

@@ -19,28 +19,40 @@ pub(super) fn report(world: &World<'_>, findings: &Findings) -> String {
     for (name, finding) in findings {
         let _ = writeln!(text, "{:<8} {name}: {}", finding.outcome.word(), finding.sentence);
     }
-    redact(&text, &private(world)).trim_end().to_owned()
+    let url = world.public_url();
+    let private = Private {
+        url: url.as_ref().map(ToString::to_string),
+        host: url.as_ref().map(|url| url.host().to_owned()),
+        directory: world.data_dir().ok().map(|directory| directory.display().to_string()),
+    };
+    private.redact(&text).trim_end().to_owned()
 }
 
-/// What is known to be somebody's, and what stands there instead; what contains others comes first.
-fn private(world: &World<'_>) -> Vec<(String, &'static str)> {
-    let mut private = Vec::new();
-    if let Some(url) = world.public_url() {
-        private.push((url.to_string(), "[public-address]"));
-        private.push((url.host().to_owned(), "[host]"));
-    }
-    if let Ok(directory) = world.data_dir() {
-        private.push((directory.display().to_string(), "[data-directory]"));
-    }
-    private
+/// What is known to be somebody's.
+#[derive(Debug, Default)]
+struct Private {
+    url: Option<String>,
+    host: Option<String>,
+    directory: Option<String>,
 }
 
-fn redact(text: &str, private: &[(String, &'static str)]) -> String {
-    let whole = private.iter().fold(text.to_owned(), |text, (private, instead)| {
+impl Private {
+    fn redact(&self, text: &str) -> String {
+        let whole = replace(text, self.url.as_deref(), "[public-address]");
+        let whole = replace(&whole, self.directory.as_deref(), "[data-directory]");
+        let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ");
+        let words = whole.split('\n').map(line).collect::<Vec<_>>().join("\n");
+        // Last: it may be a part of others.
+        replace(&words, self.host.as_deref(), "[host]")
+    }
+}
+
+fn replace(text: &str, private: Option<&str>, instead: &str) -> String {
+    match private {
         // A root directory, or a host of one letter, would tear words apart, and identifies nobody.
-        if private.chars().count() < 2 { text } else { text.replace(private.as_str(), instead) }
-    });
-    whole.split(' ').map(word).collect::<Vec<_>>().join(" ")
+        Some(private) if private.chars().count() > 1 => text.replace(private, instead),
+        _ => text.to_owned(),
+    }
 }
 
 /// One word, unless it is something that identifies and nobody foresaw.
@@ -76,24 +88,25 @@ mod tests {
 
     #[test]
     fn what_is_somebodys_goes_wherever_it_stands() {
-        let private = [
-            ("https://tasks.example.org".to_owned(), "[public-address]"),
-            ("tasks.example.org".to_owned(), "[host]"),
-            ("/srv/data".to_owned(), "[data-directory]"),
-        ];
+        let private = Private {
+            url: Some("https://tasks.example.org".into()),
+            host: Some("tasks.example.org".into()),
+            directory: Some("/srv/data".into()),
+        };
         for (text, redacted) in [
             ("`https://tasks.example.org` leads here", "`[public-address]` leads here"),
             ("certificate of tasks.example.org: bad", "certificate of [host]: bad"),
             ("`/srv/data`, on ext4", "`[data-directory]`, on ext4"),
             ("`/srv/data/backups`, `s3://bucket/ada`", "`[data-directory]`, `[address]`"),
+            ("ready at tasks.example.org:8080", "ready at [host]:8080"),
             ("`/home/ada/x`: gone", "`[path]`: gone"),
-            ("ready at 127.0.0.1:8080", "ready at [address]"),
+            ("ready at 127.0.0.1:8080\nok", "ready at [address]\nok"),
             ("account 84f251767481: its chain", "account [account]: its chain"),
             ("`7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10`, here", "`[id]`, here"),
             ("`taskferry-20261123T054201.123Z`, 3 days ago", "`taskferry-20261123T054201.123Z`, 3 days ago"),
             ("1.4 ms (2.0 ms at most, of 20)", "1.4 ms (2.0 ms at most, of 20)"),
         ] {
-            assert_eq!(redact(text, &private), redacted);
+            assert_eq!(private.redact(text), redacted);
         }
     }
 }
