@@ -153,7 +153,8 @@ impl Application {
         match open(config, directory, state.metrics.storage.clone()).await {
             Ok(opened) => {
                 let _ = state.opened.set(opened);
-                let watching = tokio::spawn(watch(Arc::clone(&state)));
+                state.metrics.backups.set_interval(config.backups.every.map_or(0, |every| every.as_secs()));
+                let watching = tokio::spawn(watch(Arc::clone(&state), config.data_dir.clone()));
                 let maintenance = tokio::spawn(maintain(Arc::clone(&state), config.prune_after));
                 Ok(Self { running, handle, addresses, metrics, watching, state, maintenance })
             }

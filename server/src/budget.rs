@@ -62,7 +62,12 @@ impl Budget {
 
     /// For one direction of traffic, by this process's memory limit.
     pub fn of_this_machine() -> Self {
-        Self::new((machine_memory() / SHARE).clamp(BYTES_MIN, BYTES_MAX))
+        Self::new(Self::bytes_for(machine_memory()))
+    }
+
+    /// For one direction of traffic, in bytes, where so much memory may be used.
+    pub fn bytes_for(memory: u64) -> u64 {
+        (memory / SHARE).clamp(BYTES_MIN, BYTES_MAX)
     }
 
     /// Reserves room for `bytes`, at most one piece of a body. Waits for its turn.

@@ -58,6 +58,8 @@ pub enum Command {
     Db(operate::DbCommand),
     /// Show totals: accounts, versions, sizes, the last backup
     Stats(DataArgs),
+    /// Look at everything that the server depends on, and say what mends what is wrong
+    Doctor(operate::DoctorArgs),
     /// Show, check and explain the settings
     #[command(subcommand)]
     Config(operate::ConfigCommand),
@@ -173,6 +175,9 @@ pub struct HealthArgs {
     /// Configuration file (TOML) [default: /etc/taskferry/server.toml or the user's]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which server's data a command is about.

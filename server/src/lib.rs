@@ -14,13 +14,15 @@
 //! | [`admission`] | who may come in, and how much they may keep |
 //! | [`account_hash`] | how an account is named where its client ID must not stand |
 //! | `maintenance` | what the server does by itself |
+//! | `neighbour` | asks the server of this machine |
 //! | [`perimeter`] | addresses, rate limits, connections: what stands between strangers and the rest |
 //! | [`budget`] | how much memory bodies may take, all requests together |
+//! | [`checks`] | everything that a healthy server depends on, looked at piece by piece |
 //! | [`backup`] | copies of the data: made, proved, kept, put back |
 //! | [`invite`] | invites, as the server knows them: by a hash |
 //! | [`import`] | takes over the accounts of another server, or one from a file |
 //! | [`export`] | writes one account into a file |
-//! | [`stop`] | telling long work to stop |
+//! | [`stop`], [`progress`] | telling long work to stop; how far it is |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
 //! | [`privileges`] | from root to an unprivileged user, with no way back |
 //! | [`metrics`], [`watch`] | what an operator's Prometheus is told, and what is looked at for it |
@@ -46,6 +48,7 @@ pub mod admission;
 pub mod app;
 pub mod backup;
 pub mod budget;
+pub mod checks;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -56,14 +59,17 @@ pub mod import;
 pub mod invite;
 mod maintenance;
 pub mod metrics;
+mod neighbour;
 pub mod perimeter;
 pub mod privileges;
+pub mod progress;
 pub mod stop;
 pub mod storage;
 pub mod sync;
 pub mod telemetry;
 pub mod terminal;
 mod watch;
+mod words;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -113,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => verb(commands::import::run(&args, &env)),
         Command::Db(command) => verb(commands::db::run(&command, &env)),
         Command::Stats(args) => verb(commands::stats::run(&args, &env)),
+        Command::Doctor(args) => verb(commands::doctor::run(&args, &env)),
         Command::Config(command) => verb(commands::config::run(&command, &env)),
         Command::Completions(args) => verb(commands::completions::run(&args)),
         Command::Man(args) => verb(commands::man::run(&args)),
@@ -123,7 +130,10 @@ fn verb(outcome: Result<(), VerbError>) -> ExitCode {
     if let Err(told) = &outcome
         && (told.is_choice() || told.is_finding())
     {
-        terminal::say(&told.to_string());
+        let words = told.to_string();
+        if !words.is_empty() {
+            terminal::say(&words);
+        }
         return ExitCode::from(if told.is_finding() { 3 } else { 1 });
     }
     finish(outcome, VerbError::hint, VerbError::is_usage)

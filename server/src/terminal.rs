@@ -35,6 +35,58 @@ pub fn is_shown() -> bool {
     std::io::stdout().is_terminal()
 }
 
+/// One of several findings: a word, a sentence that goes on below its own beginning, and what mends it.
+pub fn print_item(word: &str, sentence: &str, remedy: Option<&str>) {
+    print(&item(word, sentence, remedy, screen_columns()));
+}
+
+fn item(word: &str, sentence: &str, remedy: Option<&str>, columns: Option<usize>) -> String {
+    let mut lines = labelled(&format!("  {word:<8} "), sentence, columns);
+    for one in remedy.into_iter().flat_map(str::lines) {
+        lines.push('\n');
+        lines.push_str(&labelled("           hint: ", one, columns));
+    }
+    lines
+}
+
+/// Longer lines are tiring, however wide the screen.
+const COLUMNS_MAX: usize = 80;
+
+/// Of the screen that shows what is printed; in a file lines are left whole, so that they can be searched.
+fn screen_columns() -> Option<usize> {
+    console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns).min(COLUMNS_MAX))
+}
+
+/// What doesn't fit into the line goes on below its beginning, not below the label.
+fn labelled(label: &str, text: &str, columns: Option<usize>) -> String {
+    let indent = console::measure_text_width(label);
+    let (mut laid_out, mut width) = (label.to_owned(), indent);
+    for (number, word) in words(text).enumerate() {
+        let word_width = console::measure_text_width(word);
+        if number > 0 && columns.is_some_and(|columns| width + 1 + word_width > columns) {
+            laid_out.push('\n');
+            laid_out.push_str(&" ".repeat(indent));
+            width = indent;
+        } else if number > 0 {
+            laid_out.push(' ');
+            width += 1;
+        }
+        laid_out.push_str(word);
+        width += word_width;
+    }
+    laid_out
+}
+
+/// What spaces part, but for what stands in backticks: people copy it.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    text.split(move |c: char| {
+        quoted ^= c == '`';
+        c == ' ' && !quoted
+    })
+    .filter(|word| !word.is_empty())
+}
+
 /// A text from outside, without what could steer a terminal.
 pub fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(512).collect()
@@ -96,4 +148,29 @@ pub fn error_text(error: &dyn Error, hint: Option<&str>) -> String {
         let _ = write!(text, "\n\nhint: {hint}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_fits_the_screen_and_what_is_copied_stays_whole() {
+        let text = item(
+            "warning",
+            "the last one was made 3 days ago, and none is scheduled",
+            Some("run `a b c d`\nor wait"),
+            Some(40),
+        );
+        assert_eq!(
+            text,
+            "  warning  the last one was made 3 days\n\
+             \x20          ago, and none is scheduled\n\
+             \x20          hint: run `a b c d`\n\
+             \x20          hint: or wait"
+        );
+        let narrow = item("ok", "run `taskferry-server backup verify` now", None, Some(30));
+        assert_eq!(narrow, "  ok       run\n           `taskferry-server backup verify`\n           now");
+        assert_eq!(item("ok", "all of it in one line", None, None), "  ok       all of it in one line");
+    }
 }

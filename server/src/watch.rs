@@ -1,10 +1,12 @@
 //! Looks at the server every few seconds, as an operator would: whether it is ready, how large the data is, how much room is
-//! left, how many accounts there are. What it sees goes to the metrics, and a change of readiness to the log.
+//! left, how many accounts there are, how the last backup went. What it sees goes to the metrics, and a change of readiness to the log.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::backup::status::Status;
 use crate::http::{self, State};
 
 /// How often it looks.
@@ -17,11 +19,11 @@ const COUNT: Duration = Duration::from_mins(1);
 const COUNT_SHARE: u32 = 500;
 
 /// Looks for ever. Begins with the data open.
-pub(crate) async fn watch(state: Arc<State>) {
-    tokio::join!(look(&state), count(&state));
+pub(crate) async fn watch(state: Arc<State>, data_dir: PathBuf) {
+    tokio::join!(look(&state, &data_dir), count(&state));
 }
 
-async fn look(state: &State) {
+async fn look(state: &State, data_dir: &Path) {
     let mut ready = None;
     let mut tick = tokio::time::interval(LOOK);
     loop {
@@ -39,6 +41,12 @@ async fn look(state: &State) {
             && let Ok(figures) = tokio::time::timeout(LOOK_WITHIN, opened.sync.storage().figures()).await
         {
             state.metrics.gauges.set_figures(&figures);
+        }
+        // A few hundred bytes, and not on this thread all the same: the disk may hang.
+        let directory = data_dir.to_owned();
+        let reading = tokio::task::spawn_blocking(move || Status::read(&directory));
+        if let Ok(Ok(status)) = tokio::time::timeout(LOOK_WITHIN, reading).await {
+            state.metrics.backups.set(&status);
         }
     }
 }

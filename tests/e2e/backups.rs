@@ -210,6 +210,89 @@ fn backups_go_to_a_bucket_too_and_come_back_from_it_alone() {
     assert_eq!(account.chain().len(), 3);
 }
 
+/// A server that backs up to a folder and to a bucket, in parts of 64 KiB, and gives up early; and an account with a large
+/// version.
+#[track_caller]
+fn with_a_bucket(bucket: &Bucket) -> (TestServer, PathBuf, Account) {
+    let mut setup = PROGRAMS.server();
+    for (name, value) in bucket.variables() {
+        setup = setup.variable(name, value);
+    }
+    let near = setup.data_dir().join("near");
+    let to = format!("{},s3://{}/ours", near.display(), Bucket::NAME);
+    let setup = setup.variable("TASKFERRY_BACKUP_TO", to).variable("TASKFERRY_BACKUP_PART_BYTES", "64KiB");
+    let server = setup.variable("AWS_MAX_ATTEMPTS", "2").start();
+    let account = server.account();
+    account.append(VersionId::NIL, vec![b'x'; 900_000]);
+    (server, near, account)
+}
+
+#[test]
+fn a_large_backup_goes_up_in_parts_and_comes_back_whole() {
+    let bucket = Bucket::start();
+    let (mut server, near, account) = with_a_bucket(&bucket);
+    server.operate(["backup", "create"]).good();
+    assert!(bucket.parts() > 10 && bucket.unfinished() == 0, "{bucket:?}");
+    server.operate(["backup", "verify"]).good();
+    server.stop();
+    fs::remove_dir_all(near).expect("a lost folder");
+    server.operate(["restore", "latest", "--yes"]).good();
+    server.start();
+    assert_eq!(account.chain().len(), 1);
+}
+
+#[test]
+fn an_upload_that_is_refused_at_any_of_its_parts_leaves_nothing_behind_and_costs_no_near_copy() {
+    let bucket = Bucket::start();
+    let (server, near, _) = with_a_bucket(&bucket);
+    server.operate(["backup", "create"]).good();
+    let (parts, kept) = (bucket.parts(), bucket.keys());
+    for refused in [1, 3, parts] {
+        bucket.refuse_parts_from(refused);
+        let half = server.operate(["backup", "create"]).exits_with(1);
+        assert!(half.stdout.contains("NOT kept in s3://bucket/ours"), "{half}");
+        assert_eq!((bucket.unfinished(), bucket.keys()), (0, kept.clone()), "refused from part {refused} on");
+    }
+    assert_eq!(files(&near, ".sqlite3").len(), 4);
+    let stats = server.ask_operator(["stats"]);
+    assert_eq!(stats["backup"]["failures"], 3, "{stats}");
+    server.operate(["backup", "verify", "--all"]).good();
+}
+
+#[test]
+fn a_connection_that_breaks_in_the_middle_is_made_good_and_one_that_always_does_blocks_nobody() {
+    let bucket = Bucket::start();
+    let (server, near, account) = with_a_bucket(&bucket);
+    bucket.cut_connections(1);
+    server.operate(["backup", "create"]).good();
+    assert_eq!((bucket.keys().len(), bucket.unfinished()), (2, 0));
+
+    bucket.cut_connections(u32::MAX);
+    let half = server.operate(["backup", "create"]).exits_with(1);
+    assert!(half.stdout.contains("NOT kept in s3://bucket/ours"), "{half}");
+    assert_eq!((files(&near, ".sqlite3").len(), bucket.keys().len(), bucket.unfinished()), (2, 2, 0));
+    account.append(account.chain().last().expect("a version").id, "goes on");
+
+    bucket.cut_connections(0);
+    server.operate(["backup", "create"]).good();
+    assert_eq!((files(&near, ".sqlite3").len(), bucket.keys().len()), (3, 4));
+}
+
+#[test]
+fn a_backup_that_is_interrupted_while_it_goes_up_leaves_nothing_half_done() {
+    let bucket = Bucket::start();
+    let (server, near, _) = with_a_bucket(&bucket);
+    bucket.stall(true);
+    let (code, said) = server.operate_and_interrupt(["backup", "create"], || bucket.is_stalled());
+    bucket.stall(false);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("stopping …") && said.contains("stopped before it was done"), "{said}");
+    assert_eq!((bucket.keys().len(), bucket.unfinished()), (0, 0));
+    assert_eq!(files(&near, ".unfinished").len(), 0);
+    server.operate(["backup", "create"]).good();
+    assert_eq!(bucket.keys().len(), 2);
+}
+
 #[test]
 fn a_full_volume_costs_no_old_backup_and_nobodys_sync() {
     let server = server();

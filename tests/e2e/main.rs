@@ -9,6 +9,8 @@
 //! | [`accounts`] | accounts never see each other, also many at once |
 //! | [`durability`] | what was acknowledged survives restarts and crashes |
 //! | [`backups`] | what was backed up can be had back, and what that means for people is told |
+//! | [`operators_year`] | all of an operator's work, as one story |
+//! | [`doctor`] | what is wrong with a server is found and said, and nothing is touched |
 //! | [`moving_in`] | accounts of another server move here without their devices noticing |
 //! | [`hostile`] | whatever strangers do, an honest account is served |
 //! | [`large_push`] | a first sync of 10,000 tasks arrives whole, whatever happens in its middle |
@@ -41,6 +43,7 @@ mod configuration;
 mod convergence;
 mod dependencies;
 mod deploy;
+mod doctor;
 mod durability;
 mod first_minutes;
 mod get_child_version;
@@ -54,6 +57,7 @@ mod manual;
 mod metrics;
 mod moving_in;
 mod operators;
+mod operators_year;
 mod pages;
 mod perimeter;
 mod privileges;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use e2e::reference as reference_data;
 use e2e::{Account, TaskHome, TestServer};
 use rusqlite::{Connection, params};
 use taskferry_protocol::VersionId;
@@ -82,6 +83,39 @@ fn taskwarrior_goes_on_with_an_account_that_moved_here_from_the_reference_server
     assert_eq!(phone.tasks(), laptop.tasks());
 }
 
+/// Written by the reference's own crates, and by a Taskwarrior that synced through them.
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn what_the_published_reference_wrote_arrives_byte_for_byte_and_its_computer_carries_on() {
+    let setup = PROGRAMS.server();
+    let theirs = setup.data_dir().parent().expect("its folder").join("theirs");
+    reference_data::lay_into(&theirs);
+    let before = reference_data::chains(&theirs);
+    assert!(before.len() > 10 && before.iter().any(|(_, chain)| chain.len() > 3), "an empty fixture");
+    let from = theirs.to_str().expect("a path").to_owned();
+    setup.operate(["import", "--from", &from]).good();
+    let server = setup.start();
+    for (client, chain) in &before {
+        let account = Account::known_as(server.address(), *client);
+        let first = chain.first().map_or(VersionId::NIL, |(parent, ..)| *parent);
+        let arrived: Vec<_> =
+            account.chain_from(first).into_iter().map(|version| (version.parent, version.id, version.body)).collect();
+        assert_eq!(arrived, *chain);
+    }
+    server.operate(["db", "check"]).good();
+
+    let laptop = reference_data::laptop(&server.url());
+    laptop.task(["add", "made after the move"]).good();
+    laptop.sync().good();
+    let phone = TaskHome::with(&reference_data::settings(&server.url()));
+    phone.sync().good();
+    assert_eq!((phone.tasks().len(), phone.tasks()), (5, laptop.tasks()));
+    phone.task(["add", "from the phone"]).good();
+    phone.sync().good();
+    laptop.sync().good();
+    assert_eq!((laptop.tasks().len(), phone.tasks()), (6, laptop.tasks()));
+}
+
 #[test]
 fn accounts_move_from_one_taskferry_to_another_byte_for_byte_while_both_run() {
     let (old, new) = (server(), server());
@@ -124,4 +158,25 @@ fn a_server_started_on_the_references_data_says_how_to_take_it_over() {
     drop(reference(setup.data_dir()));
     let refused = setup.run_to_its_end().exits_with(1);
     assert!(refused.stderr.contains("taskferry-server import --from"), "{refused}");
+}
+
+#[test]
+fn the_command_that_is_offered_there_is_the_one_that_works() {
+    let setup = PROGRAMS.server();
+    reference_data::lay_into(setup.data_dir());
+    let refused = setup.run_to_its_end().exits_with(1);
+    let command =
+        refused.stderr.split('`').find(|text| text.starts_with("taskferry-server import")).expect("a command");
+    let mut words: Vec<&str> = command.split(' ').skip(1).collect();
+    let ours = setup.data_dir().with_file_name("ours");
+    assert_eq!(words.pop(), Some("DIR"), "{refused}");
+    words.push(ours.to_str().expect("a path"));
+    setup.operate_as_typed(&words).good();
+    assert!(ours.join("taskferry.sqlite3").is_file());
+    let theirs = |name: &str| fs::read(setup.data_dir().join(name));
+    assert!(theirs("taskferry.sqlite3").is_err() && theirs("taskferry.lock").is_err(), "nothing of ours is beside theirs");
+    let untouched = tempfile::tempdir().expect("a folder");
+    reference_data::lay_into(untouched.path());
+    let before = fs::read(untouched.path().join(reference_data::FILE)).expect("theirs");
+    assert!(theirs(reference_data::FILE).is_ok_and(|now| now == before), "theirs is as it was");
 }

@@ -133,8 +133,13 @@ impl Account {
     /// Walks the chain from its beginning, as a new device does.
     #[track_caller]
     pub fn chain(&self) -> Vec<Version> {
-        let mut chain = Vec::new();
-        let mut parent = VersionId::NIL;
+        self.chain_from(VersionId::NIL)
+    }
+
+    /// The same for one that does not begin at nil, as after a move from elsewhere.
+    #[track_caller]
+    pub fn chain_from(&self, first: VersionId) -> Vec<Version> {
+        let (mut chain, mut parent) = (Vec::new(), first);
         loop {
             let answer = self.child_of(parent);
             if answer.status == 404 {

@@ -1,11 +1,14 @@
-//! A bucket for backups: as much of S3 as a client needs that puts, gets, lists and deletes single objects.
+//! A bucket for backups: as much of S3 as a client needs that puts objects, whole or in parts, gets, lists and deletes them. It
+//! refuses, breaks connections and stalls when a test tells it to.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+
+use crate::wait;
 
 /// A service with one bucket, on a port of its own. It checks no signatures.
 #[derive(Debug, Clone)]
@@ -14,10 +17,39 @@ pub struct Bucket {
     state: Arc<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Uploads in parts that were neither completed nor given up.
+    uploads: Mutex<BTreeMap<u32, BTreeMap<u32, Vec<u8>>>>,
+    /// The number of the last one.
+    last_upload: AtomicU32,
     refusing: AtomicBool,
+    /// Parts from this number on are refused.
+    refuses_parts_from: AtomicU32,
+    /// So many more bodies are cut off in their middle.
+    cuts: AtomicU32,
+    /// How many parts have arrived.
+    parts: AtomicU32,
+    /// Whether bodies are to wait, and how many do.
+    stall: Mutex<(bool, u32)>,
+    stalled: Condvar,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            objects: Mutex::default(),
+            uploads: Mutex::default(),
+            last_upload: AtomicU32::new(0),
+            refusing: AtomicBool::new(false),
+            refuses_parts_from: AtomicU32::new(u32::MAX),
+            cuts: AtomicU32::new(0),
+            parts: AtomicU32::new(0),
+            stall: Mutex::default(),
+            stalled: Condvar::new(),
+        }
+    }
 }
 
 impl Bucket {
@@ -56,6 +88,37 @@ impl Bucket {
         self.state.refusing.store(refuse, Ordering::Relaxed);
     }
 
+    /// From now on it refuses parts from this number on.
+    pub fn refuse_parts_from(&self, number: u32) {
+        self.state.refuses_parts_from.store(number, Ordering::Relaxed);
+    }
+
+    /// The next so many connections that bring something break in its middle.
+    pub fn cut_connections(&self, times: u32) {
+        self.state.cuts.store(times, Ordering::Relaxed);
+    }
+
+    /// From now on whatever is brought waits before it is taken; or no longer.
+    pub fn stall(&self, stall: bool) {
+        self.state.stall.lock().unwrap_or_else(PoisonError::into_inner).0 = stall;
+        self.state.stalled.notify_all();
+    }
+
+    /// Whether something waits.
+    pub fn is_stalled(&self) -> bool {
+        self.state.stall.lock().unwrap_or_else(PoisonError::into_inner).1 > 0
+    }
+
+    /// How many parts have arrived so far.
+    pub fn parts(&self) -> u32 {
+        self.state.parts.load(Ordering::Relaxed)
+    }
+
+    /// How many uploads in parts were neither completed nor given up: what nobody sees, and somebody pays.
+    pub fn unfinished(&self) -> usize {
+        self.state.uploads().len()
+    }
+
     /// The keys of all objects.
     pub fn keys(&self) -> Vec<String> {
         self.state.objects().keys().cloned().collect()
@@ -65,6 +128,17 @@ impl Bucket {
 impl State {
     fn objects(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn uploads(&self) -> std::sync::MutexGuard<'_, BTreeMap<u32, BTreeMap<u32, Vec<u8>>>> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_while_stalled(&self) {
+        let mut stall = self.stall.lock().unwrap_or_else(PoisonError::into_inner);
+        stall.1 += 1;
+        let waited = self.stalled.wait_timeout_while(stall, wait::LIMIT, |(stalls, _)| *stalls);
+        waited.unwrap_or_else(PoisonError::into_inner).0.1 -= 1;
     }
 
     /// One request; then the connection ends.
@@ -87,7 +161,14 @@ impl State {
             }
         }
         let mut body = vec![0; length];
+        let cut = |cuts: u32| cuts.checked_sub(1);
+        if length > 1000 && self.cuts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, cut).is_ok() {
+            return reader.read_exact(&mut body[..length / 2]);
+        }
         reader.read_exact(&mut body)?;
+        if length > 1000 {
+            self.wait_while_stalled();
+        }
         let (status, answer) = self.answer(&method, &target, body);
         write!(
             &*stream,
@@ -103,8 +184,40 @@ impl State {
             return ("403 Forbidden", b"<Error><Code>AccessDenied</Code></Error>".to_vec());
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let number =
+            |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok());
+        let (upload, part): (Option<u32>, Option<u32>) = (number("uploadId"), number("partNumber"));
         let key = path.trim_start_matches('/').trim_start_matches(Bucket::NAME).trim_start_matches('/').to_owned();
         match method {
+            "POST" if query.starts_with("uploads") => {
+                let upload = self.last_upload.fetch_add(1, Ordering::Relaxed) + 1;
+                self.uploads().insert(upload, BTreeMap::new());
+                let answer = format!(
+                    "<InitiateMultipartUploadResult><UploadId>{upload}</UploadId></InitiateMultipartUploadResult>"
+                );
+                ("200 OK", answer.into_bytes())
+            }
+            "PUT" if part >= Some(self.refuses_parts_from.load(Ordering::Relaxed)) => {
+                ("403 Forbidden", b"<Error><Code>AccessDenied</Code></Error>".to_vec())
+            }
+            "PUT" | "POST" | "DELETE" if upload.is_some_and(|upload| !self.uploads().contains_key(&upload)) => {
+                ("404 Not Found", b"<Error><Code>NoSuchUpload</Code></Error>".to_vec())
+            }
+            "PUT" if upload.is_some() => {
+                self.parts.fetch_add(1, Ordering::Relaxed);
+                self.uploads().entry(upload.unwrap_or(0)).or_default().insert(part.unwrap_or(0), body);
+                ("200 OK", Vec::new())
+            }
+            "POST" => {
+                let parts = self.uploads().remove(&upload.unwrap_or(0)).unwrap_or_default();
+                self.objects().insert(key, parts.into_values().flatten().collect());
+                let answer = "<CompleteMultipartUploadResult><ETag>\"1\"</ETag></CompleteMultipartUploadResult>";
+                ("200 OK", answer.as_bytes().to_vec())
+            }
+            "DELETE" if upload.is_some() => {
+                self.uploads().remove(&upload.unwrap_or(0));
+                ("204 No Content", Vec::new())
+            }
             "PUT" => {
                 self.objects().insert(key, body);
                 ("200 OK", Vec::new())

@@ -44,11 +44,24 @@ impl Outcome {
         self.0
     }
 
+    /// However it ended.
+    pub fn judged(self) -> Transcript {
+        self.0
+    }
+
     /// It ended with this exit code.
     #[track_caller]
     pub fn exits_with(self, code: i32) -> Transcript {
         assert_eq!(self.0.status.code(), Some(code), "expected exit code {code}:\n{}", self.0);
         self.0
+    }
+}
+
+impl Transcript {
+    /// Its exit code.
+    #[track_caller]
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or_else(|| panic!("ended by a signal:\n{self}"))
     }
 }
 

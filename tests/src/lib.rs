@@ -10,6 +10,7 @@
 //! | [`gate`] | [`Gate`]: a way to the server that closes in the middle of a push |
 //! | [`cut`] | one that breaks there |
 //! | [`container`] | an image's file system, run as an engine does it |
+//! | [`mod@reference`] | the reference server's data, and a computer that synced with it |
 //! | [`bucket`] | [`Bucket`]: a place for backups that speaks S3 |
 //! | [`operator`] | the server's own verbs, beside it; a volume that runs full |
 //! | [`http`] | HTTP by hand, down to requests that no library would send |
@@ -58,6 +59,7 @@ pub mod metrics;
 pub mod operator;
 pub mod person;
 pub mod port;
+pub mod reference;
 pub mod replica;
 pub mod server;
 pub mod tasks;

@@ -8,6 +8,7 @@ use std::process::Stdio;
 
 use rusqlite::Connection;
 use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{Pid, Signal};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -52,6 +53,24 @@ impl TestServer {
         (status.code(), String::from_utf8_lossy(&shown).into_owned())
     }
 
+    /// The same, but Ctrl-C is pressed as soon as `now` says so.
+    #[track_caller]
+    pub fn operate_and_interrupt<S: AsRef<OsStr>>(
+        &self,
+        verb: impl IntoIterator<Item = S>,
+        now: impl Fn() -> bool,
+    ) -> (Option<i32>, String) {
+        let mut command = self.beside();
+        command.args(verb).arg("--data-dir").arg(self.data_dir());
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("a verb");
+        wait::until("it is time to interrupt", now);
+        rustix::process::kill_process(Pid::from_child(&child), Signal::INT).expect("a signal to our own child");
+        let mut said = String::new();
+        let _ = child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said));
+        (child.wait().expect("the end of our own child").code(), said)
+    }
+
     /// The same for a verb that answers in JSON.
     #[track_caller]
     pub fn ask_operator<S: AsRef<OsStr>>(&self, verb: impl IntoIterator<Item = S>) -> Value {
@@ -91,6 +110,16 @@ impl TestServer {
              UPDATE stand SET week = week - {days} / 7;"
         );
         database.execute_batch(&passed).expect("time to pass");
+        let noted = self.data_dir().join("taskferry.backup.json");
+        if let Ok(text) = fs::read_to_string(&noted) {
+            let mut backup: Value = serde_json::from_str(&text).expect("what is known of backups");
+            for time in ["last_good_at", "last_try_at", "last_proved_at"] {
+                if let Some(at) = backup[time].as_i64() {
+                    backup[time] = (at - i64::from(days) * 86_400).into();
+                }
+            }
+            fs::write(noted, backup.to_string()).expect("what is known of backups");
+        }
     }
 }
 

@@ -149,6 +149,12 @@ impl ServerSetup {
         run(self.program().args(verb).arg("--data-dir").arg(&self.data_dir), "")
     }
 
+    /// The same, without naming its data.
+    #[track_caller]
+    pub fn operate_as_typed<S: AsRef<OsStr>>(&self, verb: impl IntoIterator<Item = S>) -> Outcome {
+        run(self.program().args(verb), "")
+    }
+
     /// The program, in the server's own world: nothing of the machine's configuration reaches it.
     fn program(&self) -> Command {
         let mut command = Command::new(&self.program);
@@ -380,6 +386,11 @@ impl TestServer {
     pub fn restart(&mut self) {
         self.stop();
         self.start();
+    }
+
+    /// Whether its process is there.
+    pub const fn is_running(&self) -> bool {
+        self.running.is_some()
     }
 
     /// Whether it takes new requests.

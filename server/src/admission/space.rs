@@ -118,9 +118,7 @@ pub struct Space {
 impl Space {
     /// As `volume` has it now.
     pub fn of(volume: &dyn Volume, fixed_floor: Option<u64>) -> std::io::Result<Self> {
-        let space = Self { free: AtomicU64::new(0), floor: AtomicU64::new(0), fixed_floor };
-        space.take_over(volume.measure()?, 0);
-        Ok(space)
+        Ok(Self::with(volume.measure()?, fixed_floor))
     }
 
     /// Room for anything. For tests.
@@ -129,10 +127,22 @@ impl Space {
         Self { free: AtomicU64::new(u64::MAX), floor: AtomicU64::new(0), fixed_floor: None }
     }
 
+    /// As it was measured.
+    pub fn with(measured: Measured, fixed_floor: Option<u64>) -> Self {
+        let space = Self { free: AtomicU64::new(0), floor: AtomicU64::new(0), fixed_floor };
+        space.take_over(measured, 0);
+        space
+    }
+
     fn take_over(&self, measured: Measured, reusable: u64) {
         let floor = self.fixed_floor.unwrap_or_else(|| default_floor(measured.total));
         self.floor.store(floor, Ordering::Relaxed);
         self.free.store(measured.free.saturating_add(reusable), Ordering::Relaxed);
+    }
+
+    /// Bytes below which no push begins.
+    pub fn floor(&self) -> u64 {
+        self.floor.load(Ordering::Relaxed)
     }
 
     /// Whether there is room.
@@ -147,7 +157,7 @@ impl Space {
     }
 
     /// What there is no room for at present: everything up to this.
-    fn refused(&self) -> Option<Need> {
+    pub fn refused(&self) -> Option<Need> {
         Need::ALL.into_iter().filter(|need| !self.has_room(*need)).max()
     }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::room::Room;
+use crate::progress::Step;
 use crate::stop::{Stop, Stopped};
 use crate::storage::sqlite::directory::private_file;
 
@@ -74,6 +75,7 @@ pub fn copy(db: &Connection, into: &Path, room: &Room, stop: &Stop) -> Result<()
         return Err(no_room(bytes));
     }
     private_file(into).map_err(failed)?;
+    stop.begins(Step::of_bytes("copying the data", needed));
     let copied = vacuum(db, into, room, stop).and_then(|()| {
         let synced = fs_err::File::open(into).and_then(|file| file.sync_all());
         synced.map_err(failed)
@@ -91,7 +93,11 @@ fn vacuum(db: &Connection, into: &Path, room: &Room, stop: &Stop) -> Result<(), 
     let name = into.to_str().ok_or_else(not_unicode);
     let name = name.map_err(|cause| CopyError::File { path: into.to_owned(), cause })?;
     let (stop, room) = (stop.clone(), room.clone());
-    let enough = move || stop.is_set() || room.bytes().is_ok_and(|bytes| bytes == 0);
+    let growing = into.to_owned();
+    let enough = move || {
+        stop.reached(std::fs::metadata(&growing).map_or(0, |file| file.len()));
+        stop.is_set() || room.bytes().is_ok_and(|bytes| bytes == 0)
+    };
     let done =
         db.progress_handler(STEPS_BETWEEN_LOOKS, Some(enough)).and_then(|()| db.execute("VACUUM INTO ?1", [name]));
     let _ = db.progress_handler(0, None::<fn() -> bool>);

@@ -19,6 +19,7 @@ use super::status::{Outcome, Status};
 use super::store::destination::{BucketAccess, Destination};
 use super::store::folder::UNFINISHED;
 use super::store::{Shelf, StoreError};
+use crate::progress::Step;
 use crate::stop::{Stop, Stopped};
 use crate::storage::sqlite::directory::{DATABASE_FILE, private_file};
 use crate::storage::sqlite::examine::{Examination, Finding, examine};
@@ -248,6 +249,7 @@ fn length(path: &Path) -> Result<u64, CreateError> {
 
 fn sum(path: &Path, stop: &Stop) -> Result<Checksum, CreateError> {
     let failed = |cause| CreateError::File { path: path.to_owned(), cause };
+    stop.begins(Step::of_bytes("summing up the copy", length(path)?));
     let mut file = fs::File::open(path).map_err(failed)?;
     let sum = checksum(&mut file, stop);
     stop.check()?;
@@ -255,6 +257,7 @@ fn sum(path: &Path, stop: &Stop) -> Result<Checksum, CreateError> {
 }
 
 fn seal_file(plan: &Plan, from: &Path, to: &Path, stop: &Stop) -> Result<Checksum, CreateError> {
+    stop.begins(Step::of_bytes("encrypting the copy", length(from)?));
     let sealed = (|| -> io::Result<Checksum> {
         let mut from = fs::File::open(from)?;
         let mut to = Summing::new(private_file(to)?);

@@ -68,6 +68,7 @@ pub fn pump(from: &mut dyn Read, to: &mut dyn Write, stop: &Stop) -> io::Result<
         };
         to.write_all(&piece[..read])?;
         bytes += read as u64;
+        stop.reached(bytes);
     }
 }
 

@@ -18,6 +18,7 @@ use super::store::destination::{BucketAccess, Destination};
 use super::store::{Kept, Shelf, StoreError};
 use super::verify::{Fault, FetchError, Fetched, Flaw, fetch};
 use crate::account_hash::AccountHasher;
+use crate::progress::Step;
 use crate::stop::{Stop, Stopped};
 use crate::storage::sqlite::directory::{DATABASE_FILE, DataDirectory, DirectoryError, private_file};
 use crate::storage::sqlite::examine::{Examination, Finding, examine};
@@ -272,6 +273,7 @@ fn copy_file(from: &Path, to: &Path, directory: &Path, stop: &Stop) -> Result<()
         return Err(CopyError::NoRoom { directory: directory.to_owned(), needed, room }.into());
     }
     let mut to = private_file(to).map_err(failed)?;
+    stop.begins(Step::of_bytes("laying the backup beside the data", needed));
     let copied = pump(&mut from, &mut to, stop);
     stop.check()?;
     copied.map(drop).map_err(failed)
@@ -300,12 +302,9 @@ impl Prepared {
         Ok(Restored { former: former.exists().then_some(former), epoch })
     }
 
-    /// Brings the staged database to this version's schema and to a new epoch, and folds its log into it.
+    /// What is done to the staged database before it takes its place.
     fn finish(&self, epoch: &str) -> Result<(), RestoreError> {
-        let database = |cause: rusqlite::Error| RestoreError::File { path: self.path.clone(), cause: cause.into() };
-        let db = schema::open_for_writing(&self.staged)?;
-        db.execute("UPDATE meta SET value = ?1 WHERE key = 'epoch'", [epoch]).map_err(database)?;
-        db.close().map_err(|(_, cause)| database(cause))?;
+        replace::make_ready(&self.staged, epoch)?;
         let synced = fs::File::open(&self.staged).and_then(|file| file.sync_all());
         synced.map_err(|cause| RestoreError::File { path: self.path.clone(), cause: cause.into() })
     }

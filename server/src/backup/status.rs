@@ -1,5 +1,5 @@
-//! How the last backup went, written down beside the data: for `stats`, for checks, and so that a restart of the server doesn't
-//! forget when the next one is due.
+//! How the last backup went and which was last proved, written down beside the data: for `stats`, for checks, for metrics, and
+//! so that a restart of the server doesn't forget when the next one is due. Whichever process made it.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -8,6 +8,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::create::{CreateError, Created};
+use super::manifest::BackupName;
 use crate::storage::UnixSeconds;
 use crate::storage::sqlite::directory::private_file;
 
@@ -26,7 +27,22 @@ pub struct Status {
     pub last_try_at: Option<UnixSeconds>,
     /// What was wrong then; places that did not take it are named. Empty: nothing.
     pub problems: Vec<String>,
+    /// How many tries came to nothing, or not everywhere, since there is this data.
+    #[serde(default)]
+    pub failures: u64,
+    /// When a backup was last gone through and found good: as it was made, or by `backup verify`.
+    #[serde(default)]
+    pub last_proved_at: Option<UnixSeconds>,
+    /// Which.
+    #[serde(default)]
+    pub last_proved: Option<String>,
+    /// Those that the last `backup verify` found damaged; the first of them.
+    #[serde(default)]
+    pub damaged: Vec<String>,
 }
+
+/// Damaged ones that are named.
+const DAMAGED_MAX: usize = 20;
 
 /// How one went.
 #[derive(Debug)]
@@ -67,14 +83,73 @@ impl Status {
     pub(super) fn record(data_dir: &Path, at: UnixSeconds, outcome: Outcome) -> io::Result<()> {
         let mut status = Self::read(data_dir);
         status.last_try_at = Some(at);
+        status.failures += u64::from(!outcome.problems.is_empty());
         status.problems = outcome.problems;
         if let Some((name, bytes)) = outcome.made {
+            // Nothing is kept that was not proved.
+            (status.last_proved_at, status.last_proved) = (Some(at), Some(name.clone()));
             (status.last_good_at, status.last_good, status.last_good_bytes) = (Some(at), Some(name), Some(bytes));
         }
+        status.write(data_dir)
+    }
+
+    /// What a drill found: the newest good one, and those that are damaged.
+    pub fn drilled(
+        data_dir: &Path,
+        at: UnixSeconds,
+        proved: Option<&BackupName>,
+        mut damaged: Vec<String>,
+    ) -> io::Result<()> {
+        let mut status = Self::read(data_dir);
+        if let Some(name) = proved {
+            (status.last_proved_at, status.last_proved) = (Some(at), Some(name.to_string()));
+        }
+        damaged.truncate(DAMAGED_MAX);
+        status.damaged = damaged;
+        status.write(data_dir)
+    }
+
+    fn write(&self, data_dir: &Path) -> io::Result<()> {
         let unfinished = data_dir.join(format!("{FILE}.unfinished"));
         let mut file = private_file(&unfinished)?;
         file.set_len(0)?;
-        file.write_all(&serde_json::to_vec(&status)?)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
         fs::rename(unfinished, data_dir.join(FILE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_add_up_and_what_a_drill_finds_is_kept_until_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let name: BackupName = "taskferry-20261123T054201.123Z".parse().unwrap();
+        let made = |problems: &[&str]| Outcome {
+            made: Some((name.to_string(), 7)),
+            problems: problems.iter().map(ToString::to_string).collect(),
+        };
+        let failed = || Outcome { made: None, problems: vec!["no room".into()] };
+        for (at, outcome) in [(1, failed()), (2, made(&["away"])), (3, made(&[])), (4, failed())] {
+            Status::record(dir.path(), at, outcome).unwrap();
+        }
+        let status = Status::read(dir.path());
+        assert_eq!((status.failures, status.last_good_at, status.last_proved_at), (3, Some(3), Some(3)));
+        assert_eq!((status.last_try_at, status.problems.as_slice()), (Some(4), ["no room".to_owned()].as_slice()));
+
+        Status::drilled(dir.path(), 9, Some(&name), vec!["an older one".into()]).unwrap();
+        let status = Status::read(dir.path());
+        assert_eq!((status.last_proved_at, status.last_good_at, status.damaged.len()), (Some(9), Some(3), 1));
+        Status::drilled(dir.path(), 10, None, vec![]).unwrap();
+        assert_eq!((Status::read(dir.path()).last_proved_at, Status::read(dir.path()).damaged.len()), (Some(9), 0));
+    }
+
+    #[test]
+    fn what_an_earlier_version_wrote_down_is_understood() {
+        let dir = tempfile::tempdir().unwrap();
+        let earlier = r#"{"last_good_at":5,"last_good":"n","last_good_bytes":1,"last_try_at":5,"problems":[]}"#;
+        fs::write(dir.path().join(FILE), earlier).unwrap();
+        assert_eq!((Status::read(dir.path()).last_good_at, Status::read(dir.path()).failures), (Some(5), 0));
     }
 }

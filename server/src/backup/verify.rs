@@ -9,6 +9,7 @@ use super::digest::{Summing, checksum};
 use super::manifest::{Encryption, Manifest, ManifestError};
 use super::seal::{self, UnsealError};
 use super::store::{Kept, Shelf, StoreError};
+use crate::progress::Step;
 use crate::stop::{Stop, Stopped};
 use crate::storage::sqlite::directory::private_file;
 use crate::storage::sqlite::examine::{Examination, Finding, examine};
@@ -158,6 +159,8 @@ pub fn fetch(
         None => Fetched { path: scratch.join("taskferry.restoring.fetched"), ours: true },
     };
     let failed = |path: &Path, cause| FetchError::File { path: path.to_owned(), cause };
+    let doing = if fetched.ours { "fetching the backup" } else { "reading the backup" };
+    stop.begins(Step::of_bytes(doing, kept.bytes));
     let found = if fetched.ours {
         let file = private_file(&fetched.path).map_err(|cause| failed(&fetched.path, cause))?;
         file.set_len(0).map_err(|cause| failed(&fetched.path, cause))?;
@@ -179,6 +182,7 @@ pub fn fetch(
             let mut from = fs::File::open(&fetched.path).map_err(|cause| failed(&fetched.path, cause))?;
             let mut to = private_file(&opened.path).map_err(|cause| failed(&opened.path, cause))?;
             to.set_len(0).map_err(|cause| failed(&opened.path, cause))?;
+            stop.begins(Step::of_bytes("decrypting the backup", kept.bytes));
             seal::unseal(identity, &mut from, &mut to, stop)?;
             Ok(opened)
         }

@@ -22,6 +22,10 @@ pub struct BackupFlags {
     /// Encrypt backups to this age recipient (age1…); may be given several times [default: not encrypted]
     #[arg(long, value_name = "RECIPIENT", visible_alias = "recipient")]
     pub backup_recipient: Vec<String>,
+    /// Size of the parts in which a large backup goes up to a bucket; smaller ones suit slow lines, and services want 5MiB at
+    /// least [default: 8MiB]
+    #[arg(long, value_name = "BYTES", visible_alias = "part-bytes")]
+    pub backup_part_bytes: Option<String>,
 }
 
 /// `backup …`

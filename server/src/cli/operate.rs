@@ -1,4 +1,4 @@
-//! `import`, `db`, `config`, `completions` and `man`, as typed.
+//! `import`, `db`, `doctor`, `config`, `completions` and `man`, as typed.
 
 use std::path::PathBuf;
 
@@ -29,6 +29,29 @@ pub enum DbCommand {
     Check(DataArgs),
     /// Give free space back to the file system, a little at a time
     Vacuum(DataArgs),
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Nothing is changed; a small file is written beside the data to see how fast the disk is, and
+removed again. Exit code 3 if a problem was found, 0 if none was, or warnings only.")]
+pub struct DoctorArgs {
+    /// Walk every chain in the database too, as `db check` does
+    #[arg(long)]
+    pub thorough: bool,
+    /// Print what a bug report needs, without addresses, IDs and paths
+    #[arg(long)]
+    pub report: bool,
+    /// Where the server listens, if it was told with `--listen`
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Vec<String>,
+    /// Address under which people reach the server, if it was told with `--public-url`
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Whose data.
+    #[command(flatten)]
+    pub data: DataArgs,
 }
 
 /// `config …`

@@ -5,11 +5,11 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::door::act_as_owner;
+use super::door::{act_as_owner, now};
 use super::interrupt::interruptible;
 use super::{VerbError, words};
 use crate::backup::create::{Created, Plan, create};
-use crate::backup::status::in_full;
+use crate::backup::status::{Status, in_full};
 use crate::backup::store::destination::Destination;
 use crate::backup::store::{Kept, Shelf, StoreError};
 use crate::backup::verify::{Drill, verify};
@@ -39,7 +39,7 @@ pub(super) fn plan(args: &DataArgs, flags: &BackupFlags, env: &Env) -> Result<Pl
 
 fn make(args: &CreateArgs, env: &Env) -> Result<(), VerbError> {
     let plan = plan(&args.data, &args.backup, env)?;
-    let created = interruptible(|stop| create(&plan, Timestamp::now(), stop))?;
+    let created = interruptible(args.data.json, |stop| create(&plan, Timestamp::now(), stop))?;
     if args.data.json {
         terminal::print(&created_json(&created).to_string());
     } else {
@@ -149,15 +149,40 @@ fn entry_json(place: &Destination, (kept, manifest): &Entry) -> Value {
 
 fn drill(args: &VerifyArgs, env: &Env) -> Result<(), VerbError> {
     let plan = plan(&args.data, &args.backup, env)?;
-    let scratch = tempdir_beside(&plan)?;
-    let (mut problems, mut seen) = (0, 0);
+    let Drilled { seen, problems } = interruptible(args.data.json, |stop| drill_all(args, &plan, stop))?;
+    match (seen, problems) {
+        (0, _) => {
+            let text = args.name.clone().unwrap_or_else(|| "latest".to_owned());
+            Err(crate::backup::restore::RestoreError::NotFound { text }.into())
+        }
+        (_, 0) => Ok(()),
+        (_, count) => Err(VerbError::Problems { count }),
+    }
+}
+
+/// What came of all drills.
+#[derive(Debug, Default)]
+struct Drilled {
+    seen: usize,
+    problems: usize,
+}
+
+fn drill_all(args: &VerifyArgs, plan: &Plan, stop: &Stop) -> Result<Drilled, VerbError> {
+    let scratch = tempdir_beside(plan)?;
+    let mut drilled = Drilled::default();
+    let (mut proved, mut damaged) = (None, Vec::new());
     let mut listed = terminal::JsonList::begin();
     for (place, shelf) in plan.shelves() {
         let shelf = shelf?;
         for kept in chosen(args, shelf.backups()?) {
-            seen += 1;
-            let drill = interruptible(|stop: &Stop| verify(&shelf, &kept, args.identity.as_deref(), &scratch.0, stop))?;
-            problems += drill.flaws.len();
+            drilled.seen += 1;
+            let drill = verify(&shelf, &kept, args.identity.as_deref(), &scratch.0, stop)?;
+            drilled.problems += drill.flaws.len();
+            if drill.flaws.is_empty() {
+                proved = proved.max(Some(kept.name.clone()));
+            } else {
+                damaged.push(kept.name.to_string());
+            }
             if args.data.json {
                 listed.print(&drill_json(place, &kept, &drill));
             } else {
@@ -168,14 +193,11 @@ fn drill(args: &VerifyArgs, env: &Env) -> Result<(), VerbError> {
     if args.data.json {
         listed.end();
     }
-    match (seen, problems) {
-        (0, _) => {
-            let text = args.name.clone().unwrap_or_else(|| "latest".to_owned());
-            Err(crate::backup::restore::RestoreError::NotFound { text }.into())
-        }
-        (_, 0) => Ok(()),
-        (_, count) => Err(VerbError::Problems { count }),
+    // A machine that only verifies has nowhere to write it down, and whoever may only read neither.
+    if drilled.seen > 0 && plan.data_dir.is_dir() {
+        let _ = Status::drilled(&plan.data_dir, now(), proved.as_ref(), damaged);
     }
+    Ok(drilled)
 }
 
 fn chosen(args: &VerifyArgs, mut backups: Vec<Kept>) -> Vec<Kept> {

@@ -11,6 +11,7 @@ use super::{VerbError, words};
 use crate::cli::DataArgs;
 use crate::cli::operate::DbCommand;
 use crate::config::sources::Env;
+use crate::progress::Step;
 use crate::stop::Stop;
 use crate::storage::sqlite::administrator::AdministratorError;
 use crate::storage::sqlite::directory::DATABASE_FILE;
@@ -94,7 +95,7 @@ fn status(args: &DataArgs, env: &Env) -> Result<(), VerbError> {
 
 fn check(args: &DataArgs, env: &Env) -> Result<(), VerbError> {
     let db = look(&Door::directory(args, env)?)?;
-    let seen = interruptible(|stop| examine(&db, stop))?;
+    let seen = interruptible(args.json, |stop| examine(&db, stop))?;
     if args.json {
         let findings: Vec<String> = seen.findings.iter().map(ToString::to_string).collect();
         let value = json!({
@@ -127,7 +128,7 @@ fn vacuum(args: &DataArgs, env: &Env) -> Result<(), VerbError> {
     let failed = |cause| VerbError::Database { doing: "shrink", cause };
     let db = schema::open_beside(&directory.join(DATABASE_FILE)).map_err(AdministratorError::from)?;
     let before = figures(&db, &directory).map_err(failed)?;
-    interruptible(|stop| shrink(&db, stop)).map_err(failed)?;
+    interruptible(args.json, |stop| shrink(&db, stop)).map_err(failed)?;
     let after = figures(&db, &directory).map_err(failed)?;
     let given_back = before.free_bytes.saturating_sub(after.free_bytes);
     if args.json {
@@ -145,7 +146,9 @@ fn vacuum(args: &DataArgs, env: &Env) -> Result<(), VerbError> {
 /// Gives free pages back, a little at a time.
 pub(super) fn shrink(db: &Connection, stop: &Stop) -> rusqlite::Result<()> {
     let free = || db.query_row("PRAGMA freelist_count", [], |row| row.get::<_, u64>(0));
-    let mut left = free()?;
+    let all = free()?;
+    let mut left = all;
+    stop.begins(Step::of_things("giving back", all, "pages"));
     while left > 0 && !stop.is_set() {
         // One row for each page that moves.
         let mut slice = db.prepare(&format!("PRAGMA incremental_vacuum({PAGES_AT_ONCE})"))?;
@@ -157,6 +160,7 @@ pub(super) fn shrink(db: &Connection, stop: &Stop) -> rusqlite::Result<()> {
             break;
         }
         left = now;
+        stop.reached(all - left);
     }
     // The file itself gets shorter when the log is folded into it; a reader may be in the way, and then the server does it.
     db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))

@@ -12,21 +12,13 @@ use crate::import::{ImportError, Report, import, open};
 use crate::stop::Stopped;
 use crate::terminal;
 
-/// After how many accounts a word is said.
-const PROGRESS: usize = 1000;
-
 /// Carries out the verb.
 pub fn run(args: &ImportArgs, env: &Env) -> Result<(), VerbError> {
     let directory = Door::directory(&args.data, env)?;
     let source = open(&args.from)?;
     let target = if args.dry_run { Target::look(&directory) } else { Target::open(&directory) };
     let mut target = target.map_err(ImportError::from)?;
-    let mut progress = |n: usize, of: usize| {
-        if n > 0 && n.is_multiple_of(PROGRESS) {
-            terminal::say(&format!("{n} of {of} accounts …"));
-        }
-    };
-    let report = interruptible(|stop| import(&*source, &mut target, args.dry_run, now(), stop, &mut progress))?;
+    let report = interruptible(args.data.json, |stop| import(&*source, &mut target, args.dry_run, now(), stop))?;
     if args.data.json {
         terminal::print(&as_json(&report, source.kind(), args.dry_run).to_string());
     } else {

@@ -1,24 +1,30 @@
 //! Long work that a person may interrupt: Ctrl-C, or what a service manager sends, lets it end between two steps.
 
-use crate::stop::Stop;
-use crate::terminal;
+use std::sync::Arc;
 
-/// Does `work` on this thread, and tells it to stop when a signal says so. A second signal ends the process, as usual.
-pub(super) fn interruptible<T>(work: impl FnOnce(&Stop) -> T) -> T {
-    let stop = Stop::default();
-    let told = stop.clone();
+use crate::progress::Shown;
+use crate::stop::Stop;
+
+/// Does `work` on this thread, shows how far it is unless a program listens (`json`), and tells it to stop when a signal says so.
+/// A second signal ends the process, as usual.
+pub(super) fn interruptible<T>(json: bool, work: impl FnOnce(&Stop) -> T) -> T {
+    let shown = Arc::new(Shown::to_whom_it_may_concern());
+    let stop = if json { Stop::default() } else { Stop::heard_by(Arc::clone(&shown) as _) };
+    let (told, aside) = (stop.clone(), Arc::clone(&shown));
     // Without it the work can't be interrupted gently, which is no reason not to do it.
     let _ = std::thread::Builder::new().name("signals".into()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         if let Ok(runtime) = runtime {
             runtime.block_on(signal());
             told.set();
-            terminal::say("stopping …");
+            aside.aside("stopping …");
             runtime.block_on(signal());
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         }
     });
-    work(&stop)
+    let done = work(&stop);
+    shown.ends();
+    done
 }
 
 #[cfg(unix)]

@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 pub mod db;
 pub mod deploy;
+pub mod doctor;
 mod door;
 pub mod health;
 pub mod import;
@@ -18,7 +19,6 @@ pub mod restore;
 pub mod serve;
 pub mod stats;
 mod table;
-mod words;
 
 use std::path::PathBuf;
 
@@ -34,6 +34,7 @@ use crate::invite::NoRandomness;
 use crate::stop::Stopped;
 use crate::storage::admin::AdminError;
 use crate::storage::sqlite::administrator::AdministratorError;
+use crate::words;
 
 /// Why a verb was not carried out. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +131,12 @@ pub enum VerbError {
         /// How many.
         count: usize,
     },
+    /// The same, and the count was shown too.
+    #[error("")]
+    Told {
+        /// How many.
+        count: usize,
+    },
     /// The database, by a command that is about it as a whole.
     #[error("could not {doing} the database")]
     Database {
@@ -202,6 +209,7 @@ impl VerbError {
             | Self::Store(_)
             | Self::Fetch(_)
             | Self::Problems { .. }
+            | Self::Told { .. }
             | Self::Database { .. }
             | Self::File { .. }
             | Self::NotTaken(_)
@@ -229,6 +237,6 @@ impl VerbError {
 
     /// Whether the verb did what it is for, and found something.
     pub const fn is_finding(&self) -> bool {
-        matches!(self, Self::Problems { .. })
+        matches!(self, Self::Problems { .. } | Self::Told { .. })
     }
 }

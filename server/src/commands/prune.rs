@@ -3,10 +3,13 @@
 use serde_json::json;
 
 use super::door::{Door, now};
+use super::interrupt::interruptible;
 use super::{VerbError, words};
 use crate::cli::prune::PruneArgs;
 use crate::config::sources::Env;
 use crate::config::values;
+use crate::progress::Step;
+use crate::stop::{Stop, Stopped};
 use crate::storage::admin::Administration as _;
 use crate::storage::prune::{Cursor, Prunable, Retention};
 use crate::terminal;
@@ -17,6 +20,8 @@ struct Sum {
     accounts: u64,
     versions: u64,
     bytes: u64,
+    /// It was told to stop before it was done.
+    stopped: bool,
 }
 
 /// Carries out the verb.
@@ -37,13 +42,17 @@ pub fn run(args: &PruneArgs, env: &Env) -> Result<(), VerbError> {
             Some(true) => {}
         }
     }
-    let done = if is_over { Sum::default() } else { prune(&door, retention)? };
+    let done = if is_over {
+        Sum::default()
+    } else {
+        interruptible(args.data.json, |stop| prune(&door, retention, found.versions, stop))?
+    };
     if args.data.json {
         terminal::print(&as_json(&found, &done).to_string());
     } else {
         terminal::say(&last_word(args.dry_run, &found, &done));
     }
-    Ok(())
+    if done.stopped { Err(Stopped.into()) } else { Ok(()) }
 }
 
 /// Shows, for people, what each account can spare, and adds it up.
@@ -94,8 +103,8 @@ fn last_word(dry_run: bool, found: &Sum, done: &Sum) -> String {
         (0, _) => "nothing to prune: every version is new, or needed by a device or for a snapshot".to_owned(),
         (_, true) => format!("{} would go; nothing was changed", total(found)),
         (_, false) => format!(
-            "pruned {} versions ({}); the file gets smaller while the server runs",
-            done.versions,
+            "pruned {} ({}); the file gets smaller while the server runs",
+            words::count(done.versions, "version"),
             words::size(done.bytes)
         ),
     }
@@ -108,14 +117,19 @@ fn as_json(found: &Sum, done: &Sum) -> serde_json::Value {
     })
 }
 
-/// A few versions at a time, so that the server beside is never kept waiting.
-fn prune(door: &Door, retention: Retention) -> Result<Sum, VerbError> {
+/// A few versions at a time, so that the server beside is never kept waiting, and an interruption leaves nothing half-done.
+fn prune(door: &Door, retention: Retention, versions: u64, stop: &Stop) -> Result<Sum, VerbError> {
+    stop.begins(Step::of_things("pruning", versions, "versions"));
     let (mut sum, mut behind) = (Sum::default(), Some(Cursor::default()));
-    while let Some(from) = behind {
+    while let Some(from) = behind
+        && !stop.is_set()
+    {
         let pruned = door.data.prune_some(from, retention)?;
         sum.versions += pruned.versions;
         sum.bytes += pruned.bytes;
+        stop.reached(sum.versions);
         behind = pruned.next;
     }
+    sum.stopped = behind.is_some();
     Ok(sum)
 }

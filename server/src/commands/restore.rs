@@ -24,8 +24,9 @@ pub fn run(args: &RestoreArgs, env: &Env) -> Result<(), VerbError> {
     // A place that is away must not be in the way of a restore from another one.
     let places = plan.shelves().into_iter().filter_map(|(_, shelf)| shelf.ok()).collect();
     let source = Source::find(&args.backup, places, &plan.access)?;
-    let prepared =
-        interruptible(|stop| prepare(&source, &plan.data_dir, args.identity.as_deref(), !args.dry_run, stop))?;
+    let prepared = interruptible(args.data.json, |stop| {
+        prepare(&source, &plan.data_dir, args.identity.as_deref(), !args.dry_run, stop)
+    })?;
     if args.data.json {
         if args.dry_run {
             terminal::print(&as_json(&source, &prepared, None).to_string());

@@ -8,7 +8,7 @@ use super::sources::{Env, Setting, Sources};
 use super::{ConfigError, MIN_FREE, SETTINGS, data_dir, or_default, values};
 use crate::backup::create::Plan;
 use crate::backup::retention::Retention;
-use crate::backup::store::destination::{BucketAccess, Destination};
+use crate::backup::store::destination::{BucketAccess, DEFAULT_PART_BYTES, Destination};
 use crate::cli::DataArgs;
 use crate::cli::backup::BackupFlags;
 
@@ -17,6 +17,7 @@ pub(super) const TO: Setting = Setting { name: "backup-to", reference: &[] };
 pub(super) const KEEP: Setting = Setting { name: "backup-keep", reference: &[] };
 pub(super) const MAX_BYTES: Setting = Setting { name: "backup-max-bytes", reference: &[] };
 pub(super) const RECIPIENT: Setting = Setting { name: "backup-recipient", reference: &[] };
+pub(super) const PART_BYTES: Setting = Setting { name: "backup-part-bytes", reference: &[] };
 
 /// Two weeks of daily ones.
 const DEFAULT_KEEP: NonZeroU32 = NonZeroU32::MIN.saturating_add(13);
@@ -51,12 +52,13 @@ impl Backups {
         let one = |setting, flag: &Option<String>| sources.find(setting, flag.as_slice());
         let keep: NonZeroU32 = or_default(one(&KEEP, &flags.backup_keep), values::at_least_one, DEFAULT_KEEP)?;
         let max_bytes = one(&MAX_BYTES, &flags.backup_max_bytes).map(|given| given.parse(values::bytes)).transpose()?;
+        let part_bytes = or_default(one(&PART_BYTES, &flags.backup_part_bytes), values::bytes, DEFAULT_PART_BYTES)?;
         Ok(Self {
             every: or_default(sources.find(&EVERY, every.map_or(&[], std::slice::from_ref)), values::interval, None)?,
             plan: Plan {
                 data_dir,
                 destinations,
-                access: BucketAccess::from_variables(env.variables()),
+                access: BucketAccess::from_variables(env.variables()).in_parts_of(part_bytes),
                 recipients,
                 retention: Retention { keep: usize::try_from(keep.get()).unwrap_or(usize::MAX), max_bytes },
                 floor: sources.find(&MIN_FREE, &[]).map(|given| given.parse(values::bytes)).transpose()?,

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use taskferry_protocol::ServerUrl;
 use taskferry_protocol::describe::{self, Limits};
 
+pub(crate) use self::perimeter::platform_note;
 use self::sources::{Given, Setting, Sources};
 use crate::admission::newcomers::Rates;
 use crate::admission::quota::Quota;
@@ -222,6 +223,7 @@ const SETTINGS: &[&Setting] = &[
     &backup::KEEP,
     &backup::MAX_BYTES,
     &backup::RECIPIENT,
+    &backup::PART_BYTES,
 ];
 
 /// Whose values are credentials.

@@ -77,10 +77,19 @@ fn proxies(
     })
 }
 
+fn platform(env: &Env) -> Option<&'static Platform> {
+    PLATFORMS.iter().find(|platform| platform.variables.iter().all(|name| env.get(name).is_some()))
+}
+
+/// What is said on a platform that is known, if nothing else was asked for.
+pub(crate) fn platform_note(env: &Env) -> Option<String> {
+    let Platform { name, header, .. } = platform(env)?;
+    Some(format!("this is {name}: addresses are taken from `{header}` of its proxy"))
+}
+
 fn of_platform(env: &Env, notes: &mut Vec<String>) -> Proxies {
-    let on = |platform: &&Platform| platform.variables.iter().all(|name| env.get(name).is_some());
-    let Some(platform) = PLATFORMS.iter().find(on) else { return Proxies::default() };
-    notes.push(format!("this is {}: addresses are taken from `{}` of its proxy", platform.name, platform.header));
+    let Some(platform) = platform(env) else { return Proxies::default() };
+    notes.extend(platform_note(env));
     Proxies { header: Some(platform.header.to_owned()), trusted: private() }
 }
 

@@ -25,6 +25,7 @@ use taskferry_protocol::ClientId;
 use self::source::{Skip, Source, SourceError};
 use self::target::{Found, Target, TargetError};
 use crate::account_hash::AccountHash;
+use crate::progress::Step;
 use crate::stop::Stop;
 use crate::storage::UnixSeconds;
 use crate::storage::sqlite::directory::{DATABASE_FILE, REFERENCE_FILE};
@@ -93,23 +94,25 @@ pub fn open(directory: &Path) -> Result<Box<dyn Source>, ImportError> {
     }
 }
 
-/// Takes over every account of `source`; with `dry_run`, only looks. `progress` is told how many were seen, of how many.
+/// Takes over every account of `source`; with `dry_run`, only looks.
 pub fn import(
     source: &dyn Source,
     target: &mut Target,
     dry_run: bool,
     now: UnixSeconds,
     stop: &Stop,
-    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Report, ImportError> {
     let mut report = Report::default();
+    stop.begins(Step::of_unknown_length("looking for accounts"));
     let clients = source.clients()?;
+    let doing = if dry_run { "looking at" } else { "taking over" };
+    stop.begins(Step::of_things(doing, clients.len() as u64, "accounts"));
     for (n, client) in clients.iter().enumerate() {
         if stop.is_set() {
             report.stopped = true;
             break;
         }
-        progress(n, clients.len());
+        stop.reached(n as u64);
         let name = target.name(*client);
         if let Err(skip) = one(source, target, *client, dry_run, now, &mut report)? {
             report.skipped += 1;

@@ -1,6 +1,7 @@
 //! Imports from databases as the reference server leaves them: sound ones, strange ones, and twice.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use rusqlite::{Connection, params};
 use taskferry_protocol::{ClientId, VersionId};
@@ -9,6 +10,7 @@ use uuid::Uuid;
 use super::source::Skip;
 use super::target::Target;
 use super::{ImportError, Report, import, open};
+use crate::progress::{Hears, Step};
 use crate::stop::Stop;
 use crate::storage::Storage as _;
 use crate::storage::conformance::{self, add};
@@ -73,7 +75,7 @@ impl Theirs {
 
     fn import_to(&self, ours: &Path, stop: &Stop) -> Result<Report, ImportError> {
         let source = open(self.dir.path())?;
-        import(&*source, &mut Target::open(ours)?, false, NOW, stop, &mut |_, _| {})
+        import(&*source, &mut Target::open(ours)?, false, NOW, stop)
     }
 
     /// Into an empty directory, which is checked.
@@ -151,6 +153,22 @@ fn what_no_device_could_reach_is_left_out_and_said() {
     assert!(notes[0].contains("1 versions") && notes[1].contains("snapshot"), "{notes:?}");
 }
 
+/// Interrupts the work while it is at the second account.
+#[derive(Debug, Default)]
+struct Interrupts(Mutex<Stop>);
+
+impl Hears for Interrupts {
+    fn begins(&self, _: Step) {}
+
+    fn reached(&self, done: u64) {
+        if done == 1 {
+            self.0.lock().unwrap().set();
+        }
+    }
+
+    fn lives(&self) {}
+}
+
 #[test]
 fn an_interrupted_import_goes_on_where_it_stopped() {
     let theirs = Theirs::new();
@@ -158,15 +176,12 @@ fn an_interrupted_import_goes_on_where_it_stopped() {
         theirs.client(n, 10 * n).version(n, 0, 10 * n, b"a");
     }
     let ours = tempfile::tempdir().unwrap();
-    let stop = Stop::default();
+    let interrupts = Arc::new(Interrupts::default());
+    let stop = Stop::heard_by(Arc::clone(&interrupts) as _);
+    *interrupts.0.lock().unwrap() = stop.clone();
     let source = open(theirs.dir.path()).unwrap();
     let mut target = Target::open(ours.path()).unwrap();
-    let mut progress = |n, _| {
-        if n == 1 {
-            stop.set();
-        }
-    };
-    let first = import(&*source, &mut target, false, NOW, &stop, &mut progress).unwrap();
+    let first = import(&*source, &mut target, false, NOW, &stop).unwrap();
     assert_eq!((first.imported, first.stopped), (2, true));
     drop(target);
     let second = theirs.import_to(ours.path(), &Stop::default()).unwrap();
@@ -199,7 +214,7 @@ fn a_look_creates_nothing() {
     let ours = tempfile::tempdir().unwrap();
     let source = open(theirs.dir.path()).unwrap();
     let mut target = Target::look(ours.path()).unwrap();
-    let report = import(&*source, &mut target, true, NOW, &Stop::default(), &mut |_, _| {}).unwrap();
+    let report = import(&*source, &mut target, true, NOW, &Stop::default()).unwrap();
     assert_eq!(report.imported, 1);
     assert_eq!(std::fs::read_dir(ours.path()).unwrap().count(), 0);
     assert!(matches!(open(ours.path()), Err(ImportError::NoData { .. })));

@@ -5,6 +5,7 @@
 //! | [`http`] | requests by route and status, how long they took, what they came to |
 //! | [`limits`] | how often each limit was reached |
 //! | [`storage`] | batches, commits, and what became durable |
+//! | [`backups`] | the last backup and the last proved one |
 //! | [`gauges`] | how the server is, as last looked at by [`crate::watch`] |
 //! | [`process`] | memory, file descriptors and time of this process, read at each scrape |
 //! | [`histogram`] | a histogram without a lock |
@@ -16,6 +17,7 @@
 //! Every label comes from a list in the source, so no stranger can add a series. Names and their meaning stand in
 //! docs/LOGGING.md, which a test compares with what is exported.
 
+pub mod backups;
 pub mod gauges;
 pub mod histogram;
 pub mod http;
@@ -28,6 +30,7 @@ use prometheus_client::encoding::text;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use self::backups::BackupMetrics;
 use self::gauges::Gauges;
 use self::http::HttpMetrics;
 use self::limits::{Limit, Limits};
@@ -41,6 +44,8 @@ pub struct Metrics {
     pub http: HttpMetrics,
     /// Writes.
     pub storage: StorageMetrics,
+    /// Backups.
+    pub backups: BackupMetrics,
     /// The server's condition.
     pub gauges: Gauges,
     limits: Limits,
@@ -63,12 +68,13 @@ impl Metrics {
         let build = [("version", env!("CARGO_PKG_VERSION")), ("sqlite", rusqlite::version())];
         ours.register("build", "What is running", Info::new(build));
         let (http, storage) = (HttpMetrics::default(), StorageMetrics::default());
-        let (gauges, limits) = (Gauges::default(), Limits::default());
+        let (gauges, limits, backups) = (Gauges::default(), Limits::default(), BackupMetrics::default());
         http.register(ours);
         limits.register(ours);
         storage.register(ours);
         gauges.register(ours);
-        Self { http, storage, gauges, limits, registry }
+        backups.register(ours);
+        Self { http, storage, backups, gauges, limits, registry }
     }
 
     /// A limit was reached: something was refused, delayed or dropped because of it.

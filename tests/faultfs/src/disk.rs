@@ -95,11 +95,78 @@ impl Shared {
         if fails {
             return Err(ffi::SQLITE_IOERR_DELETE);
         }
-        let found = disk.names.remove(&*path).is_some();
+        let found = disk.change(NameChange::Delete(path.into_owned()));
         if sync_directory {
             disk.sync_directory();
         }
         if found { Ok(()) } else { Err(ffi::SQLITE_IOERR_DELETE_NOENT) }
+    }
+
+    /// A file written by somebody else than SQLite, in pieces, and not synced.
+    pub(crate) fn write_file(self: &Arc<Self>, path: &str, content: &[u8]) -> Result<(), Code> {
+        let handle = self.open_file(path, ffi::SQLITE_OPEN_CREATE)?;
+        handle.truncate(0)?;
+        for (number, piece) in (0..).zip(content.chunks(PIECE_BYTES)) {
+            handle.write(number * PIECE_BYTES as u64, piece)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn sync_file(self: &Arc<Self>, path: &str) -> Result<(), Code> {
+        self.open_file(path, 0)?.sync()
+    }
+
+    fn open_file(self: &Arc<Self>, path: &str, flags: c_int) -> Result<Handle, Code> {
+        let path = CString::new(path).map_err(|_| ffi::SQLITE_CANTOPEN)?;
+        Handle::open(Arc::clone(self), Some(&path), flags)
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<bool, Code> {
+        let (mut disk, fails) = self.begin(Op::Rename, from);
+        if fails {
+            return Err(ffi::SQLITE_IOERR);
+        }
+        Ok(disk.change(NameChange::Rename(from.to_owned(), to.to_owned())))
+    }
+
+    pub(crate) fn sync_names(&self) -> Result<(), Code> {
+        let (mut disk, fails) = self.begin(Op::Sync, "(the directory)");
+        if fails {
+            return Err(ffi::SQLITE_IOERR_FSYNC);
+        }
+        disk.sync_directory();
+        Ok(())
+    }
+}
+
+/// What is written at once of a file that is not SQLite's.
+const PIECE_BYTES: usize = 4096;
+
+/// What was done to a name and is not durable. Each of them survives a loss of power as a whole, or not at all.
+#[derive(Debug)]
+enum NameChange {
+    Create(String, Inode),
+    Delete(String),
+    Rename(String, String),
+}
+
+impl NameChange {
+    /// Does it. Whether there was something to do it to.
+    fn apply(&self, names: &mut BTreeMap<String, Inode>) -> bool {
+        match self {
+            Self::Create(name, inode) => {
+                names.insert(name.clone(), *inode);
+                true
+            }
+            Self::Delete(name) => names.remove(name).is_some(),
+            Self::Rename(from, to) => match names.remove(from) {
+                Some(inode) => {
+                    names.insert(to.clone(), inode);
+                    true
+                }
+                None => false,
+            },
+        }
     }
 }
 
@@ -145,6 +212,8 @@ pub(crate) struct Disk {
     files: BTreeMap<Inode, File>,
     names: BTreeMap<String, Inode>,
     durable_names: BTreeMap<String, Inode>,
+    /// In the order in which they were done.
+    pending_names: Vec<NameChange>,
     /// The last number that was given to a file or handle.
     last: u64,
     counts: [u64; Op::ALL.len()],
@@ -177,6 +246,20 @@ impl Disk {
 
     fn sync_directory(&mut self) {
         self.durable_names = self.names.clone();
+        self.pending_names.clear();
+    }
+
+    /// Changes a name. Whether there was something to change.
+    fn change(&mut self, change: NameChange) -> bool {
+        let done = change.apply(&mut self.names);
+        if done {
+            self.pending_names.push(change);
+        }
+        done
+    }
+
+    pub(crate) fn all_names(&self) -> Vec<String> {
+        self.names.keys().cloned().collect()
     }
 
     pub(crate) fn fail(&mut self, which: Which, n: u64, times: u64) {
@@ -204,6 +287,10 @@ impl Disk {
         let named: BTreeSet<&Inode> = self.names.values().collect();
         let there = self.files.iter().filter(|(inode, file)| named.contains(inode) || !file.handles.is_empty());
         there.map(|(_, file)| file.data.len() as u64).sum()
+    }
+
+    pub(crate) fn content(&self, path: &str) -> Option<Vec<u8>> {
+        Some(self.files.get(self.names.get(path)?)?.data.clone())
     }
 
     #[cfg(test)]
@@ -253,15 +340,9 @@ impl Disk {
             Survival::Some { seed } => Coins::Tossed(seed),
         };
         let mut names = self.durable_names.clone();
-        let every: BTreeSet<&String> = self.names.keys().chain(self.durable_names.keys()).collect();
-        for name in every {
-            let (now, before) = (self.names.get(name), self.durable_names.get(name));
-            if now == before || !coins.toss() {
-                continue;
-            }
-            match now {
-                Some(inode) => drop(names.insert(name.clone(), *inode)),
-                None => drop(names.remove(name)),
+        for change in &self.pending_names {
+            if coins.toss() {
+                change.apply(&mut names);
             }
         }
         let mut left = Self::default();
@@ -374,7 +455,7 @@ impl Handle {
             None => disk.new_file(Vec::new()),
         };
         if found.is_none() && path.is_some() {
-            disk.names.insert(name.clone(), inode);
+            disk.change(NameChange::Create(name.clone(), inode));
         }
         let id = disk.number();
         if let Some(file) = disk.files.get_mut(&inode) {

@@ -14,7 +14,7 @@
 //!
 //! - **Data.** Each file has what was written, and what is durable. A sync makes durable what was written to *that* file
 //!   before it. Nothing else does: neither time, nor closing, nor the sync of another file.
-//! - **Names.** Like SQLite's own on Unix, the first sync of a write-ahead log or journal that was created also syncs the
+//! - **Names.** Creating, deleting and renaming survive each as a whole or not at all, whatever came before or after. Like SQLite's own on Unix, the first sync of a write-ahead log or journal that was created also syncs the
 //!   directory, and a deletion does where SQLite asks for it. There is one directory; a sync of it makes all its names
 //!   durable. A database that is itself created by SQLite is not named durably by its own sync; see [`FaultFs::create`].
 //! - **Loss of power.** [`FaultFs::power_cut`] keeps what is durable, and as much of the rest as its [`Survival`] says, in
@@ -34,11 +34,16 @@ mod disk;
 mod locks;
 mod vfs;
 
-use std::fmt;
+use std::ffi::CString;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
-use self::disk::Shared;
+use self::disk::{Code, Shared};
+
+fn failed(code: Code) -> io::Error {
+    io::Error::other(format!("the disk failed ({code})"))
+}
 
 /// An operation of SQLite on a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +58,8 @@ pub enum Op {
     Sync,
     /// Deleting a file.
     Delete,
+    /// Giving a file another name.
+    Rename,
     /// Opening a file that is there.
     Open,
     /// Reading.
@@ -66,12 +73,13 @@ pub enum Op {
 }
 
 impl Op {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Create,
         Self::Write,
         Self::Truncate,
         Self::Sync,
         Self::Delete,
+        Self::Rename,
         Self::Open,
         Self::Read,
         Self::Size,
@@ -80,14 +88,14 @@ impl Op {
     ];
 
     const fn changes(self) -> bool {
-        matches!(self, Self::Create | Self::Write | Self::Truncate | Self::Sync | Self::Delete)
+        matches!(self, Self::Create | Self::Write | Self::Truncate | Self::Sync | Self::Delete | Self::Rename)
     }
 }
 
 /// Which operations are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// [`Op::Create`], [`Op::Write`], [`Op::Truncate`], [`Op::Sync`] and [`Op::Delete`]. Connections that only read do none,
+    /// [`Op::Create`], [`Op::Write`], [`Op::Truncate`], [`Op::Sync`], [`Op::Delete`] and [`Op::Rename`]. Connections that only read do none,
     /// so that these can be counted whatever the others do.
     Changes,
     /// All others.
@@ -140,6 +148,42 @@ impl FaultFs {
     /// Creates an empty file, durably: what a program does that creates its database before SQLite opens it.
     pub fn create(&self, path: &str) {
         self.0.lock().create_durably(path);
+    }
+
+    /// Writes a file as a program does beside SQLite: created if it is not there, in pieces, and not synced.
+    pub fn write(&self, path: &str, content: &[u8]) -> io::Result<()> {
+        self.0.write_file(path, content).map_err(failed)
+    }
+
+    /// What a file has now, synced or not; nothing if it is not there. Counts as no operation.
+    pub fn content(&self, path: &str) -> Option<Vec<u8>> {
+        self.0.lock().content(path)
+    }
+
+    /// Makes what was written to a file durable, and not its name.
+    pub fn sync(&self, path: &str) -> io::Result<()> {
+        self.0.sync_file(path).map_err(failed)
+    }
+
+    /// The names of all files. Counts as no operation.
+    pub fn names(&self) -> Vec<String> {
+        self.0.lock().all_names()
+    }
+
+    /// Gives a file another name, in place of whatever had it: at one stroke, and durable when the directory is synced.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        if self.0.rename(from, to).map_err(failed)? { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    /// Deletes a file; durable when the directory is synced.
+    pub fn remove(&self, path: &str) -> io::Result<()> {
+        let path = CString::new(path)?;
+        self.0.delete(&path, false).map_err(failed)
+    }
+
+    /// Makes all names durable.
+    pub fn sync_directory(&self) -> io::Result<()> {
+        self.0.sync_names().map_err(failed)
     }
 
     /// The `n`th of these operations from now on fails. Counted from 1. Replaces the former order to fail.
@@ -269,6 +313,34 @@ mod tests {
         // The commit is the deletion of the journal.
         assert!(db.execute_batch("INSERT INTO t VALUES (2)").is_err());
         assert_eq!(count(&fs.power_cut(Survival::Synced)), Ok(1));
+    }
+
+    #[test]
+    fn a_rename_is_done_or_not_done_and_durable_with_its_directory() {
+        let fs = FaultFs::new();
+        fs.write("/new", b"new").unwrap();
+        fs.sync("/new").unwrap();
+        fs.write("/old", b"old").unwrap();
+        fs.sync("/old").unwrap();
+        fs.sync_directory().unwrap();
+        fs.rename("/new", "/old").unwrap();
+        assert_eq!((fs.names(), fs.content("/old")), (vec!["/old".to_owned()], Some(b"new".to_vec())));
+        let left = fs.power_cut(Survival::Synced);
+        assert_eq!((left.names().len(), left.content("/old")), (2, Some(b"old".to_vec())));
+        let mut seen = std::collections::BTreeSet::new();
+        for seed in 0..20 {
+            let left = fs.power_cut(Survival::Some { seed });
+            seen.insert((left.names().len(), left.content("/old").unwrap()));
+        }
+        assert_eq!(seen, [(1, b"new".to_vec()), (2, b"old".to_vec())].into(), "never neither, and never half");
+        fs.sync_directory().unwrap();
+        assert_eq!(fs.power_cut(Survival::Synced).content("/old"), Some(b"new".to_vec()));
+
+        fs.fail_nth(Which::Only(Op::Rename), 1);
+        fs.rename("/old", "/elsewhere").unwrap_err();
+        assert_eq!(fs.names(), ["/old"]);
+        fs.remove("/old").unwrap();
+        fs.remove("/old").unwrap_err();
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Backups in a bucket of an S3-compatible service.
 //!
 //! The library is asynchronous and backups are not, so a bucket has a small runtime of its own: no request of a device ever
-//! waits behind an upload. Large files go up and down in parts, two of them in memory at a time.
+//! waits behind an upload. Large files go up in parts, two of them in memory at a time. What an upload that fails, or that is
+//! stopped, has left in the bucket is given up by name: parts are not seen, and cost.
 
 use std::future::Future;
 use std::io::{Read as _, Write};
@@ -11,19 +12,24 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path as Key;
-use object_store::{ClientOptions, ObjectStore as _, RetryConfig, WriteMultipart};
+use object_store::{ClientOptions, MultipartUpload, ObjectStore as _, RetryConfig};
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
 
 use super::destination::BucketAccess;
 use super::{Store, StoreError, StoredFile};
+use crate::progress::Step;
 use crate::stop::{Stop, Stopped};
 
-/// Files up to this go up in one request; larger ones in parts.
-const PART_BYTES: u64 = 8 << 20;
+/// Parts that are under way at once.
+const PARTS_AT_ONCE: usize = 2;
 /// S3 takes at most 10,000 parts.
 const PARTS_MAX: u64 = 9000;
-/// How long failing requests are repeated.
+/// How long failing requests are repeated, …
 const RETRY_FOR: Duration = Duration::from_mins(1);
+/// … and how often at most, unless the usual variable says otherwise.
+const ATTEMPTS: usize = 10;
+const ATTEMPTS_VARIABLE: &str = "aws_max_attempts";
 /// How long one request may take, a part of a large file included.
 const REQUEST: Duration = Duration::from_mins(2);
 /// How often a transfer looks whether it is to stop.
@@ -37,6 +43,8 @@ pub struct Bucket {
     prefix: Key,
     store: AmazonS3,
     runtime: Runtime,
+    /// Files up to this go up in one request; larger ones in parts of this size.
+    part_bytes: u64,
 }
 
 impl Bucket {
@@ -45,15 +53,18 @@ impl Bucket {
         let place = format!("s3://{bucket}/{prefix}").trim_end_matches('/').to_owned();
         let failed = |cause: Error| StoreError::new("use the bucket", place.clone(), cause);
         let mut builder = AmazonS3Builder::new().with_bucket_name(bucket);
-        let mut plain_http = false;
+        let (mut plain_http, mut attempts) = (false, ATTEMPTS);
         for (name, value) in access.options() {
             plain_http |= name == "aws_allow_http" && value == "true";
+            if name == ATTEMPTS_VARIABLE {
+                attempts = value.parse().map_or(attempts, |given: usize| given.clamp(1, 100));
+            }
             // Variables of other tools, such as `AWS_PROFILE`, mean nothing here.
             if let Ok(key) = name.parse::<AmazonS3ConfigKey>() {
                 builder = builder.with_config(key, value);
             }
         }
-        let retry = RetryConfig { retry_timeout: RETRY_FOR, ..RetryConfig::default() };
+        let retry = RetryConfig { retry_timeout: RETRY_FOR, max_retries: attempts - 1, ..RetryConfig::default() };
         let client = ClientOptions::new().with_timeout(REQUEST).with_allow_http(plain_http);
         let store = builder.with_retry(retry).with_client_options(client).build();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -62,6 +73,7 @@ impl Bucket {
             runtime: runtime.map_err(|error| failed(error.into()))?,
             prefix: Key::from(prefix),
             place,
+            part_bytes: access.part_bytes(),
         })
     }
 
@@ -76,44 +88,74 @@ impl Bucket {
         stop: &Stop,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, StoreError> {
-        let stopped = async {
-            while !stop.is_set() {
-                tokio::time::sleep(LOOK_UP).await;
-            }
-        };
         let done = self.runtime.block_on(async {
             tokio::select! {
                 done = work => done,
-                () = stopped => Err(Stopped.into()),
+                () = told(stop) => Err(Stopped.into()),
             }
         });
         done.map_err(|cause| StoreError::new(doing, self.place.clone(), cause))
     }
 
-    async fn upload(&self, name: &str, file: &Path) -> Result<(), Error> {
-        let mut from = fs_err::File::open(file)?;
+    async fn upload(&self, name: &str, file: &Path, stop: &Stop) -> Result<(), Error> {
+        let from = fs_err::File::open(file)?;
         let bytes = from.metadata()?.len();
-        if bytes <= PART_BYTES {
-            self.store.put(&self.key(name), fs_err::read(file)?.into()).await?;
-            return Ok(());
+        stop.begins(Step::of_bytes("sending the backup to the bucket", bytes));
+        if bytes <= self.part_bytes {
+            let (key, content) = (self.key(name), fs_err::read(file)?.into());
+            return tokio::select! {
+                sent = self.store.put(&key, content) => Ok(sent.map(drop)?),
+                () = told(stop) => Err(Stopped.into()),
+            };
         }
-        let part = usize::try_from(PART_BYTES.max(bytes.div_ceil(PARTS_MAX)))?;
-        let mut upload = WriteMultipart::new_with_chunk_size(self.store.put_multipart(&self.key(name)).await?, part);
-        let mut piece = vec![0; 1 << 20];
-        loop {
-            let read = from.read(&mut piece)?;
-            if read == 0 {
-                break;
-            }
-            // What fails here has left parts in the bucket, which cost and are not seen; so they are given up by name.
-            if let Err(error) = upload.wait_for_capacity(1).await {
-                let _ = upload.abort().await;
-                return Err(error.into());
-            }
-            upload.write(&piece[..read]);
+        let mut upload = self.store.put_multipart(&self.key(name)).await?;
+        let part = self.part_bytes.max(bytes.div_ceil(PARTS_MAX));
+        let sent = send_parts(upload.as_mut(), from, part, stop).await;
+        if sent.is_err() {
+            let _ = upload.abort().await;
         }
-        upload.finish().await?;
-        Ok(())
+        sent
+    }
+}
+
+/// All parts, and then the word that makes them one. Between two parts it looks whether it is to stop.
+async fn send_parts(
+    upload: &mut dyn MultipartUpload,
+    mut from: fs_err::File,
+    part_bytes: u64,
+    stop: &Stop,
+) -> Result<(), Error> {
+    let mut under_way = JoinSet::new();
+    let mut done = 0;
+    loop {
+        let mut part = Vec::new();
+        std::io::Read::by_ref(&mut from).take(part_bytes).read_to_end(&mut part)?;
+        let is_last = part.is_empty();
+        while under_way.len() >= if is_last { 1 } else { PARTS_AT_ONCE } {
+            tokio::select! {
+                sent = under_way.join_next() => {
+                    let Some(sent) = sent else { break };
+                    done += sent??;
+                    stop.reached(done);
+                }
+                () = told(stop) => return Err(Stopped.into()),
+            }
+        }
+        if is_last {
+            break;
+        }
+        let (length, sending) = (part.len() as u64, upload.put_part(part.into()));
+        under_way.spawn(async move { sending.await.map(|()| length) });
+    }
+    stop.check()?;
+    upload.complete().await?;
+    Ok(())
+}
+
+/// Ends when it is to stop.
+async fn told(stop: &Stop) {
+    while !stop.is_set() {
+        tokio::time::sleep(LOOK_UP).await;
     }
 }
 
@@ -130,7 +172,8 @@ impl Store for Bucket {
     }
 
     fn put_file(&self, name: &str, file: &Path, stop: &Stop) -> Result<(), StoreError> {
-        self.run("put a backup into", stop, self.upload(name, file))
+        // It looks by itself whether it is to stop.
+        self.run("put a backup into", &Stop::default(), self.upload(name, file, stop))
     }
 
     fn put(&self, name: &str, content: &[u8]) -> Result<(), StoreError> {
@@ -143,8 +186,12 @@ impl Store for Bucket {
     fn get(&self, name: &str, into: &mut dyn Write, stop: &Stop) -> Result<(), StoreError> {
         self.run("read a backup in", stop, async {
             let mut pieces = self.store.get(&self.key(name)).await?.into_stream();
+            let mut done = 0;
             while let Some(piece) = pieces.next().await {
-                into.write_all(&piece?)?;
+                let piece = piece?;
+                into.write_all(&piece)?;
+                done += piece.len() as u64;
+                stop.reached(done);
             }
             Ok(())
         })

@@ -86,20 +86,45 @@ impl Destination {
 
 /// How buckets are reached: the variables `AWS_…` of the environment, by the names that other programs use too
 /// (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL`, …). Some are secrets.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct BucketAccess(Vec<(String, String)>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct BucketAccess {
+    variables: Vec<(String, String)>,
+    part_bytes: u64,
+}
+
+/// Files up to this go up to a bucket in one request; larger ones in parts of this size.
+pub const DEFAULT_PART_BYTES: u64 = 8 << 20;
+
+impl Default for BucketAccess {
+    fn default() -> Self {
+        Self { variables: Vec::new(), part_bytes: DEFAULT_PART_BYTES }
+    }
+}
 
 impl BucketAccess {
     /// From variables; those of other names are ignored.
     pub fn from_variables<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let ours = variables.filter(|(name, _)| name.starts_with("AWS_"));
-        Self(ours.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect())
+        let variables = ours.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+        Self { variables, ..Self::default() }
+    }
+
+    /// Sends large files in parts of this size.
+    #[must_use]
+    pub fn in_parts_of(self, part_bytes: u64) -> Self {
+        Self { part_bytes, ..self }
+    }
+
+    /// The size of parts.
+    #[cfg(feature = "s3")]
+    pub(super) const fn part_bytes(&self) -> u64 {
+        self.part_bytes
     }
 
     /// Names in lower case, and values.
     #[cfg(feature = "s3")]
     pub(super) fn options(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
@@ -134,6 +159,6 @@ mod tests {
     fn credentials_do_not_print_themselves() {
         let access = BucketAccess::from_variables([("AWS_SECRET_ACCESS_KEY", "hush"), ("HOME", "/")].into_iter());
         assert_eq!(format!("{access:?}"), "BucketAccess(…)");
-        assert_eq!(access.0.len(), 1);
+        assert_eq!(access.variables.len(), 1);
     }
 }

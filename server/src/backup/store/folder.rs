@@ -8,6 +8,7 @@ use fs_err as fs;
 use super::{Store, StoreError, StoredFile};
 use crate::backup::digest::pump;
 use crate::backup::room::Room;
+use crate::progress::Step;
 use crate::stop::Stop;
 use crate::storage::sqlite::directory::{create_private_dir, private_file, sync_directory};
 
@@ -59,6 +60,7 @@ impl Folder {
             let message = format!("only {} MB may be filled there", room / 1_000_000);
             return Err(io::Error::new(io::ErrorKind::StorageFull, message));
         }
+        stop.begins(Step::of_bytes("copying the backup to another volume", from.metadata()?.len()));
         self.write(name, |to| pump(&mut from, to, stop).map(drop))
     }
 }

@@ -87,7 +87,7 @@ fn now_and_for_good(args: &DeleteArgs, env: &Env) -> Result<(), VerbError> {
         let now = now();
         door.data.order(record.client, &Order::Delete { erase_at: now }, now)?;
     }
-    interruptible(|stop| -> Result<(), VerbError> {
+    interruptible(args.data.json, |stop| -> Result<(), VerbError> {
         while door.data.erase_some(record.client)? {
             stop.check()?;
         }

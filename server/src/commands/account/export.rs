@@ -28,7 +28,7 @@ pub(super) fn run(args: &ExportArgs, env: &Env) -> Result<(), VerbError> {
         return to_pipe(&export);
     }
     let path = args.file.clone().unwrap_or_else(|| PathBuf::from(format!("{hash}{ENDING}")));
-    interruptible(|stop| export.write_to(&path, stop))?;
+    interruptible(args.data.json, |stop| export.write_to(&path, stop))?;
     if args.data.json {
         terminal::print(&as_json(&hash.to_string(), export.head(), &path).to_string());
     } else {
@@ -49,7 +49,7 @@ fn to_pipe(export: &Export) -> Result<(), VerbError> {
     let path = Path::new("standard output");
     let failed = |cause: std::io::Error| ExportError::File { path: path.to_owned(), cause: cause.into() };
     let out = terminal::data_out().map(File::from).map_err(failed)?;
-    Ok(interruptible(|stop| export.write(&out, path, stop))?)
+    Ok(interruptible(true, |stop| export.write(&out, path, stop))?)
 }
 
 /// `12 versions and a snapshot (9.4 kB)`.

@@ -40,7 +40,7 @@ pub(super) fn run(args: &ImportArgs, env: &Env) -> Result<(), VerbError> {
     if found != Found::Same {
         target.room_for(file.only()).map_err(VerbError::NotTaken)?;
     }
-    let (outcome, kept) = interruptible(|stop| take(args, &door, &mut target, &file, found, stop))?;
+    let (outcome, kept) = interruptible(args.data.json, |stop| take(args, &door, &mut target, &file, found, stop))?;
     let client = file.only().client;
     let account = door.again(client)?;
     if args.data.json {

@@ -41,7 +41,7 @@ pub(super) fn run(args: &RewindArgs, env: &Env) -> Result<(), VerbError> {
             Some(true) => {}
         }
     }
-    let path = interruptible(|stop| -> Result<PathBuf, VerbError> {
+    let path = interruptible(args.data.json, |stop| -> Result<PathBuf, VerbError> {
         let kept = kept::keep(&door, record.client, stop)?;
         // What is kept is what goes, or nothing goes.
         if kept.export.head().latest_version_id != rewind.from {

@@ -11,6 +11,8 @@ use super::replace;
 /// The database's file name.
 pub const DATABASE_FILE: &str = "taskferry.sqlite3";
 const LOCK_FILE: &str = "taskferry.lock";
+const LOCK_TRIES: u32 = 3;
+const LOCK_AGAIN: std::time::Duration = std::time::Duration::from_millis(20);
 /// The reference server's file name.
 pub const REFERENCE_FILE: &str = "taskchampion-sync-server.sqlite3";
 
@@ -120,6 +122,12 @@ impl DataDirectory {
     fn lock(path: &Path) -> Result<std::fs::File, DirectoryError> {
         let unusable = |cause| DirectoryError::Unusable { path: path.to_owned(), cause };
         let mut file = private_file(&path.join(LOCK_FILE)).map_err(unusable)?;
+        let mut tries = LOCK_TRIES;
+        // A [`holder`] that only looks has it for a moment.
+        while tries > 1 && matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)) {
+            std::thread::sleep(LOCK_AGAIN);
+            tries -= 1;
+        }
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -145,6 +153,19 @@ impl DataDirectory {
     /// The database in it.
     pub fn database(&self) -> PathBuf {
         self.path.join(DATABASE_FILE)
+    }
+}
+
+/// The process that holds a directory, if one does; `Some(None)` if it did not write down which. Only looks.
+pub fn holder(path: &Path) -> Option<Option<u32>> {
+    let file = std::fs::File::open(path.join(LOCK_FILE)).ok()?;
+    match file.try_lock_shared() {
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let _ = file.take(32).read_to_string(&mut text);
+            Some(text.trim().parse().ok())
+        }
+        _ => None,
     }
 }
 
@@ -204,7 +225,9 @@ mod tests {
         let held = DataDirectory::open(dir.path()).unwrap();
         let refused = DataDirectory::open(dir.path()).unwrap_err();
         assert!(matches!(refused, DirectoryError::Held { pid: Some(pid), .. } if pid == std::process::id()));
+        assert_eq!(holder(dir.path()), Some(Some(std::process::id())));
         drop(held);
+        assert_eq!(holder(dir.path()), None);
         DataDirectory::open(dir.path()).unwrap();
     }
 

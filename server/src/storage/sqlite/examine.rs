@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{migrations, schema, version_id};
 use crate::account_hash::{AccountHash, AccountHasher};
+use crate::progress::Step;
 use crate::stop::{Stop, Stopped};
 
 /// Findings that are kept; of a database that is broken throughout, the first ones say enough.
@@ -110,11 +111,8 @@ pub enum Flaw {
 /// Examines the database behind `db`, until `stop` says otherwise. Nothing is changed.
 pub fn examine(db: &Connection, stop: &Stop) -> Result<Examination, Stopped> {
     let mut seen = Examination::default();
-    let stopped = stop.clone();
-    let done = db
-        .progress_handler(STEPS_BETWEEN_LOOKS, Some(move || stopped.is_set()))
-        .and_then(|()| db.unchecked_transaction())
-        .and_then(|txn| walk(&txn, &mut seen));
+    let done =
+        interruptible(db, stop).and_then(|()| db.unchecked_transaction()).and_then(|txn| walk(&txn, &mut seen, stop));
     let _ = db.progress_handler(0, None::<fn() -> bool>);
     match done {
         _ if stop.is_set() => Err(Stopped),
@@ -126,10 +124,36 @@ pub fn examine(db: &Connection, stop: &Stop) -> Result<Examination, Stopped> {
     }
 }
 
-fn walk(db: &Connection, seen: &mut Examination) -> rusqlite::Result<()> {
+/// SQLite's own check of every page, without a look at what they say. Quick only beside [`examine`]: it reads the whole file.
+pub fn skim(db: &Connection, stop: &Stop) -> Result<Vec<Finding>, Stopped> {
+    stop.begins(Step::of_unknown_length("checking the database's pages"));
+    let checked = interruptible(db, stop).and_then(|()| {
+        let mut check = db.prepare("PRAGMA quick_check(10)")?;
+        let problems = check.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+        Ok(problems.into_iter().filter(|problem| problem != "ok").map(Finding::Integrity).collect())
+    });
+    let _ = db.progress_handler(0, None::<fn() -> bool>);
+    stop.check()?;
+    Ok(checked.unwrap_or_else(|error| vec![Finding::Unreadable(error.to_string())]))
+}
+
+/// From now on, whatever SQLite does on this connection ends when it is to stop.
+fn interruptible(db: &Connection, stop: &Stop) -> rusqlite::Result<()> {
+    let stop = stop.clone();
+    db.progress_handler(
+        STEPS_BETWEEN_LOOKS,
+        Some(move || {
+            stop.lives();
+            stop.is_set()
+        }),
+    )
+}
+
+fn walk(db: &Connection, seen: &mut Examination, stop: &Stop) -> rusqlite::Result<()> {
     seen.schema = migrations::number(db)?;
     seen.epoch = schema::meta_text(db, "epoch")?;
     let hasher = AccountHasher::new(&schema::meta_text(db, "salt")?);
+    stop.begins(Step::of_unknown_length("checking the database's pages"));
     for problem in db.prepare("PRAGMA integrity_check(100)")?.query_map([], |row| row.get::<_, String>(0))? {
         let problem = problem?;
         if problem != "ok" {
@@ -139,6 +163,8 @@ fn walk(db: &Connection, seen: &mut Examination) -> rusqlite::Result<()> {
     for table in db.prepare("PRAGMA foreign_key_check")?.query_map([], |row| row.get(0))? {
         seen.found(Finding::Reference(table?));
     }
+    let versions = db.query_row("SELECT coalesce(sum(versions), 0) FROM account", [], |row| row.get(0))?;
+    stop.begins(Step::of_things("walking the chains", versions, "versions"));
     let mut accounts = db.prepare(
         "SELECT id, client_id, latest, versions, version_bytes, snapshot_version, snapshot_bytes, \
            state = 2 AND erase_at <= unixepoch() FROM account ORDER BY id",
@@ -155,6 +181,7 @@ fn walk(db: &Connection, seen: &mut Examination) -> rusqlite::Result<()> {
         for flaw in account.flaws(db, seen)? {
             seen.found(Finding::Account { account: name, flaw });
         }
+        stop.reached(seen.versions);
     }
     // Both directions at once; unlinked blobs are leftovers that the server sweeps.
     let mislinked: u64 = db.query_row(

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 
 use super::directory::{DATABASE_FILE, sync_directory};
+use super::file::DatabaseFile;
+use super::schema::{self, SchemaError};
 
 /// A database that is about to take its place; what follows is the stamp.
 const READY_PREFIX: &str = "taskferry.ready-";
@@ -37,69 +39,104 @@ pub fn former(directory: &Path, stamp: &str) -> PathBuf {
 /// Puts `new`, a closed and synced database in the same directory, in the place of the present one, which is kept as
 /// [`former`]. `stamp` is of letters and digits. The directory must be held.
 pub fn replace(directory: &Path, new: &Path, stamp: &str) -> io::Result<()> {
-    decide(directory, new, stamp)?;
-    finish(directory).map(drop)
-}
-
-/// The stroke.
-fn decide(directory: &Path, new: &Path, stamp: &str) -> io::Result<()> {
-    fs::rename(new, directory.join(format!("{READY_PREFIX}{stamp}{SUFFIX}")))?;
-    sync_directory(directory)
+    let names = OnDisk(directory);
+    decide(&names, &new.file_name().unwrap_or_default().to_string_lossy(), stamp)?;
+    finish_in(&names).map(drop)
 }
 
 /// Does what is left of a replacement that was decided. Returns where the former database lies, if there was one to finish. The
 /// directory must be held.
 pub fn finish(directory: &Path) -> io::Result<Option<PathBuf>> {
-    sweep(directory)?;
-    let Some((ready, stamp)) = decided(directory)? else { return Ok(None) };
-    let former = former(directory, &stamp);
+    Ok(finish_in(&OnDisk(directory))?.map(|former| directory.join(former)))
+}
+
+/// The names in a directory, and all that a replacement does to them: for tests, also in one that loses its power.
+pub(super) trait Names {
+    fn all(&self) -> io::Result<Vec<String>>;
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// Makes all that was done durable.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// A directory of this machine.
+struct OnDisk<'a>(&'a Path);
+
+impl Names for OnDisk<'_> {
+    fn all(&self) -> io::Result<Vec<String>> {
+        // What is not Unicode is not ours.
+        let names = fs::read_dir(self.0)?
+            .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose());
+        names.collect()
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.0.join(from), self.0.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.0.join(name))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        sync_directory(self.0)
+    }
+}
+
+/// The stroke.
+pub(super) fn decide(names: &dyn Names, new: &str, stamp: &str) -> io::Result<()> {
+    names.rename(new, &format!("{READY_PREFIX}{stamp}{SUFFIX}"))?;
+    names.sync()
+}
+
+/// [`finish`], wherever the names are.
+pub(super) fn finish_in(names: &dyn Names) -> io::Result<Option<String>> {
+    let all = names.all()?;
+    // What nobody prepares any more.
+    for staged in all.iter().filter(|name| name.starts_with(STAGED_PREFIX)) {
+        names.remove(staged)?;
+    }
+    let decided = all.iter().find_map(|name| Some((name, name.strip_prefix(READY_PREFIX)?.strip_suffix(SUFFIX)?)));
+    let Some((ready, stamp)) = decided else { return Ok(None) };
+    let former = format!("{FORMER_PREFIX}{stamp}{SUFFIX}");
     for part in PARTS {
-        let (present, aside) = (with_suffix(&directory.join(DATABASE_FILE), part), with_suffix(&former, part));
         // What was moved already is not there any more. An empty file is what holding an empty directory left.
-        match fs::rename(&present, &aside) {
+        match names.rename(&format!("{DATABASE_FILE}{part}"), &format!("{former}{part}")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             moved => moved?,
         }
     }
     // The old names must be gone for good before the new database gets one of them.
-    sync_directory(directory)?;
-    fs::rename(ready, directory.join(DATABASE_FILE))?;
-    sync_directory(directory)?;
+    names.sync()?;
+    names.rename(ready, DATABASE_FILE)?;
+    names.sync()?;
     Ok(Some(former))
 }
 
-/// Removes what nobody prepares any more.
-fn sweep(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_name().to_str().is_some_and(|name| name.starts_with(STAGED_PREFIX)) {
-            fs::remove_file(entry.path())?;
-        }
+/// Brings a database that is about to take its place to this version's schema and to another epoch, and folds its log into it.
+pub fn make_ready(file: impl Into<DatabaseFile>, epoch: &str) -> Result<(), SchemaError> {
+    let file = file.into();
+    let failed = |cause| SchemaError::Open { path: file.path().to_owned(), cause };
+    let db = schema::open_for_writing(file.clone())?;
+    db.execute("UPDATE meta SET value = ?1 WHERE key = 'epoch'", [epoch]).map_err(failed)?;
+    // Asked for by name: closing does it too, and says nothing if it fails.
+    let is_left: bool = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(failed)?;
+    if is_left {
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        return Err(failed(rusqlite::Error::SqliteFailure(busy, None)));
     }
-    Ok(())
-}
-
-fn decided(directory: &Path) -> io::Result<Option<(PathBuf, String)>> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let stamp = name.to_str().and_then(|name| name.strip_prefix(READY_PREFIX)?.strip_suffix(SUFFIX));
-        if let Some(stamp) = stamp {
-            return Ok(Some((entry.path(), stamp.to_owned())));
-        }
-    }
-    Ok(None)
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
+    db.close().map_err(|(_, cause)| failed(cause))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        name.into()
+    }
 
     /// A directory with an old database in three files, and a new one that waits.
     fn directory() -> (tempfile::TempDir, PathBuf) {
@@ -145,7 +182,7 @@ mod tests {
     fn a_replacement_that_was_cut_short_anywhere_is_finished_by_the_next_who_holds_the_directory() {
         for moved in 0..=PARTS.len() {
             let (dir, new) = directory();
-            decide(dir.path(), &new, "7").unwrap();
+            decide(&OnDisk(dir.path()), new.file_name().unwrap().to_str().unwrap(), "7").unwrap();
             for part in &PARTS[..moved] {
                 let from = with_suffix(&dir.path().join(DATABASE_FILE), part);
                 fs::rename(from, with_suffix(&former_of(dir.path()), part)).unwrap();

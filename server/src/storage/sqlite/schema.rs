@@ -136,13 +136,24 @@ impl SchemaError {
     }
 }
 
+/// Refuses an SQLite that may corrupt data.
+pub fn check_sqlite() -> Result<(), SchemaError> {
+    if rusqlite::version_number() < SQLITE_MIN {
+        return Err(SchemaError::SqliteTooOld { found: rusqlite::version() });
+    }
+    Ok(())
+}
+
+/// Whether the file was written by an earlier version, and is upgraded when the server starts.
+pub fn is_older(db: &Connection) -> rusqlite::Result<bool> {
+    Ok(migrations::number(db)? < migrations::KNOWN)
+}
+
 /// The writer's connection. Migrates.
 pub fn open_for_writing(file: impl Into<DatabaseFile>) -> Result<Connection, SchemaError> {
     let source = file.into();
     let file = source.path();
-    if rusqlite::version_number() < SQLITE_MIN {
-        return Err(SchemaError::SqliteTooOld { found: rusqlite::version() });
-    }
+    check_sqlite()?;
     let open = |cause| SchemaError::Open { path: file.to_owned(), cause };
     let mut db = source.connect(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(open)?;
     db.busy_timeout(BUSY_WAIT).map_err(open)?;

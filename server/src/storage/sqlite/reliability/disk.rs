@@ -7,7 +7,7 @@ use super::super::{OpenError, SqliteStorage, schema};
 use crate::metrics::storage::StorageMetrics;
 use crate::storage::Storage as _;
 
-const FILE: &str = "/taskferry.sqlite3";
+pub(super) const FILE: &str = "/taskferry.sqlite3";
 /// Pages in the write-ahead log before it is folded into the database; few, so that a short history does it several times.
 const CHECKPOINT_PAGES: u32 = 16;
 /// Pages that a connection keeps; few, so that it reads and writes in the middle of a transaction as one with large bodies does.

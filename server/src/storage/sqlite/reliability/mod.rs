@@ -13,9 +13,11 @@
 //! | [`disk`] | storage on that file system |
 //! | [`world`] | the history, and what everybody was told |
 //! | [`inspect`] | the database as it is, seen without the storage |
+//! | `restore` | a restore on it |
 
 mod disk;
 mod inspect;
+mod restore;
 mod world;
 
 use faultfs::{FaultFs, Op, Survival, Which};

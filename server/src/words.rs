@@ -3,7 +3,7 @@
 use crate::storage::UnixSeconds;
 
 /// `734 B`, `1.2 MB`: three digits at most before the unit.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     if bytes < 1000 {
         return format!("{bytes} B");
@@ -20,7 +20,7 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// `1 account`, `2 accounts`.
-pub(super) fn count(number: u64, one: &str) -> String {
+pub(crate) fn count(number: u64, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
@@ -33,12 +33,12 @@ pub(super) fn age(seconds: UnixSeconds) -> String {
 }
 
 /// The day, in UTC: `2026-11-23`.
-pub(super) fn day(time: UnixSeconds) -> String {
+pub(crate) fn day(time: UnixSeconds) -> String {
     moment(time).chars().take(10).collect()
 }
 
 /// The moment, in UTC: `2026-11-23T05:25:29Z`.
-pub(super) fn moment(time: UnixSeconds) -> String {
+pub(crate) fn moment(time: UnixSeconds) -> String {
     jiff::Timestamp::from_second(time).map_or_else(|_| "?".to_owned(), |time| time.to_string())
 }
 

@@ -1,0 +1,215 @@
+//! What checks look at, each of it looked at once, when the first of them asks.
+
+use std::cell::OnceCell;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use serde::Deserialize;
+use taskferry_protocol::ServerUrl;
+use taskferry_protocol::describe::{SERVER_NAME, ServerInfo};
+use taskferry_protocol::wire::WELL_KNOWN;
+
+use super::Finding;
+use super::outside::{self, Outside};
+use crate::admission::space::{Pretended, Volume, VolumeOf};
+use crate::backup::status::Status;
+use crate::budget;
+use crate::cli::ServeArgs;
+use crate::cli::operate::DoctorArgs;
+use crate::config::sources::Env;
+use crate::config::{Beside, Config, ConfigError};
+use crate::neighbour;
+use crate::stop::Stop;
+use crate::storage::UnixSeconds;
+use crate::storage::sqlite::directory::{DATABASE_FILE, holder};
+use crate::storage::sqlite::schema::{self, SchemaError};
+
+/// The settings, the data, the running server, and the way to it.
+#[derive(Debug)]
+pub struct World<'a> {
+    args: &'a DoctorArgs,
+    env: &'a Env,
+    stop: &'a Stop,
+    config: Result<Config, ConfigError>,
+    data_dir: Option<PathBuf>,
+    now: UnixSeconds,
+    database: OnceCell<Result<Connection, SchemaError>>,
+    neighbour: OnceCell<Option<Neighbour>>,
+    outside: OnceCell<Option<Outside>>,
+}
+
+/// What answers where the server should be.
+#[derive(Debug)]
+pub struct Neighbour {
+    /// Where it was asked.
+    pub address: SocketAddr,
+    /// What it said.
+    pub said: Said,
+}
+
+/// What was said there.
+#[derive(Debug)]
+pub enum Said {
+    /// Nothing.
+    Nothing(std::io::Error),
+    /// Something, and not what a server of ours says.
+    SomethingElse,
+    /// By a server of ours.
+    Readiness {
+        /// Why it can't serve; nothing: it can.
+        reasons: Vec<String>,
+        /// What is odd.
+        warnings: Vec<String>,
+        /// How it describes itself; not while it starts.
+        info: Option<Box<ServerInfo>>,
+    },
+}
+
+/// What `/readyz` says.
+#[derive(Debug, Deserialize)]
+struct Readiness {
+    reasons: Vec<String>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+impl<'a> World<'a> {
+    /// Reads the settings, and looks at nothing else yet.
+    pub fn new(args: &'a DoctorArgs, env: &'a Env, stop: &'a Stop) -> Self {
+        let serve = ServeArgs {
+            listen: args.listen.clone(),
+            data_dir: args.data.data_dir.clone(),
+            public_url: args.public_url.clone(),
+            config: args.data.config.clone(),
+            ..ServeArgs::default()
+        };
+        let config = Config::load(&serve, env);
+        // Settings that are wrong elsewhere may still say where the data lies.
+        let data_dir = match &config {
+            Ok(config) => Some(config.data_dir.clone()),
+            Err(_) => Beside::load(&args.data, &[], env).ok().map(|beside| beside.data_dir),
+        };
+        Self {
+            args,
+            env,
+            stop,
+            config,
+            data_dir,
+            now: jiff::Timestamp::now().as_second(),
+            database: OnceCell::new(),
+            neighbour: OnceCell::new(),
+            outside: OnceCell::new(),
+        }
+    }
+
+    /// Whether to stop.
+    pub const fn stop(&self) -> &Stop {
+        self.stop
+    }
+
+    /// Whether every chain is to be walked.
+    pub const fn is_thorough(&self) -> bool {
+        self.args.thorough
+    }
+
+    /// The environment.
+    pub const fn env(&self) -> &Env {
+        self.env
+    }
+
+    /// The settings, if they are good.
+    pub const fn config(&self) -> &Result<Config, ConfigError> {
+        &self.config
+    }
+
+    /// The settings, for checks that build on them.
+    pub fn good_config(&self) -> Result<&Config, Finding> {
+        self.config.as_ref().map_err(|_| Finding::skipped("the settings can't be used"))
+    }
+
+    /// Where the data lies, if that can be known.
+    pub fn data_dir(&self) -> Result<&Path, Finding> {
+        self.data_dir.as_deref().ok_or_else(|| Finding::skipped("nobody says where the data lies"))
+    }
+
+    /// When the world was looked at.
+    pub const fn now(&self) -> UnixSeconds {
+        self.now
+    }
+
+    /// The volume of the data.
+    pub fn volume(&self) -> Result<Box<dyn Volume>, Finding> {
+        let pretended = self.config.as_ref().ok().and_then(|config| config.pretended_volume.clone());
+        Ok(match pretended {
+            Some(file) => Box::new(Pretended(file)),
+            None => Box::new(VolumeOf(self.data_dir()?.to_owned())),
+        })
+    }
+
+    /// What this process may use of memory, and so what the server may, if it is started alike.
+    #[expect(clippy::unused_self, reason = "of this world")]
+    pub fn memory(&self) -> u64 {
+        budget::machine_memory()
+    }
+
+    /// The database, for looking.
+    pub fn database(&self) -> Result<&Connection, Finding> {
+        let file = self.data_dir()?.join(DATABASE_FILE);
+        let opened = self.database.get_or_init(|| schema::open_to_look(&file));
+        opened.as_ref().map_err(|error| Finding::from_error(error, error.hint()))
+    }
+
+    /// What is known of backups.
+    pub fn backups(&self) -> Result<Status, Finding> {
+        Ok(Status::read(self.data_dir()?))
+    }
+
+    /// The process that holds the data, if one does; `Some(None)` if it did not write down which.
+    pub fn holder(&self) -> Option<Option<u32>> {
+        holder(self.data_dir.as_deref()?)
+    }
+
+    /// What answers where the server should be.
+    pub fn neighbour(&self) -> Option<&Neighbour> {
+        self.neighbour.get_or_init(|| Some(ask(self.config.as_ref().ok()?))).as_ref()
+    }
+
+    /// How the running server describes itself.
+    pub fn info(&self) -> Option<&ServerInfo> {
+        match &self.neighbour()?.said {
+            Said::Readiness { info, .. } => info.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The address for people: by the settings, else by the running server, which may have been told otherwise.
+    pub fn public_url(&self) -> Option<ServerUrl> {
+        let told = || self.info()?.public_url.as_deref()?.parse().ok();
+        self.config.as_ref().ok()?.public_url.clone().or_else(told)
+    }
+
+    /// What is there.
+    pub fn outside(&self) -> Option<&Outside> {
+        self.outside.get_or_init(|| Some(outside::ask(&self.public_url()?))).as_ref()
+    }
+}
+
+fn ask(config: &Config) -> Neighbour {
+    let address = neighbour::own(config);
+    let said = match neighbour::get(address, "/readyz") {
+        Err(cause) => Said::Nothing(cause),
+        Ok(answer) => match serde_json::from_str(&answer.body) {
+            Ok(Readiness { reasons, warnings }) if matches!(answer.status, 200 | 503) => {
+                Said::Readiness { reasons, warnings, info: describe(address, config).map(Box::new) }
+            }
+            _ => Said::SomethingElse,
+        },
+    };
+    Neighbour { address, said }
+}
+
+fn describe(address: SocketAddr, config: &Config) -> Option<ServerInfo> {
+    let answer = neighbour::get(address, &format!("{}{WELL_KNOWN}", config.base_path)).ok()?;
+    serde_json::from_str::<ServerInfo>(&answer.body).ok().filter(|info| info.name == SERVER_NAME)
+}

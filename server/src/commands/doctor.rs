@@ -1,0 +1,116 @@
+//! `taskferry-server doctor`: looks at everything that the server depends on, with a remedy for each finding. `--report` prints
+//! what a bug report needs, and nothing that its writer would regret ([`report`]).
+
+mod report;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::VerbError;
+use super::door::act_as_owner;
+use super::interrupt::interruptible;
+use crate::checks::runner::{self, Findings};
+use crate::checks::{self, Finding, Outcome, World};
+use crate::cli::operate::DoctorArgs;
+use crate::config::Beside;
+use crate::config::sources::Env;
+use crate::terminal;
+
+/// Carries out the verb.
+pub fn run(args: &DoctorArgs, env: &Env) -> Result<(), VerbError> {
+    // Settings that can't be used are a finding, and no reason not to look at the rest.
+    if let Ok(beside) = Beside::load(&args.data, &[], env) {
+        act_as_owner(&beside.data_dir).map_err(VerbError::Owner)?;
+    }
+    let aloud = !args.data.json && !args.report;
+    let (findings, reported) = interruptible(!aloud, |stop| {
+        let world = World::new(args, env, stop);
+        let found = runner::run(checks::all(), &world, &mut |name, finding| {
+            if aloud && finding.waits_for.is_none() {
+                terminal::print_item(
+                    finding.outcome.word(),
+                    &format!("{name}: {}", finding.sentence),
+                    finding.remedy.as_deref(),
+                );
+            }
+        })?;
+        let reported = args.report.then(|| report::report(&world, &found));
+        Ok::<_, VerbError>((found, reported))
+    })?;
+    if aloud {
+        print_what_waits(&findings);
+        terminal::print(&format!("\n{}", last_word(&findings)));
+    }
+    if args.data.json {
+        terminal::print(&as_json(&findings));
+    } else if let Some(text) = reported {
+        terminal::print(&text);
+        terminal::say("this report names no account, address or path; read it before you send it");
+    }
+    match runner::problems(&findings) {
+        0 => Ok(()),
+        // Said already, in better words.
+        count if aloud => Err(VerbError::Told { count }),
+        count => Err(VerbError::Problems { count }),
+    }
+}
+
+/// One line for all that was not looked at because of one problem: twelve say nothing more.
+fn print_what_waits(findings: &Findings) {
+    let mut waiting: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, finding) in findings {
+        if let Some(first) = finding.waits_for {
+            waiting.entry(first).or_default().push(*name);
+        }
+    }
+    for (first, names) in waiting {
+        terminal::print_item("skipped", &format!("what needs `{first}` first: {}", names.join(", ")), None);
+    }
+}
+
+fn last_word(findings: &Findings) -> String {
+    let count = |outcome| findings.iter().filter(|(_, finding)| finding.outcome == outcome).count();
+    let counted = |number: usize, one| crate::words::count(number as u64, one);
+    match (count(Outcome::Problem), count(Outcome::Warning)) {
+        (0, 0) => "no problem was found".to_owned(),
+        (0, warnings) => format!("no problem was found, but {}", counted(warnings, "warning")),
+        (problems, 0) => format!("{} found", counted(problems, "problem")),
+        (problems, warnings) => format!("{} and {} found", counted(problems, "problem"), counted(warnings, "warning")),
+    }
+}
+
+fn as_json(findings: &Findings) -> String {
+    #[derive(Serialize)]
+    struct Named<'a> {
+        check: &'a str,
+        #[serde(flatten)]
+        finding: &'a Finding,
+    }
+    #[derive(Serialize)]
+    struct All<'a> {
+        works: bool,
+        findings: Vec<Named<'a>>,
+    }
+    let named = findings.iter().map(|(check, finding)| Named { check, finding }).collect();
+    let all = All { works: runner::problems(findings) == 0, findings: named };
+    serde_json::to_string(&all).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_counts_what_was_found() {
+        let found = |outcomes: &[Outcome]| -> String {
+            let finding = |outcome: &Outcome| ("x", Finding { outcome: *outcome, ..Finding::ok("") });
+            last_word(&outcomes.iter().map(finding).collect())
+        };
+        use Outcome::{Ok, Problem, Skipped, Warning};
+        assert_eq!(found(&[Ok, Skipped]), "no problem was found");
+        assert_eq!(found(&[Ok, Warning]), "no problem was found, but 1 warning");
+        assert_eq!(found(&[Problem, Problem]), "2 problems found");
+        assert_eq!(found(&[Problem, Warning]), "1 problem and 1 warning found");
+    }
+}
