@@ -60,6 +60,8 @@ pub mod platform;
 pub mod prompt;
 pub mod proof;
 pub mod qr;
+pub mod repair;
+pub mod seen;
 pub mod server;
 pub mod settings;
 pub mod taskrc;

@@ -10,6 +10,8 @@
 
 pub mod compare;
 pub mod cure;
+pub mod history;
+pub mod poison;
 pub mod rebuild;
 
 use compare::Difference;
