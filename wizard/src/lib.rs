@@ -21,6 +21,7 @@
 //! | [`database`] | reading Taskwarrior's database |
 //! | [`checks`] | everything that sync depends on, piece by piece |
 //! | [`proof`] | the account rebuilt from the server, and compared |
+//! | [`rescue`] | another task database for this computer, without losing a task |
 //! | [`pending`] | what waits for a server that was away |
 //!
 //! # One run of `taskferry setup`
@@ -61,6 +62,7 @@ pub mod prompt;
 pub mod proof;
 pub mod qr;
 pub mod repair;
+pub mod rescue;
 pub mod seen;
 pub mod server;
 pub mod settings;

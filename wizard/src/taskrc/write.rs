@@ -260,7 +260,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// A rename lives in the folder, and the folder has to reach the disk too.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     fs_err::File::open(folder)?.sync_all()
 }
 
