@@ -9,6 +9,8 @@ use taskchampion::Operation;
 use taskchampion::chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::database::Tasks;
+
 /// Changes, by task and attribute.
 #[derive(Debug, Default)]
 pub struct History(HashMap<Uuid, TaskHistory>);
@@ -52,13 +54,13 @@ impl Edit {
 
 impl History {
     /// Adds the next change.
-    pub fn note(&mut self, operation: Operation, sent: Sent) {
+    pub fn note(&mut self, operation: &Operation, sent: Sent) {
         match operation {
-            Operation::Create { uuid } => self.0.entry(uuid).or_default().purged = None,
-            Operation::Delete { uuid, .. } => self.0.entry(uuid).or_default().purged = Some(sent),
+            Operation::Create { uuid } => self.0.entry(*uuid).or_default().purged = None,
+            Operation::Delete { uuid, .. } => self.0.entry(*uuid).or_default().purged = Some(sent),
             Operation::Update { uuid, property, old_value, value, timestamp } => {
-                let edit = Edit { value, before: old_value, at: timestamp, sent };
-                self.0.entry(uuid).or_default().attributes.entry(property).or_default().push(edit);
+                let edit = Edit { value: value.clone(), before: old_value.clone(), at: *timestamp, sent };
+                self.0.entry(*uuid).or_default().attributes.entry(property.clone()).or_default().push(edit);
             }
             Operation::UndoPoint => {}
         }
@@ -91,17 +93,32 @@ impl History {
         self.0.get(&task).and_then(|history| history.purged)
     }
 
-    /// Tasks that were purged, and nobody was told yet.
-    pub fn purged_unsent(&self) -> impl Iterator<Item = Uuid> {
-        self.0.iter().filter(|(_, history)| history.purged == Some(Sent::No)).map(|(task, _)| *task)
-    }
-
     /// Whether every change of the task is remembered by `other`, too.
     pub fn is_known_to(&self, other: &Self, task: Uuid) -> bool {
         let Some(history) = self.0.get(&task) else {
             return true;
         };
         history.attributes.iter().all(|(attribute, edits)| edits.iter().all(|edit| other.knows(task, attribute, edit)))
+    }
+
+    /// Changes that `other` does not remember, of tasks that are in `tasks`, in the order in which they were made.
+    pub fn news_for(&self, other: &Self, tasks: &Tasks) -> Vec<Operation> {
+        let mut news = Vec::new();
+        for (task, history) in self.0.iter().filter(|(task, _)| tasks.contains_key(*task)) {
+            for (attribute, edits) in &history.attributes {
+                let unknown = edits.iter().filter(|edit| !other.knows(*task, attribute, edit));
+                news.extend(unknown.map(|edit| (edit.at, *task, attribute, edit)));
+            }
+        }
+        news.sort_by_key(|(at, task, attribute, _)| (*at, *task, *attribute));
+        let operation = |(at, uuid, property, edit): (DateTime<Utc>, Uuid, &String, &Edit)| Operation::Update {
+            uuid,
+            property: property.clone(),
+            old_value: edit.before.clone(),
+            value: edit.value.clone(),
+            timestamp: at,
+        };
+        news.into_iter().map(operation).collect()
     }
 
     fn edits(&self, task: Uuid, attribute: &str) -> &[Edit] {

@@ -28,6 +28,8 @@ pub struct Rebuilt {
     pub tasks: Tasks,
     /// The changes in the versions that were read, from wherever it started.
     pub history: History,
+    /// Where that was: at a snapshot only if there is one.
+    pub start: Start,
 }
 
 /// Why it could not be rebuilt.
@@ -67,7 +69,7 @@ pub fn rebuild(
     until: VersionId,
 ) -> Result<Rebuilt, RebuildError> {
     let key = Key::derive(&credentials.client_id, &credentials.secret).map_err(RebuildError::Unseal)?;
-    let progress = Rc::new(RefCell::new(Progress { at: VersionId::NIL, history: History::default(), failure: None }));
+    let progress = Rc::new(RefCell::new(Progress::default()));
     let source = Source { server, account: credentials.client_id, key, start, until, progress: Rc::clone(&progress) };
     let mut source: Box<dyn taskchampion::Server> = Box::new(source);
     let mut replica = Replica::new(InMemoryStorage::new());
@@ -83,7 +85,8 @@ pub fn rebuild(
     let tasks = tasks.iter().map(|(id, task)| (*id, attributes(task))).collect();
     let at = progress.borrow().at;
     let history = std::mem::take(&mut progress.borrow_mut().history);
-    Ok(Rebuilt { at, tasks, history })
+    let start = progress.borrow().start;
+    Ok(Rebuilt { at, tasks, history, start })
 }
 
 /// The account, as the engine sees it.
@@ -100,7 +103,14 @@ struct Source {
 struct Progress {
     at: VersionId,
     history: History,
+    start: Start,
     failure: Option<RebuildError>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { at: VersionId::NIL, history: History::default(), start: Start::FirstVersion, failure: None }
+    }
 }
 
 impl Source {
@@ -119,7 +129,7 @@ impl Source {
         let changes = read(&history_segment)?;
         let mut progress = self.progress.borrow_mut();
         progress.at = id;
-        changes.into_iter().for_each(|change| progress.history.note(change, Sent::Yes));
+        changes.iter().for_each(|change| progress.history.note(change, Sent::Yes));
         Ok(GetVersionResult::Version { version_id: id.as_uuid(), parent_version_id: parent.as_uuid(), history_segment })
     }
 
@@ -132,7 +142,8 @@ impl Source {
         };
         let at = sealed.bound_to;
         let snapshot = self.open(sealed)?;
-        self.progress.borrow_mut().at = at;
+        let mut progress = self.progress.borrow_mut();
+        (progress.at, progress.start) = (at, Start::Snapshot);
         Ok(Some((at.as_uuid(), snapshot)))
     }
 

@@ -8,7 +8,7 @@ const TASK: Uuid = Uuid::from_u128(1);
 fn side(attributes: &[(&str, &str)], changes: &[(&str, &str, i64)]) -> Side {
     let mut side = Side { tasks: [(TASK, task(attributes))].into(), history: History::default() };
     for (attribute, value, second) in changes {
-        side.history.note(change(attribute, value, *second), Sent::Yes);
+        side.history.note(&change(attribute, value, *second), Sent::Yes);
     }
     side
 }
@@ -76,7 +76,7 @@ fn an_attribute_that_was_taken_away_stays_away() {
         timestamp: at(10),
     };
     let mut mine = side(&[("text", "a")], &[("text", "a", 1), ("due", "1", 1)]);
-    mine.history.note(taken, Sent::Yes);
+    mine.history.note(&taken, Sent::Yes);
     let theirs = side(&[("text", "a"), ("due", "1")], &[("text", "a", 1), ("due", "1", 1)]);
     assert_eq!(unite(&mine, &theirs).tasks[&TASK], task(&[("text", "a")]));
     assert_eq!(unite(&theirs, &mine).tasks[&TASK], task(&[("text", "a")]));
@@ -117,8 +117,8 @@ fn a_change_that_waits_is_kept_beside_what_a_snapshot_has_newer() {
         value: Some(value.into()),
         timestamp: at(20),
     };
-    mine.history.note(waiting("text", "a", "b"), Sent::No);
-    mine.history.note(waiting("modified", "10", "20"), Sent::No);
+    mine.history.note(&waiting("text", "a", "b"), Sent::No);
+    mine.history.note(&waiting("modified", "10", "20"), Sent::No);
     let newer = side(&[("text", "a"), ("tag", "y"), ("modified", "30")], &[]);
     let united = &unite(&mine, &newer).tasks[&TASK];
     assert_eq!(*united, task(&[("text", "b"), ("tag", "y"), ("modified", "30")]));
@@ -152,15 +152,15 @@ fn a_task_of_one_side_comes_along_whole() {
 fn a_purge_is_told_and_does_not_undo_a_change_that_it_did_not_know() {
     let purge = || Operation::Delete { uuid: TASK, old_task: [].into() };
     let mut purged = Side::default();
-    purged.history.note(change("text", "a", 1), Sent::Yes);
-    purged.history.note(purge(), Sent::Yes);
+    purged.history.note(&change("text", "a", 1), Sent::Yes);
+    purged.history.note(&purge(), Sent::Yes);
     let unchanged = side(&[("text", "a")], &[("text", "a", 1)]);
     assert_eq!(unite(&unchanged, &purged).tasks, Tasks::new());
     let changed = side(&[("text", "b")], &[("text", "a", 1), ("text", "b", 2)]);
     assert_eq!(unite(&changed, &purged).tasks, changed.tasks);
 
     let mut waits = Side::default();
-    waits.history.note(purge(), Sent::No);
+    waits.history.note(&purge(), Sent::No);
     let union = unite(&waits, &unchanged);
     assert_eq!((union.tasks.len(), union.edits.len(), union.purged.len()), (0, 1, 1));
 }
