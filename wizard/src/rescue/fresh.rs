@@ -66,6 +66,21 @@ impl Fresh {
         Ok(fresh)
     }
 
+    /// Copies another one, and changes something on top.
+    pub fn copy_of(context: &Context, database: &Database, changes: Vec<Operation>) -> Result<Self, FreshError> {
+        let fresh = Self { folder: context.state_dir().join("fresh") };
+        fresh.remove();
+        let copied =
+            make_private(context, &fresh.folder).and_then(|()| std::fs::copy(database.path(), fresh.database().path()));
+        copied.map_err(|why| FreshError::Folder { path: fresh.folder.clone(), why })?;
+        let change = async {
+            let storage = SqliteStorage::new(&fresh.folder, AccessMode::ReadWrite, false).await?;
+            Replica::new(storage).commit_operations(changes).await
+        };
+        pollster::block_on(change).map_err(FreshError::Engine)?;
+        Ok(fresh)
+    }
+
     /// The database.
     pub fn database(&self) -> Database {
         Database::in_folder(&self.folder)
