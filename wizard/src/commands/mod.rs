@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod first_screen;
 pub mod join;
 pub mod man;
+pub mod repair;
 pub mod setup;
 pub mod share;
 pub mod status;

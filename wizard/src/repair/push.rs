@@ -45,11 +45,9 @@ impl Explain for PushError {
                 let hint = problem.hint.as_deref().map(crate::terminal::printable);
                 format!("{}\n{again}", hint.as_deref().unwrap_or("ask whoever runs the server"))
             }
-            Self::NotEqual => {
-                "something between here and the server changes what is sent: ask whoever runs it\n\
+            Self::NotEqual => "something between here and the server changes what is sent: ask whoever runs it\n\
                  nothing was changed on this computer"
-                    .into()
-            }
+                .into(),
             Self::Send(_) | Self::Seal | Self::Snapshot(_) | Self::Look(_) | Self::NotAlone => again.into(),
         })
     }
@@ -105,12 +103,7 @@ pub fn store_snapshot(
 
 /// Proves that a computer which joins the account gets `tasks`. Whether that is so at the version `at`: another computer may
 /// have gone on.
-pub fn prove(
-    connect: &Connect<'_>,
-    account: &Credentials,
-    at: VersionId,
-    tasks: &Tasks,
-) -> Result<bool, PushError> {
+pub fn prove(connect: &Connect<'_>, account: &Credentials, at: VersionId, tasks: &Tasks) -> Result<bool, PushError> {
     let server = connect().map_err(PushError::Send)?;
     let there = rebuild(server, account, Start::Snapshot, at).map_err(PushError::Look)?;
     if there.at != at {
