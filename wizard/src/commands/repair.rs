@@ -23,7 +23,6 @@ use crate::json::{self, RepairOutcome};
 use crate::proof::{self, Verdict};
 use crate::rescue::steps::{self, Steps};
 use crate::seen::Seen;
-use crate::server::account::Known;
 use crate::taskwarrior::Which;
 
 /// Nothing on this computer can mend what was found, and shown.
@@ -97,7 +96,7 @@ fn repair(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<(), Failure> {
 
 /// Sync goes on; whether it also did what it reported is seen by comparing.
 fn compare(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) -> Result<(), Failure> {
-    let Patient { computer, account, args, .. } = patient;
+    let Patient { computer, account, .. } = patient;
     let Some(database) = database_of(&computer.taskwarrior) else {
         return healthy(run, patient, state, "there is nothing to repair: this computer has no tasks yet");
     };
@@ -124,7 +123,7 @@ fn compare(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) -> Result
             let all = database.content()?.tasks.len().try_into().unwrap_or(u64::MAX);
             run.terminal.say(&format!("{}", NotEqual::Lacks { missing: difference.lacking(), all }));
             run.terminal.say("an earlier sync was cut while it sent them");
-            plan(run, &[format!("put all {} of this computer on the server again, encrypted", tasks(all))]);
+            plan(run, &[format!("put {} of this computer on the server again, encrypted", all_tasks(all))]);
             if !accepted(run, patient, state, true)? {
                 return Ok(());
             }
@@ -134,7 +133,6 @@ fn compare(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) -> Result
         }
         Verdict::Different(_) => {
             recognise::say(run, State::Different);
-            debug_assert!(!args.dry_run || state != State::Different);
             bring_together::run(run, patient, State::Different)
         }
     }
@@ -143,6 +141,14 @@ fn compare(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) -> Result
 fn healthy(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State, words: &str) -> Result<(), Failure> {
     run.terminal.say(&format!("\n{words}"));
     report(run, patient, state, RepairOutcome::NothingToDo, Done::default())
+}
+
+/// `all 3 tasks`, and `the 1 task`.
+fn all_tasks(count: impl TryInto<u64>) -> String {
+    match count.try_into().unwrap_or(u64::MAX) {
+        1 => "the 1 task".into(),
+        count => format!("all {}", tasks(count)),
+    }
 }
 
 /// Shows what is going to happen.
@@ -176,7 +182,7 @@ fn finish(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State, done: Done
     patient.steps.reached("sync");
     sync(run, &computer.taskwarrior, account)?;
     prove_now(run, &computer.taskwarrior, account, Mend::Ask)?;
-    remember(run, patient);
+    Seen::note_after_sync(run, &computer.taskwarrior, account);
     let all = computer.taskwarrior.count(Which::All)?;
     run.terminal.say(&format!("\nrepaired: `task sync` works again, and this computer has {}", tasks(all)));
     if let Some(kept) = &done.kept {
@@ -184,17 +190,6 @@ fn finish(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State, done: Done
     }
     run.terminal.say_note("where `task sync` fails on another computer of yours, run `taskferry repair` there, too");
     report(run, patient, state, RepairOutcome::Repaired, done)
-}
-
-/// For the next time that something is taken back.
-fn remember(run: &mut Run<'_>, Patient { computer, account, .. }: &Patient<'_, '_>) {
-    let stand = database_of(&computer.taskwarrior).and_then(|database| database.stand().ok());
-    let server = run.server(account.server.clone());
-    if let (Some(stand), Ok(Ok(Known::Account(known)))) =
-        (stand, server.map(|server| server.account(&account.client_id)))
-    {
-        Seen::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
-    }
 }
 
 fn report(

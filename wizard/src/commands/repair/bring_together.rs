@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Done, Patient, UnderWay, accepted, finish, plan};
+use super::{Done, Patient, UnderWay, accepted, all_tasks, finish, plan};
 use crate::checks::state::State;
 use crate::database::{Database, Tasks};
 use crate::error::Failure;
@@ -67,8 +67,8 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) ->
         if !prove(&connect, account, at, &union.tasks)? {
             continue;
         }
-        let count = tasks(union.tasks.len().try_into().unwrap_or(u64::MAX));
-        run.terminal.say(&format!("proved: the account, rebuilt from the server, has all {count} of both"));
+        let all = all_tasks(union.tasks.len());
+        run.terminal.say(&format!("proved: the account, rebuilt from the server, has {all} of both"));
         steps.reached("switch");
         let [before, after] = news(&union, &parts);
         match switch(&database, &parts, copy, |held| held.joins(at, &union.tasks, [&before, &after])) {

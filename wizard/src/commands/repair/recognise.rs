@@ -55,7 +55,7 @@ pub(super) fn say(run: &mut Run<'_>, state: State) {
 /// This command is the remedy.
 fn say_without_remedy(run: &mut Run<'_>, name: &str, finding: &Finding) {
     say_finding(run, name, &Finding { remedy: None, ..finding.clone() });
-    run.terminal.say("nothing is lost on this computer, and `task` works on it as before\n");
+    run.terminal.say("nothing is lost on this computer, and `task` works on it as before");
 }
 
 /// Whether everything that the account has newer can be opened, however much it is. The account's ID is named where
