@@ -436,11 +436,7 @@ impl Administration for MemoryStorage {
         let places = kept.places();
         let standing = |(week, version): (&i64, &VersionId)| {
             let at = places.iter().position(|place| place == version);
-            Standing {
-                week: Week::new(*week),
-                version: *version,
-                behind: at.map(|at| (places.len() - 1 - at) as u64),
-            }
+            Standing { week: Week::new(*week), version: *version, behind: at.map(|at| (places.len() - 1 - at) as u64) }
         };
         let mut stands: Vec<_> = kept.stands.iter().map(standing).collect();
         stands.sort_by_key(|standing| std::cmp::Reverse(standing.week));

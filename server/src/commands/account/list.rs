@@ -66,7 +66,9 @@ mod tests {
             ..Account::new(1_795_000_000)
         };
         let deleted = Account { barred: Some(Barred::Deleted), ..Account::new(1_795_000_000) };
-        let row = |account, erase_at| row(hash, &Record { client: ClientId::generate(), account, erase_at, last_stand: None });
+        let row = |account, erase_at| {
+            row(hash, &Record { client: ClientId::generate(), account, erase_at, last_stand: None })
+        };
         let table = [HEADING.to_owned(), row(used, None), row(deleted, Some(1))].join("\n");
         assert_eq!(
             table,

@@ -508,7 +508,9 @@ pub(super) async fn an_operator_sees_every_account_and_its_quota(storage: Backen
     operator.order(client(2), &Order::SetQuota(quota), NOW).unwrap();
 
     let mut seen = Vec::new();
-    operator.records(&Selection::default(), &mut |record| seen.push((record.client, record.account.created_at))).unwrap();
+    operator
+        .records(&Selection::default(), &mut |record| seen.push((record.client, record.account.created_at)))
+        .unwrap();
     assert_eq!(seen, [(client(9), NOW), (client(2), NOW + 1)]);
     assert_eq!(operator.record(client(2)).unwrap().unwrap().account.quota, quota);
     assert_eq!(operator.record(client(3)).unwrap(), None);

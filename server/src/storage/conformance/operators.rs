@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use taskferry_protocol::VersionId;
 
-use super::{Backend, NOW, Operator, add, child, client, eventually, is_barred, put_snapshot, snapshot, staged, version};
+use super::{
+    Backend, NOW, Operator, add, child, client, eventually, is_barred, put_snapshot, snapshot, staged, version,
+};
 use crate::storage::admin::{AdminError, Administration, Order, Record, Standing};
 use crate::storage::memory::MemoryStorage;
 use crate::storage::prune::{Cursor, Retention};
@@ -253,10 +255,7 @@ async fn chain_on(storage: &dyn Storage, from: u128, to: u128) {
     }
 }
 
-pub(in crate::storage) async fn rewound_to_nil_an_account_takes_any_history(
-    storage: Backend,
-    operator: Operator<'_>,
-) {
+pub(in crate::storage) async fn rewound_to_nil_an_account_takes_any_history(storage: Backend, operator: Operator<'_>) {
     let me = client(1);
     chain(&*storage, 1, 3).await;
     storage.commit(put_snapshot(me, version(3), "all of it")).await.unwrap();
@@ -374,10 +373,7 @@ pub(in crate::storage) async fn any_rewinding_equals_the_model(storage: Backend,
                     Administration::rewind(&model, me, &expected).unwrap();
                     latest = to;
                     let expected = model.account(me).await.unwrap();
-                    eventually(|| async {
-                        (storage.account(me).await.unwrap() == expected).then_some(())
-                    })
-                    .await;
+                    eventually(|| async { (storage.account(me).await.unwrap() == expected).then_some(()) }).await;
                 }
             }
             assert_eq!(operator.record(me).unwrap(), model.record(me).unwrap(), "step {at} of {history:#?}");
