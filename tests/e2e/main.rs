@@ -5,6 +5,7 @@
 //! | [`first_minutes`] | at a real terminal: one command a computer, few answers, and tasks are shared |
 //! | [`two_computers`] | the wizard brings two computers together, and stock Taskwarrior does the rest |
 //! | [`recovery`] | the wizard finds what is wrong, mends it, and finishes what was interrupted |
+//! | [`repairing`] | whatever has come between a computer and its account is mended, and no task is missing |
 //! | [`convergence`] | devices of one account end with the same tasks, whatever each of them did |
 //! | [`accounts`] | accounts never see each other, also many at once |
 //! | [`durability`] | what was acknowledged survives restarts and crashes |
@@ -61,6 +62,7 @@ mod pruning;
 mod quotas;
 mod recovery;
 mod registration;
+mod repairing;
 mod snapshots;
 mod two_computers;
 mod wire_format;

@@ -22,7 +22,8 @@ Where to start:
   on the first computer     taskferry setup
                             taskferry share
   on every other computer   taskferry join
-  where something is odd    taskferry doctor";
+  where something is odd    taskferry doctor
+  where sync can't go on    taskferry repair";
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
@@ -75,6 +76,8 @@ pub enum Command {
     Verify(Verify),
     /// Find out what is wrong, and mend what can be mended
     Doctor(Doctor),
+    /// Bring this computer and its account together again where sync can't go on, and keep every task
+    Repair(Repair),
     /// Run `task sync` with patience, and prove it where much was sent
     Sync(Sync),
     /// Take back what taskferry changed last on this computer
@@ -266,6 +269,27 @@ pub struct Doctor {
     pub json: bool,
 }
 
+/// `taskferry repair`
+#[derive(Debug, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub struct Repair {
+    /// Accept the plan without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Say what is wrong and what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The invite that the server's operator gave you, where it lost the account and takes new ones only with one
+    #[arg(long, value_name = "CODE")]
+    pub invite: Option<String>,
+    /// Name the account by its ID in a command that whoever runs the server needs; else it is not shown
+    #[arg(long)]
+    pub show_account: bool,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `taskferry sync`
 #[derive(Debug, Args)]
 pub struct Sync {
@@ -308,6 +332,7 @@ impl Command {
             Self::Status(args) => args.json,
             Self::Verify(args) => args.json,
             Self::Doctor(args) => args.json,
+            Self::Repair(args) => args.json,
             Self::Export(_) | Self::Sync(_) | Self::Undo(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }

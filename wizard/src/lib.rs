@@ -21,6 +21,8 @@
 //! | [`database`] | reading Taskwarrior's database |
 //! | [`checks`] | everything that sync depends on, piece by piece |
 //! | [`proof`] | the account rebuilt from the server, and compared |
+//! | [`seen`] | what was seen last of an account, to tell what happened to it |
+//! | [`repair`] | what a computer and an account have together, where their histories have parted |
 //! | [`rescue`] | another task database for this computer, without losing a task |
 //! | [`pending`] | what waits for a server that was away |
 //!
@@ -61,7 +63,9 @@ pub mod platform;
 pub mod prompt;
 pub mod proof;
 pub mod qr;
+pub mod repair;
 pub mod rescue;
+pub mod seen;
 pub mod server;
 pub mod settings;
 pub mod taskrc;
@@ -157,6 +161,7 @@ pub fn run(
         Some(Command::Status(args)) => commands::status::run(&mut run, args),
         Some(Command::Verify(args)) => commands::verify::run(&mut run, args),
         Some(Command::Doctor(args)) => commands::doctor::run(&mut run, args),
+        Some(Command::Repair(args)) => commands::repair::run(&mut run, args),
         Some(Command::Sync(args)) => commands::sync::run(&mut run, args),
         Some(Command::Undo(args)) => commands::undo::run(&mut run, args),
         Some(Command::Completions(args)) => commands::completions::run(&mut run, args),

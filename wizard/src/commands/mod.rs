@@ -7,6 +7,7 @@ pub mod first_screen;
 pub mod join;
 pub mod man;
 pub mod moving;
+pub mod repair;
 pub mod setup;
 pub mod share;
 pub mod status;

@@ -12,6 +12,8 @@
 pub mod compare;
 pub mod cure;
 pub mod fingerprint;
+pub mod history;
+pub mod poison;
 pub mod rebuild;
 
 use compare::Difference;

@@ -13,7 +13,7 @@ use taskferry_protocol::VersionId;
 use super::keep::{NotKept, keep};
 use super::whole::{Mark, mark};
 use crate::context::Context;
-use crate::database::{Database, DatabaseError, Why, not_sent};
+use crate::database::{Database, DatabaseError, Tasks, Why, content, not_sent};
 use crate::error::Explain;
 
 /// A `task sync` keeps the database locked while it talks to its server.
@@ -122,6 +122,19 @@ impl Holder {
 
     /// Waits until nobody writes, and keeps a copy. Fails if anything happened since `expected` was read.
     pub fn hold(&mut self, context: &Context, expected: Mark) -> Result<Held<'_>, HoldError> {
+        self.hold_keeping(expected, |database| keep(context, database))
+    }
+
+    /// The same where a copy of exactly that state is kept already.
+    pub fn hold_as_kept(&mut self, expected: Mark, kept: &Path) -> Result<Held<'_>, HoldError> {
+        self.hold_keeping(expected, |_| Ok(kept.to_owned()))
+    }
+
+    fn hold_keeping(
+        &mut self,
+        expected: Mark,
+        keep: impl FnOnce(&Database) -> Result<PathBuf, NotKept>,
+    ) -> Result<Held<'_>, HoldError> {
         let Self { connection, database } = self;
         let at = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -131,7 +144,7 @@ impl Holder {
             Ok(_) => return Err(HoldError::ChangedMeanwhile),
             Err(why) => return Err(DatabaseError::new(database, why).into()),
         }
-        let kept = keep(context, database)?;
+        let kept = keep(database)?;
         Ok(Held { at, database, kept })
     }
 }
@@ -150,6 +163,35 @@ impl Held<'_> {
             at.execute(if keeps_sent { "UPDATE operations SET synced = true" } else { "DELETE FROM operations" }, [])?;
             for operation in waiting {
                 at.execute("INSERT INTO operations (data) VALUES (?)", [serde_json::to_string(operation)?])?;
+            }
+            set_base(at, base)
+        })
+    }
+
+    /// The tasks become those that the account has at its version `base`. All that was done here counts as sent; what is
+    /// remembered of it stays, between what came from elsewhere before and after, and tasks keep their numbers.
+    pub fn joins(self, base: VersionId, tasks: &Tasks, [before, after]: [&[Operation]; 2]) -> Result<(), HoldError> {
+        self.change(|at| {
+            let present = content(at)?.tasks;
+            for gone in present.keys().filter(|id| !tasks.contains_key(*id)) {
+                at.execute("DELETE FROM tasks WHERE uuid = ?", [gone.to_string()])?;
+                at.execute("DELETE FROM working_set WHERE uuid = ?", [gone.to_string()])?;
+            }
+            for (id, task) in tasks.iter().filter(|(id, task)| present.get(*id) != Some(task)) {
+                let row = (id.to_string(), serde_json::to_string(task)?);
+                at.execute("INSERT OR REPLACE INTO tasks (uuid, data) VALUES (?, ?)", row)?;
+            }
+            if not_sent(at)? == "1" {
+                at.execute("DELETE FROM operations", [])?;
+                return set_base(at, base);
+            }
+            // Written again, since the order tells how an attribute became what it is.
+            let mut mine = at.prepare("SELECT data FROM operations ORDER BY id")?;
+            let mine = mine.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+            at.execute("DELETE FROM operations", [])?;
+            let text = |news: &[Operation]| news.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
+            for operation in text(before)?.iter().chain(&mine).chain(&text(after)?) {
+                at.execute("INSERT INTO operations (data, synced) VALUES (?, true)", [operation])?;
             }
             set_base(at, base)
         })

@@ -146,7 +146,7 @@ fn look(connect: &Connect<'_>, account: &Credentials) -> Result<Rebuilt, RefillE
 }
 
 /// The changes as versions, in JSON, none of them larger than Taskwarrior's own unless a single change is.
-fn versions(operations: &[Operation]) -> Vec<String> {
+pub fn versions(operations: &[Operation]) -> Vec<String> {
     let mut versions = Vec::new();
     let mut version = String::new();
     for operation in operations.iter().filter_map(Sent::of) {

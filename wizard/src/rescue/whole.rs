@@ -10,6 +10,7 @@ use taskferry_protocol::VersionId;
 use uuid::Uuid;
 
 use crate::database::{Attributes, Content, Database, DatabaseError, Why, base, content, id, not_sent};
+use crate::proof::history::{History, Sent};
 
 /// See the module.
 pub struct Whole {
@@ -23,6 +24,8 @@ pub struct Whole {
     pub numbers: Vec<Option<Uuid>>,
     /// When attributes were changed.
     pub edited: Edited,
+    /// How the tasks became what they are, as far as that is remembered.
+    pub history: History,
 }
 
 /// A state of a database. Every change of a task, every undo and every sync makes another one of it.
@@ -66,18 +69,20 @@ impl Database {
     pub fn whole(&self) -> Result<Whole, DatabaseError> {
         self.read(|at| {
             let (content, mark) = (content(at)?, mark(at)?);
-            let (mut waiting, mut edited) = (Vec::new(), Edited::default());
+            let (mut waiting, mut edited, mut history) = (Vec::new(), Edited::default(), History::default());
             let is_waiting = not_sent(at)?;
             let mut rows = at.prepare(&format!("SELECT data, {is_waiting} FROM operations ORDER BY id"))?;
             let mut rows = rows.query([])?;
             while let Some(row) = rows.next()? {
                 let operation: Operation = serde_json::from_str(&row.get::<_, String>(0)?)?;
                 edited.note(&operation);
-                if row.get::<_, bool>(1)? && !operation.is_undo_point() {
+                let waits = row.get::<_, bool>(1)?;
+                history.note(&operation, if waits { Sent::No } else { Sent::Yes });
+                if waits && !operation.is_undo_point() {
                     waiting.push(operation);
                 }
             }
-            Ok(Whole { content, mark, waiting, numbers: numbers(at)?, edited })
+            Ok(Whole { content, mark, waiting, numbers: numbers(at)?, edited, history })
         })
     }
 }

@@ -24,6 +24,8 @@ pub enum Known {
     Account(Box<AccountInfo>),
     /// It has none with this ID.
     Unknown,
+    /// It had one, which was deleted; the ID is never accepted again.
+    Deleted,
     /// This server can't tell.
     NotOffered,
 }
@@ -67,6 +69,9 @@ impl Server {
                 Ok(info) => Ok(Known::Account(Box::new(info))),
                 Err(_) => Err(self.nonsense("its description of the account can't be read")),
             },
+            StatusCode::FORBIDDEN if answer.problem().is_some_and(|it| it.code == codes::ACCOUNT_DELETED) => {
+                Ok(Known::Deleted)
+            }
             StatusCode::NOT_FOUND => match answer.problem() {
                 Some(problem) if problem.code == codes::UNKNOWN_ACCOUNT => Ok(Known::Unknown),
                 Some(_) => Err(self.refusal(&answer)),

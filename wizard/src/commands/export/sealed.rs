@@ -37,7 +37,7 @@ pub fn run(run: &mut Run<'_>, account: &Credentials, path: &Path) -> Result<(), 
     run.terminal.say(&format!("fetching the account from `{}`, sealed as it is …", account.server));
     let known = match run.ask_server(&server, |server| server.account(&account.client_id))? {
         Known::Account(info) => Some(*info),
-        Known::Unknown | Known::NotOffered => None,
+        Known::Unknown | Known::Deleted | Known::NotOffered => None,
     };
     let fetched = fetch_whole(run, &server, account, path)?;
     let bytes = |wanted: fn(&Kind) -> bool| -> u64 {
