@@ -10,6 +10,7 @@
 //! | [`accounts`] | accounts never see each other, also many at once |
 //! | [`durability`] | what was acknowledged survives restarts and crashes |
 //! | [`backups`] | what was backed up can be had back, and what that means for people is told |
+//! | [`moving_house`] | a person's tasks move to another account, whole, whatever happens in between |
 //! | [`moving_in`] | accounts of another server move here without their devices noticing |
 //! | [`hostile`] | whatever strangers do, an honest account is served |
 //! | [`large_push`] | a first sync of 10,000 tasks arrives whole, whatever happens in its middle |
@@ -51,6 +52,7 @@ mod lifecycle;
 mod logging;
 mod malformed_requests;
 mod metrics;
+mod moving_house;
 mod moving_in;
 mod operators;
 mod pages;
@@ -70,6 +72,9 @@ use e2e::{Programs, TestServer};
 /// The programs that Cargo built for this run.
 const PROGRAMS: Programs =
     Programs { server: env!("CARGO_BIN_EXE_e2e-taskferry-server"), wizard: env!("CARGO_BIN_EXE_e2e-taskferry") };
+
+/// The same, with the wizard that ends at the step which `KILL_AT` names.
+const KILLED: Programs = Programs { wizard: env!("CARGO_BIN_EXE_e2e-taskferry-killed"), ..PROGRAMS };
 
 /// A running server as it is by default.
 #[track_caller]

@@ -87,6 +87,12 @@ impl Context {
         Ok(Self { env, home, cwd, interactive, window, platform, observer })
     }
 
+    /// The same world, with somebody who is told of steps.
+    #[must_use]
+    pub fn observed_by(self, observer: Observer) -> Self {
+        Self { observer, ..self }
+    }
+
     /// `sudo` keeps `HOME` on some systems. Plain root in its own home is fine: containers work that way.
     fn refuse_foreign_home(&self, effective_uid: u32, home_owner: Option<u32>) -> Result<(), BadContext> {
         let by_sudo = self.var("SUDO_USER").is_some();

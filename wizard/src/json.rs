@@ -73,6 +73,39 @@ pub enum JoinOutcome {
     AlreadyJoined,
 }
 
+/// How `taskferry move` ended.
+#[derive(Debug, Serialize)]
+pub struct Move {
+    /// What became of it.
+    pub outcome: MoveOutcome,
+    /// The new server; absent where nothing was moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// What is in the new account, and on this computer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Tasks>,
+    /// The same for the same tasks, wherever it is computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// The folder with a copy of the tasks as they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
+    /// Whether the old account was deleted.
+    pub old_account_deleted: bool,
+}
+
+/// What became of `taskferry move`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MoveOutcome {
+    /// This computer syncs with the new account now.
+    Moved,
+    /// `--dry-run`.
+    OnlyPlanned,
+    /// The tasks were moved before; only the old account was deleted.
+    OnlyForgotten,
+}
+
 /// How `taskferry repair` ended.
 #[derive(Debug, Serialize)]
 pub struct Repair {

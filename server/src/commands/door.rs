@@ -11,6 +11,7 @@ use crate::config::Beside;
 use crate::config::sources::Env;
 use crate::storage::UnixSeconds;
 use crate::storage::admin::{Administration as _, Record};
+use crate::storage::select::Selection;
 use crate::storage::sqlite::administrator::Administrator;
 
 /// Digits of a hash that are enough to name an account.
@@ -59,7 +60,7 @@ impl Door {
             return Err(VerbError::NotAnAccount);
         }
         let (mut found, mut count) = (None, 0_usize);
-        self.data.records(&mut |record| {
+        self.data.records(&Selection::default(), &mut |record| {
             if self.hasher.of(record.client).to_string().starts_with(&prefix) {
                 found = Some(record);
                 count += 1;

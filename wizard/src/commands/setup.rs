@@ -347,7 +347,7 @@ fn refuse_false_success(server: &Server, credentials: &Credentials, synced: Sync
     Ok(())
 }
 
-fn ask_for_address(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
+pub(super) fn ask_for_address(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
     let mut meant: Option<ServerUrl> = None;
     run.ask_until_ok(|prompter| {
         let question = match &meant {

@@ -94,7 +94,10 @@ impl Explain for StepsError {
             Self::Unfinished(command) => format!("run `{}` again: it goes on where it stopped", command.words()),
             Self::File { .. } => "make room or mend the permissions, then run the same command again".into(),
             Self::Unreadable { path } => {
-                format!("it was left by an interrupted run: look at it, and remove it with `rm {}`", path.display())
+                format!(
+                    "an interrupted run left it: remove it with `rm {}`, and run the same command again",
+                    path.display()
+                )
             }
         })
     }
@@ -131,6 +134,13 @@ impl Steps {
         Ok((Self { command, path, observer: context.observer, _lock: lock }, note))
     }
 
+    /// Forgets what was interrupted, whatever the command and however its note reads. Nothing is begun while the value lives.
+    pub fn forget(context: &Context) -> Result<File, StepsError> {
+        let lock = lock(&context.state_dir())?;
+        remove(&place(context))?;
+        Ok(lock)
+    }
+
     /// Writes down what is to be known from here on, before the step `step` begins.
     pub fn note<T: Serialize>(&self, step: &'static str, note: &T) -> Result<(), StepsError> {
         let fail = |why| StepsError::File { path: self.path.clone(), why };
@@ -148,10 +158,14 @@ impl Steps {
 
     /// All is done, or there was nothing to do: the note goes.
     pub fn done(self) -> Result<(), StepsError> {
-        match fs_err::remove_file(&self.path) {
-            Err(why) if why.kind() != io::ErrorKind::NotFound => Err(StepsError::File { path: self.path.clone(), why }),
-            _ => Ok(()),
-        }
+        remove(&self.path)
+    }
+}
+
+fn remove(path: &Path) -> Result<(), StepsError> {
+    match fs_err::remove_file(path) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(StepsError::File { path: path.into(), why }),
+        _ => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 //! 404 to an unknown, an empty and an up-to-date account alike.
 
 use reqwest::{Method, StatusCode};
-use taskferry_protocol::describe::{AccountInfo, RegisterRequest};
+use taskferry_protocol::describe::{AccountInfo, Deletion, RegisterRequest};
 use taskferry_protocol::{ClientId, InviteCode, codes, wire};
 
 use super::admission::NotAdmitted;
@@ -52,17 +52,13 @@ impl Server {
     }
 
     /// Deletes the account, where the server lets a person do that themselves: no device can use it any more, and its data
-    /// goes once the server's time of grace is over. When that is, in seconds since 1970-01-01 UTC, if the server says it.
-    pub fn delete_account(&self, account: &ClientId) -> Result<Option<i64>, ServerError> {
-        #[derive(serde::Deserialize)]
-        struct Deleted {
-            erase_at: Option<i64>,
-        }
+    /// goes once the server's time of grace is over. When that is, if the server says it.
+    pub fn delete_account(&self, account: &ClientId) -> Result<Option<Deletion>, ServerError> {
         let answer = self.ask(Method::DELETE, wire::ACCOUNT, Some(account))?;
         if answer.status != StatusCode::OK {
             return Err(self.refusal(&answer));
         }
-        Ok(serde_json::from_slice::<Deleted>(&answer.body).ok().and_then(|deleted| deleted.erase_at))
+        Ok(serde_json::from_slice(&answer.body).ok())
     }
 
     /// What the server knows of the account.

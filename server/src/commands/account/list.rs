@@ -7,6 +7,7 @@ use crate::account_hash::AccountHash;
 use crate::cli::account::ListArgs;
 use crate::config::sources::Env;
 use crate::storage::admin::{Administration as _, Record};
+use crate::storage::select::Selection;
 use crate::terminal;
 
 pub(super) fn run(args: &ListArgs, env: &Env) -> Result<(), VerbError> {
@@ -14,13 +15,13 @@ pub(super) fn run(args: &ListArgs, env: &Env) -> Result<(), VerbError> {
     // Each is printed when it is read: a table of a million accounts needs no memory.
     if args.data.json {
         let mut list = terminal::JsonList::begin();
-        door.data.records(&mut |record| list.print(&as_json(&door, &record, false)))?;
+        door.data.records(&Selection::default(), &mut |record| list.print(&as_json(&door, &record, false)))?;
         list.end();
         return Ok(());
     }
     let mut count = 0_u64;
     terminal::print(HEADING);
-    door.data.records(&mut |record| {
+    door.data.records(&Selection::default(), &mut |record| {
         count += 1;
         terminal::print(&row(door.hasher.of(record.client), &record));
     })?;
@@ -65,7 +66,9 @@ mod tests {
             ..Account::new(1_795_000_000)
         };
         let deleted = Account { barred: Some(Barred::Deleted), ..Account::new(1_795_000_000) };
-        let row = |account, erase_at| row(hash, &Record { client: ClientId::generate(), account, erase_at });
+        let row = |account, erase_at| {
+            row(hash, &Record { client: ClientId::generate(), account, erase_at, last_stand: None })
+        };
         let table = [HEADING.to_owned(), row(used, None), row(deleted, Some(1))].join("\n");
         assert_eq!(
             table,
