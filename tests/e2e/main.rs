@@ -5,12 +5,14 @@
 //! | [`first_minutes`] | at a real terminal: one command a computer, few answers, and tasks are shared |
 //! | [`two_computers`] | the wizard brings two computers together, and stock Taskwarrior does the rest |
 //! | [`recovery`] | the wizard finds what is wrong, mends it, and finishes what was interrupted |
+//! | [`repairing`] | whatever has come between a computer and its account is mended, and no task is missing |
 //! | [`convergence`] | devices of one account end with the same tasks, whatever each of them did |
 //! | [`accounts`] | accounts never see each other, also many at once |
 //! | [`durability`] | what was acknowledged survives restarts and crashes |
 //! | [`backups`] | what was backed up can be had back, and what that means for people is told |
 //! | [`operators_year`] | all of an operator's work, as one story |
 //! | [`doctor`] | what is wrong with a server is found and said, and nothing is touched |
+//! | [`moving_house`] | a person's tasks move to another account, whole, whatever happens in between |
 //! | [`moving_in`] | accounts of another server move here without their devices noticing |
 //! | [`hostile`] | whatever strangers do, an honest account is served |
 //! | [`large_push`] | a first sync of 10,000 tasks arrives whole, whatever happens in its middle |
@@ -55,6 +57,7 @@ mod logging;
 mod malformed_requests;
 mod manual;
 mod metrics;
+mod moving_house;
 mod moving_in;
 mod operators;
 mod operators_year;
@@ -65,6 +68,7 @@ mod pruning;
 mod quotas;
 mod recovery;
 mod registration;
+mod repairing;
 mod snapshots;
 mod two_computers;
 mod wire_format;
@@ -74,6 +78,9 @@ use e2e::{Programs, TestServer};
 /// The programs that Cargo built for this run.
 const PROGRAMS: Programs =
     Programs { server: env!("CARGO_BIN_EXE_e2e-taskferry-server"), wizard: env!("CARGO_BIN_EXE_e2e-taskferry") };
+
+/// The same, with the wizard that ends at the step which `KILL_AT` names.
+const KILLED: Programs = Programs { wizard: env!("CARGO_BIN_EXE_e2e-taskferry-killed"), ..PROGRAMS };
 
 /// A running server as it is by default.
 #[track_caller]

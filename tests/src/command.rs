@@ -36,6 +36,11 @@ impl Outcome {
         self.0.status.success()
     }
 
+    /// It ended, well or not.
+    pub fn either_way(self) -> Transcript {
+        self.0
+    }
+
     /// It failed, and told the person why.
     #[track_caller]
     pub fn fails_with(self, words: &str) -> Transcript {

@@ -247,6 +247,12 @@ impl<'a> Taskwarrior<'a> {
         })
     }
 
+    /// All tasks as JSON, as `task import` reads it, whatever the active context shows.
+    pub fn export(&self) -> Result<Zeroizing<Vec<u8>>, TaskwarriorError> {
+        let quietly = ["rc.hooks=off", "rc.verbose=nothing", "rc.gc=off", "rc.recurrence=off", "rc.context="];
+        self.succeed("export", &[&quietly[..], &["export"]].concat()).map(|output| Zeroizing::new(output.stdout))
+    }
+
     /// `task sync`. What it prints on success is not shown: the callers say it better. It may take long, so Ctrl-C ends
     /// it, and not this program, which has something to say then.
     pub fn sync(&self, interrupts: Interrupts) -> Result<(), TaskwarriorError> {

@@ -29,6 +29,7 @@ pub mod recurrence;
 pub mod runner;
 pub mod secret;
 pub mod settings;
+pub mod state;
 pub mod taskwarrior;
 pub mod world;
 
@@ -38,6 +39,7 @@ use serde::Serialize;
 
 use crate::error::Explain;
 use crate::server::ServerError;
+use state::State;
 pub use world::{Waiting, World};
 
 /// One thing that sync depends on.
@@ -80,6 +82,9 @@ pub struct Finding {
     /// What mends it; each line is a remedy of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+    /// How this computer and its account stand to each other, where that was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
     /// What `taskferry doctor --fix` does about it.
     #[serde(skip)]
     pub fix: Option<Fix>,
@@ -100,7 +105,7 @@ pub enum Fix {
 impl Finding {
     /// As it should be.
     pub fn ok(sentence: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Ok, sentence: sentence.into(), remedy: None, fix: None, waits_for: None }
+        Self { outcome: Outcome::Ok, sentence: sentence.into(), remedy: None, state: None, fix: None, waits_for: None }
     }
 
     /// It works, but.
@@ -138,6 +143,13 @@ impl Finding {
     /// A server's failure, unless it is Ctrl-C.
     pub fn from_server(error: &ServerError) -> Result<Self, Interrupted> {
         if matches!(error, ServerError::Interrupted) { Err(Interrupted) } else { Ok(Self::from_error(error)) }
+    }
+
+    /// It is this state.
+    #[must_use]
+    pub fn in_state(mut self, state: State) -> Self {
+        self.state = Some(state);
+        self
     }
 
     /// `doctor --fix` can mend it so.

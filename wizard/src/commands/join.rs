@@ -50,6 +50,12 @@ pub enum JoinError {
         /// The server.
         server: ServerUrl,
     },
+    /// For good.
+    #[error("this account was deleted at `{server}`")]
+    Deleted {
+        /// The server.
+        server: ServerUrl,
+    },
     /// Empty or unknown, on a server that can't tell which.
     #[error("`{server}` has no data for this account: either nothing was sent yet, or the account's ID is wrong")]
     NoData {
@@ -94,6 +100,9 @@ impl Explain for JoinError {
                     .into()
             }
             Self::Disabled { .. } => "ask whoever runs the server".into(),
+            Self::Deleted { .. } => "run `taskferry verify` on the first computer: it says how to go on\n\
+                                     nothing was changed here"
+                .into(),
             Self::NoData { .. } => "run `task sync` on the first computer, then the same command again here\n\
                                     if you are sure that the account is only empty, add `--allow-empty`"
                 .into(),
@@ -299,6 +308,7 @@ impl Account<'_> {
             Known::Unknown => {
                 return Err(JoinError::UnknownAccount { server: server(), checked: self.checked }.into());
             }
+            Known::Deleted => return Err(JoinError::Deleted { server: server() }.into()),
             Known::Account(info) if info.state == AccountState::Disabled => {
                 return Err(JoinError::Disabled { server: server() }.into());
             }

@@ -2,9 +2,12 @@
 
 pub mod completions;
 pub mod doctor;
+pub mod export;
 pub mod first_screen;
 pub mod join;
 pub mod man;
+pub mod moving;
+pub mod repair;
 pub mod setup;
 pub mod share;
 pub mod status;

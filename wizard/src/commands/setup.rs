@@ -217,7 +217,7 @@ fn report(
 
 /// The invite, if there is one or the server wants one; asked for before the plan, so that nobody accepts what can't happen.
 /// `instead`: how to give it where nobody can be asked.
-fn admission(
+pub(super) fn admission(
     run: &mut Run<'_>,
     kind: &Kind,
     server: &ServerUrl,
@@ -239,12 +239,12 @@ fn admission(
     }
 }
 
-fn invite_code(text: &str) -> Result<InviteCode, Mistyped> {
+pub(super) fn invite_code(text: &str) -> Result<InviteCode, Mistyped> {
     text.parse().map_err(Mistyped)
 }
 
 /// Passes the server's answer on; if it refuses the invite and somebody is there, another one is tried.
-fn admitted(
+pub(super) fn admitted(
     run: &mut Run<'_>,
     server: &Server,
     account: &ClientId,
@@ -347,7 +347,7 @@ fn refuse_false_success(server: &Server, credentials: &Credentials, synced: Sync
     Ok(())
 }
 
-fn ask_for_address(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
+pub(super) fn ask_for_address(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
     let mut meant: Option<ServerUrl> = None;
     run.ask_until_ok(|prompter| {
         let question = match &meant {

@@ -6,42 +6,22 @@ use serde::Serialize;
 use taskferry_protocol::VersionId;
 use taskferry_protocol::describe::{AccountInfo, AccountState};
 
-use crate::checks::position::Place;
+use crate::checks::position::Account;
+use crate::checks::state::State;
 use crate::cli;
 use crate::commands::share::ShareError;
 use crate::credentials::Credentials;
+use crate::credentials::unseal::Key;
 use crate::database::{Stand, Unsent};
 use crate::error::{Exit, Explain, Failure};
 use crate::flow::computer::Computer;
 use crate::flow::sync::database_of;
 use crate::flow::{Run, tasks};
+use crate::proof::poison::{self, Chain};
+use crate::seen::Seen;
 use crate::server::account::Known;
 use crate::server::sealed::Follows;
 use crate::server::{Server, ServerError};
-
-/// How sync is, in one word; scripts may rely on them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// Nothing waits.
-    UpToDate,
-    /// Changes wait to be sent.
-    Unsent,
-    /// There is something newer to fetch.
-    Behind,
-    /// The server can't be reached, or can't answer.
-    Unreachable,
-    /// The server does not know the account.
-    UnknownAccount,
-    /// The account is switched off.
-    Disabled,
-    /// This computer synced before, and the account is empty.
-    Emptied,
-    /// The server was taken back to an older state.
-    Ahead,
-    /// The server does not have the version at which this computer was last.
-    Gone,
-}
 
 /// What there is to say.
 #[derive(Debug, Serialize)]
@@ -62,12 +42,19 @@ struct Status {
 
 /// Sync does not work.
 #[derive(Debug, thiserror::Error)]
-#[error("sync does not work: {0}")]
-pub struct DoesNotWork(String);
+#[error("sync does not work: {why}")]
+pub struct DoesNotWork {
+    why: String,
+    state: State,
+}
 
 impl Explain for DoesNotWork {
     fn hint(&self) -> Option<String> {
-        Some("run `taskferry doctor` to find out why".into())
+        Some(if self.state.is_mended_by_repair() && self.state != State::UnknownAccount {
+            "run `taskferry repair`: it mends that, and keeps every task; `taskferry doctor` says more".into()
+        } else {
+            "run `taskferry doctor` to find out why".into()
+        })
     }
 
     fn exit(&self) -> Exit {
@@ -92,34 +79,47 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         is_empty: true,
     });
     let server = run.server(account.server.clone())?;
-    let answer = ask(&server, account, &stand);
+    let answer = ask(run, &server, account, &stand);
     if let Err(ServerError::Interrupted) = answer {
         return Err(ServerError::Interrupted.into());
     }
+    let known = answer.as_ref().ok().and_then(|answer| answer.known.clone());
     let status = Status::of(account, computer.tasks, &stand, answer);
     if args.json {
         run.report(&status)?;
     } else {
         status.say(run);
     }
+    let state = status.state;
     match status.why {
-        Some(why) => Err(DoesNotWork(why).into()),
-        None => Ok(()),
+        Some(why) => Err(DoesNotWork { why, state }.into()),
+        None => {
+            if let Some(known) = known {
+                Seen::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
+            }
+            Ok(())
+        }
     }
 }
 
 /// What the server says.
 struct Answer {
     known: Option<AccountInfo>,
-    place: Place,
+    state: State,
 }
 
-/// `None` = it does not know the account.
-fn ask(server: &Server, account: &Credentials, stand: &Stand) -> Result<Option<Answer>, ServerError> {
+/// Versions that are looked at before it is said that `task sync` fetches them.
+const NEXT_VERSIONS_MAX: u32 = 8;
+
+fn ask(run: &Run<'_>, server: &Server, account: &Credentials, stand: &Stand) -> Result<Answer, ServerError> {
     let id = &account.client_id;
     let known = match server.account(id)? {
+        Known::Account(info) if info.state == AccountState::Disabled => {
+            return Ok(Answer { known: Some(*info), state: State::Disabled });
+        }
         Known::Account(info) => Some(*info),
-        Known::Unknown => return Ok(None),
+        Known::Unknown => return Ok(Answer { known: None, state: State::UnknownAccount }),
+        Known::Deleted => return Ok(Answer { known: None, state: State::Deleted }),
         Known::NotOffered => None,
     };
     let follows = match &known {
@@ -132,40 +132,32 @@ fn ask(server: &Server, account: &Credentials, stand: &Stand) -> Result<Option<A
         None if follows == Follows::Nothing => server.has_data(id)?,
         None => true,
     };
-    Ok(Some(Answer { place: Place::of(stand, follows, has_data, known.as_ref()), known }))
+    let has_beginning = follows == Follows::Gone && server.follows(id, VersionId::NIL)? == Follows::Newer;
+    let seen = Seen::find(run.context);
+    let state = Account { id, follows, has_data, has_beginning, known: known.as_ref(), seen: &seen }.state(stand);
+    if state == State::Behind && !stand.base.is_nil() {
+        if let Ok(key) = Key::derive(id, &account.secret) {
+            let child = |parent| server.child(id, parent);
+            if let Chain::Spoiled { .. } = poison::look(&key, stand.base, NEXT_VERSIONS_MAX, child)? {
+                return Ok(Answer { known, state: State::Spoiled });
+            }
+        }
+    }
+    Ok(Answer { known, state })
 }
 
 impl Status {
-    fn of(account: &Credentials, tasks: u64, stand: &Stand, answer: Result<Option<Answer>, ServerError>) -> Self {
-        let unsent = stand.unsent.changes;
+    fn of(account: &Credentials, tasks: u64, stand: &Stand, answer: Result<Answer, ServerError>) -> Self {
         let (known, state, why) = match answer {
             Err(why) => (None, State::Unreachable, Some(why.to_string())),
-            Ok(None) => (None, State::UnknownAccount, Some("the server does not know this account".to_owned())),
-            Ok(Some(Answer { known: Some(known), .. })) if known.state == AccountState::Disabled => {
-                (Some(known), State::Disabled, Some("the account is disabled".into()))
-            }
-            Ok(Some(Answer { known, place })) => {
-                let (state, why) = match place {
-                    Place::UpToDate | Place::AtTheBeginning if unsent == 0 => (State::UpToDate, None),
-                    Place::UpToDate | Place::AtTheBeginning => (State::Unsent, None),
-                    Place::Behind => (State::Behind, None),
-                    Place::Emptied => {
-                        (State::Emptied, Some("the account is empty, though this computer has synced before"))
-                    }
-                    Place::Ahead => (State::Ahead, Some("the server was taken back to an older state")),
-                    Place::Gone => {
-                        (State::Gone, Some("the account does not have the version at which this computer was last"))
-                    }
-                };
-                (known, state, why.map(str::to_owned))
-            }
+            Ok(Answer { known, state }) => (known, state, why(state).map(str::to_owned)),
         };
         Self {
             works: why.is_none(),
             server: account.server.to_string(),
             account: account.client_id.short(),
             tasks,
-            unsent_changes: unsent,
+            unsent_changes: stand.unsent.changes,
             unsent_tasks: stand.unsent.tasks,
             server_has_newer: why.is_none().then_some(state == State::Behind),
             last_change_seconds_ago: known.as_ref().and_then(|known| known.last_version_at).map(seconds_ago),
@@ -200,6 +192,20 @@ impl Status {
             run.terminal.say("");
         }
     }
+}
+
+/// Why sync does not work in this state, in few words; `None` = it does.
+fn why(state: State) -> Option<&'static str> {
+    Some(match state {
+        State::UpToDate | State::Unsent | State::Behind => return None,
+        State::UnknownAccount => "the server does not know this account",
+        State::Disabled => "the account is disabled",
+        State::Deleted => "the account was deleted",
+        State::Emptied => "the account is empty, though this computer has synced before",
+        State::Ahead => "the server was taken back to an older state",
+        State::Spoiled => "a computer with another secret has changed the account",
+        state => state.sentence().unwrap_or("it is not known why"),
+    })
 }
 
 /// Since `time`, in seconds since 1970-01-01 UTC. A clock that is behind makes it 0.

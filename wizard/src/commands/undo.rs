@@ -2,8 +2,10 @@
 
 use crate::cli;
 use crate::error::{Explain, Failure};
-use crate::flow::{Run, Stopped};
+use crate::flow::{Run, Stopped, tasks};
 use crate::pending::Pending;
+use crate::rescue::back::Back;
+use crate::rescue::steps::{Steps, unfinished};
 use crate::taskrc::undo::{How, Step, Undo};
 
 /// Nothing was changed by this program, or all of it was taken back.
@@ -24,12 +26,19 @@ impl Explain for NothingToUndo {
 pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
     let pending = Pending::find(run.context)?;
     let undo = Undo::plan(run.context)?;
-    if undo.is_none() && pending.is_none() {
+    let interrupted = unfinished(run.context);
+    if undo.is_none() && pending.is_none() && interrupted.is_none() {
         return Err(NothingToUndo.into());
     }
     run.terminal.say("this is going to happen:\n");
     if pending.is_some() {
         run.terminal.say("  forget the account that is not joined or registered yet");
+    }
+    if let Some(command) = interrupted {
+        run.terminal.say(&format!("  forget that `{}` was interrupted", command.words()));
+    }
+    if let Some(back) = undo.as_ref().and_then(Undo::database) {
+        run.terminal.say(&format!("  {}", tasks_in_words(back)));
     }
     for step in undo.iter().flat_map(Undo::steps) {
         run.terminal.say(&format!("  {}", in_words(run, step, Tense::Future)));
@@ -42,12 +51,19 @@ pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
         }
     }
     Pending::forget(run.context)?;
+    // Held until all is done, and never while the other command runs.
+    let steps = interrupted.map(|_| Steps::forget(run.context)).transpose()?;
     let Some(undo) = undo else {
         run.terminal.say("done; no file of yours was touched");
         return Ok(());
     };
     let done: Vec<String> = undo.steps().iter().map(|step| in_words(run, step, Tense::Past)).collect();
+    let with_tasks = undo.database().is_some();
     let kept = undo.apply(run.context)?;
+    drop(steps);
+    if with_tasks {
+        run.terminal.say("your tasks have their former place in the account's history again");
+    }
     for line in done {
         run.terminal.say(&line);
     }
@@ -55,8 +71,23 @@ pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
         run.terminal.say(&format!("what stood there is kept as `{}`", run.context.short(&backup)));
     }
     run.terminal.say("your tasks stay on this computer, and the account stays on the server");
+    if with_tasks {
+        run.terminal.say("run `taskferry sync` to sync with the former account again");
+        return Ok(());
+    }
     run.terminal.say("to sync with it again, run `taskferry share` on another computer, and `taskferry join` here");
     Ok(())
+}
+
+/// What happens to the tasks.
+fn tasks_in_words(back: &Back) -> String {
+    match back.changed_since() {
+        0 => "give your tasks their former place in the account's history".into(),
+        count => format!(
+            "give your tasks their former place in the account's history; changes of {} since then stay, and wait to be sent",
+            tasks(count)
+        ),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

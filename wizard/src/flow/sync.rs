@@ -29,6 +29,13 @@ pub struct NotCaught(#[source] std::io::Error);
 
 impl Explain for NotCaught {}
 
+impl NotCaught {
+    /// For this reason.
+    pub fn new(why: std::io::Error) -> Self {
+        Self(why)
+    }
+}
+
 /// Ctrl-C while it ran.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped; run `taskferry sync` to finish")]

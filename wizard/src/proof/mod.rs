@@ -1,5 +1,6 @@
 //! Proof that a sync did what it reported: the account is rebuilt from what the server holds, as a new computer would
-//! ([`mod@rebuild`]), and compared with the tasks on this one ([`compare`]). What is missing can be put back ([`cure`]).
+//! ([`mod@rebuild`]), and compared with the tasks on this one ([`compare`]). What is missing can be put back ([`cure`]); and
+//! people can compare two computers by a short text ([`mod@fingerprint`]).
 //!
 //! Taskwarrior's own word is not enough: after an interrupted push of more than one version the next one drops the rest,
 //! marks it as sent, and prints `Success!`.
@@ -10,6 +11,9 @@
 
 pub mod compare;
 pub mod cure;
+pub mod fingerprint;
+pub mod history;
+pub mod poison;
 pub mod rebuild;
 
 use compare::Difference;

@@ -37,6 +37,10 @@ struct State {
     not_now_at: Option<&'static str>,
     clock_ahead_seconds: u64,
     quota_bytes: Option<u64>,
+    /// So many versions are taken; the next is refused for good.
+    versions_left: u32,
+    /// The next version is stored, and the line breaks.
+    loses_an_answer: bool,
 }
 
 /// What an account holds.
@@ -103,6 +107,8 @@ impl FakeServer {
             not_now_at: None,
             clock_ahead_seconds: 0,
             quota_bytes: None,
+            versions_left: u32::MAX,
+            loses_an_answer: false,
         };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
@@ -187,6 +193,16 @@ impl FakeServer {
     pub(crate) fn refuses_for_now_at(&self, path: &'static str, count: u32) {
         let mut state = self.state.lock().unwrap();
         (state.not_now_at, state.not_now) = (Some(path), count);
+    }
+
+    /// Takes so many versions, and refuses the next.
+    pub(crate) fn accepts_versions(&self, count: u32) {
+        self.state.lock().unwrap().versions_left = count;
+    }
+
+    /// Stores the next version, and hangs up without an answer.
+    pub(crate) fn loses_the_answer_to_a_version(&self) {
+        self.state.lock().unwrap().loses_an_answer = true;
     }
 
     /// With a clock that is wrong.
@@ -293,6 +309,9 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         state.instead.clone().unwrap_or_else(|| state.reply(method, path, account, body))
     };
     let now = SystemTime::now() + Duration::from_secs(state.clock_ahead_seconds);
+    if path.starts_with(wire::ADD_VERSION) && std::mem::take(&mut state.loses_an_answer) {
+        return None;
+    }
     drop(state);
     let mut head =
         format!("HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
@@ -316,6 +335,21 @@ impl State {
                 (held.snapshot, held.snapshot_at) = (Some(body), Some(at));
             }
             return Reply { status: 200, ..nothing };
+        }
+        if let (Some(parent), Some(held)) =
+            (path.strip_prefix(wire::ADD_VERSION), account.and_then(|account| self.accounts.get_mut(&account)))
+        {
+            let parent = parent.trim_start_matches('/').parse().unwrap();
+            if self.versions_left == 0 {
+                return json(507, wire::PROBLEM_JSON, &problem(507, codes::QUOTA_EXCEEDED));
+            }
+            self.versions_left -= 1;
+            if held.versions.last().map_or(VersionId::NIL, |(id, _)| *id) != parent {
+                return Reply { status: 409, ..nothing };
+            }
+            let id = version(held.versions.len() as u128 + 1);
+            held.versions.push((id, body));
+            return Reply { status: 200, headers: vec![(wire::X_VERSION_ID.into(), id.to_string())], ..nothing };
         }
         let first = format!("{}/{}", wire::GET_CHILD_VERSION, VersionId::NIL);
         let held = account.and_then(|account| self.accounts.get(&account));

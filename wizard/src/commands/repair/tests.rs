@@ -1,0 +1,1 @@
+//! Whole runs of `taskferry repair`.
