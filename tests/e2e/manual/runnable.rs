@@ -84,6 +84,8 @@ followed! {
     two_computers_in_two_minutes: "docs/guide/first-minutes.md";
     every_day: "docs/guide/every-day.md";
     which_server: "docs/guide/servers.md";
+    a_lost_computer: "docs/guide/lost-computer.md";
+    repair: "docs/guide/repair.md";
     moving: "docs/guide/moving.md";
     by_hand_without_the_wizard: "docs/guide/by-hand.md";
     for_testers: "docs/tester.md";
