@@ -174,7 +174,10 @@ fn the_command_that_is_offered_there_is_the_one_that_works() {
     setup.operate_as_typed(&words).good();
     assert!(ours.join("taskferry.sqlite3").is_file());
     let theirs = |name: &str| fs::read(setup.data_dir().join(name));
-    assert!(theirs("taskferry.sqlite3").is_err() && theirs("taskferry.lock").is_err(), "nothing of ours is beside theirs");
+    assert!(
+        theirs("taskferry.sqlite3").is_err() && theirs("taskferry.lock").is_err(),
+        "nothing of ours is beside theirs"
+    );
     let untouched = tempfile::tempdir().expect("a folder");
     reference_data::lay_into(untouched.path());
     let before = fs::read(untouched.path().join(reference_data::FILE)).expect("theirs");
