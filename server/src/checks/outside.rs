@@ -106,8 +106,8 @@ mod tests {
     use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
     use super::*;
-    use crate::checks::certificate::Certificate;
     use crate::checks::Outcome;
+    use crate::checks::certificate::Certificate;
 
     /// A server with a certificate that nobody vouches for, good until the end of this year; it answers everybody with 404.
     fn with_certificate(year: i32) -> SocketAddr {
