@@ -27,6 +27,9 @@ pub trait Hears: std::fmt::Debug + Send + Sync {
 
     /// It goes on, with nothing to count.
     fn lives(&self);
+
+    /// The step is over.
+    fn ends(&self);
 }
 
 /// A part of long work.
@@ -124,13 +127,6 @@ impl Shown {
         }
     }
 
-    /// Nothing more is shown.
-    pub fn ends(&self) {
-        let mut state = self.lock();
-        state.step = None;
-        state.clear();
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -152,6 +148,12 @@ impl Hears for Shown {
 
     fn lives(&self) {
         self.lock().tell(self.manner);
+    }
+
+    fn ends(&self) {
+        let mut state = self.lock();
+        state.step = None;
+        state.clear();
     }
 }
 
@@ -195,7 +197,7 @@ impl State {
 
 fn bar(step: Step) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(step.of, ProgressDrawTarget::stderr_with_hz(5));
-    let template = if step.of.is_some() { "{bar:24} {percent:>3}%  {wide_msg}" } else { "{spinner} {wide_msg}" };
+    let template = if step.of.is_some() { "[{bar:12}] {percent:>3}%  {msg}" } else { "{spinner} {msg}" };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }

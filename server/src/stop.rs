@@ -47,6 +47,13 @@ impl Stop {
         }
     }
 
+    /// The step is over, and something else is about to be said.
+    pub fn ends(&self) {
+        if let Some(listener) = &self.listener {
+            listener.ends();
+        }
+    }
+
     /// It goes on, with nothing to count.
     pub fn lives(&self) {
         if let Some(listener) = &self.listener {

@@ -129,6 +129,20 @@ pub fn ask(question: &str) -> Option<bool> {
     Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
+/// Why, from the outermost reason to the innermost. What only repeats the one before, with a number in front, is left out.
+pub fn causes(error: &dyn Error) -> Vec<String> {
+    let mut causes: Vec<String> = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if causes.last().is_none_or(|last| !text.ends_with(last.as_str())) {
+            causes.push(text);
+        }
+        cause = error.source();
+    }
+    causes
+}
+
 /// An error in words: what failed, why, and what mends it.
 ///
 /// ```text
@@ -139,10 +153,8 @@ pub fn ask(question: &str) -> Option<bool> {
 /// ```
 pub fn error_text(error: &dyn Error, hint: Option<&str>) -> String {
     let mut text = format!("error: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let _ = write!(text, "\n  Caused by: {error}");
-        cause = error.source();
+    for cause in causes(error) {
+        let _ = write!(text, "\n  Caused by: {cause}");
     }
     if let Some(hint) = hint {
         let _ = write!(text, "\n\nhint: {hint}");

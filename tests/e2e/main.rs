@@ -34,6 +34,7 @@
 //! | [`privileges`] | a server that was started as root is root no more |
 //! | [`logging`], [`metrics`] | an operator sees what happens, and never who |
 //! | [`dependencies`] | what is built in may be given away |
+//! | [`bad_inputs`] | whatever is wrong with data, backups and places: a sentence, a hint, and nothing lost |
 //! | [`malformed_requests`] | no request that makes no sense changes anything or goes unexplained |
 
 #![expect(
@@ -46,6 +47,7 @@ mod account_files;
 mod accounts;
 mod add_version;
 mod backups;
+mod bad_inputs;
 mod configuration;
 mod convergence;
 mod dependencies;

@@ -87,6 +87,33 @@ fn the_condition_of_the_server_is_told_and_nothing_is_where_nobody_asked_for_it(
 }
 
 #[test]
+fn backups_of_every_process_are_told_and_failures_add_up() {
+    let server = PROGRAMS.server().with_metrics().start();
+    server.account();
+    let told = |name: &str| server.metrics().sum(&format!("taskferry_backup_{name}"), &[]);
+    assert!(told("interval_seconds") < 1.0 && told("last_good_time_seconds") < 1.0, "{}", server.metrics().text);
+    server.operate(["backup", "create"]).good();
+    wait::until("the backup is told of", || told("last_good_time_seconds") > 1.7e9);
+    let metrics = server.metrics();
+    let now = |name| metrics.sum(name, &[]);
+    assert!(now("taskferry_backup_bytes") > 4096.0 && now("taskferry_backup_failures_total") < 1.0, "{}", metrics.text);
+    let (good, proved) =
+        (now("taskferry_backup_last_good_time_seconds"), now("taskferry_backup_last_proved_time_seconds"));
+    assert!((good - proved).abs() < 0.1, "{}", metrics.text);
+
+    for _ in 0..2 {
+        server.operate(["backup", "create", "--to", "/proc/nowhere"]).exits_with(1);
+    }
+    wait::until("the failures are told of", || told("failures_total") > 1.5);
+    let folder = std::fs::read_dir(server.data_dir().join("backups")).expect("backups");
+    for file in folder.flatten().filter(|file| file.path().extension().is_some_and(|end| end == "sqlite3")) {
+        std::fs::write(file.path(), "gone bad").expect("a damaged backup");
+    }
+    server.operate(["backup", "verify"]).exits_with(3);
+    wait::until("the damage is told of", || told("damaged") > 0.5);
+}
+
+#[test]
 fn the_number_of_series_does_not_depend_on_what_strangers_ask_for() {
     let server = PROGRAMS.server().with_metrics().start();
     let ask = |from: usize| {

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -68,6 +69,14 @@ impl TestServer {
         let mut shown = Vec::new();
         let _ = screen.read_to_end(&mut shown);
         (status.code(), String::from_utf8_lossy(&shown).into_owned())
+    }
+
+    /// The same as another user; only root can.
+    #[track_caller]
+    pub fn operate_as<S: AsRef<OsStr>>(&self, user: u32, verb: impl IntoIterator<Item = S>) -> Outcome {
+        let mut command = self.beside();
+        command.args(verb).arg("--data-dir").arg(self.data_dir()).uid(user).gid(user);
+        run(&mut command, "")
     }
 
     /// The same, but Ctrl-C is pressed as soon as `now` says so.

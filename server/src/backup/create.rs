@@ -21,7 +21,8 @@ use super::store::folder::UNFINISHED;
 use super::store::{Shelf, StoreError};
 use crate::progress::Step;
 use crate::stop::{Stop, Stopped};
-use crate::storage::sqlite::directory::{DATABASE_FILE, private_file};
+use crate::storage::sqlite::administrator::{AdministratorError, database_in};
+use crate::storage::sqlite::directory::private_file;
 use crate::storage::sqlite::examine::{Examination, Finding, examine};
 use crate::storage::sqlite::schema::{self, SchemaError};
 
@@ -75,12 +76,9 @@ pub struct Place {
 /// Why there is no backup. Older ones are as they were.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// There is nothing to back up.
-    #[error("there is no data of a server in `{}`", .directory.display())]
-    NoData {
-        /// The directory.
-        directory: PathBuf,
-    },
+    /// There is nothing to back up, or nothing that this user may see.
+    #[error(transparent)]
+    NoData(AdministratorError),
     /// Another process makes one.
     #[error("another backup is being made")]
     Busy,
@@ -117,7 +115,7 @@ impl CreateError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoData { .. } => Some("name the server's directory with `--data-dir DIR`".into()),
+            Self::NoData(error) => error.hint(),
             Self::Busy => Some("wait for it; `taskferry-server backup list` shows it then".into()),
             Self::Open(error) => error.hint(),
             Self::Copy(CopyError::NoRoom { .. }) => {
@@ -129,7 +127,11 @@ impl CreateError {
                     .into(),
             ),
             Self::Nowhere(_) => Some("check the place and its credentials; older backups are as they were".into()),
-            Self::Copy(_) | Self::File { .. } | Self::Stopped(_) => None,
+            Self::File { .. } => Some(
+                "check its owner and its volume, or choose another place with `--to`; older backups are as they were"
+                    .into(),
+            ),
+            Self::Copy(_) | Self::Stopped(_) => None,
         }
     }
 }
@@ -139,7 +141,7 @@ pub fn create(plan: &Plan, now: Timestamp, stop: &Stop) -> Result<Created, Creat
     let made = make(plan, now, stop);
     let outcome = match &made {
         Ok(created) => Outcome::made(created),
-        Err(CreateError::Busy | CreateError::Stopped(_) | CreateError::NoData { .. }) => return made,
+        Err(CreateError::Busy | CreateError::Stopped(_) | CreateError::NoData(_)) => return made,
         Err(error) => Outcome::failed(error),
     };
     // Not to know about a backup is no reason to have none.
@@ -150,10 +152,7 @@ pub fn create(plan: &Plan, now: Timestamp, stop: &Stop) -> Result<Created, Creat
 }
 
 fn make(plan: &Plan, now: Timestamp, stop: &Stop) -> Result<Created, CreateError> {
-    let database = plan.data_dir.join(DATABASE_FILE);
-    if !database.is_file() {
-        return Err(CreateError::NoData { directory: plan.data_dir.clone() });
-    }
+    let database = database_in(&plan.data_dir).map_err(CreateError::NoData)?;
     let _lock = lock(&plan.data_dir)?;
     let name = BackupName::at(now);
     let source = schema::open_to_look(&database)?;

@@ -11,6 +11,7 @@ use super::create::{CreateError, Created};
 use super::manifest::BackupName;
 use crate::storage::UnixSeconds;
 use crate::storage::sqlite::directory::private_file;
+use crate::terminal::causes;
 
 const FILE: &str = "taskferry.backup.json";
 
@@ -64,13 +65,7 @@ impl Outcome {
 
 /// An error with its causes, in one line.
 pub fn in_full(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+    std::iter::once(error.to_string()).chain(causes(error)).collect::<Vec<_>>().join(": ")
 }
 
 impl Status {

@@ -29,36 +29,39 @@ impl Check for Certificate {
         match world.outside() {
             None => Finding::skipped("no public address is set"),
             Some(outside) if !outside.url.is_https() => Finding::skipped("the public address is plain http"),
-            Some(outside) => judge(outside, world.now()),
+            Some(outside) => Self::judge(outside, world.now()),
         }
     }
 }
 
-fn judge(outside: &Outside, now: UnixSeconds) -> Finding {
-    let renew = "see why whoever renews it, most likely the proxy in front, did not";
-    let Some(Validity { from, until }) = outside.certificate else {
-        return Finding::skipped("it was not seen from here");
-    };
-    let (day, left) = (words::day(until), until - now);
-    if left < 0 {
-        return Finding::problem(format!("it ended on {day}, and devices refuse it"), renew);
-    }
-    if from > now {
-        return Finding::problem(
-            format!("it begins on {} only", words::day(from)),
-            "check this machine's clock, and the clock of the machine that made it",
-        );
-    }
-    if let Err(why) = &outside.reply {
-        return Finding::problem(
-            format!("devices don't accept it: {}", printable(why)),
-            "use one of a public authority, for the name in the address; Caddy does that by itself",
-        );
-    }
-    match left {
-        ..NOW => Finding::problem(format!("it ends in {}, on {day}", ago(left)), renew),
-        NOW..SOON => Finding::warning(format!("it ends in {}, on {day}", ago(left)), renew),
-        _ => Finding::ok(format!("good until {day}")),
+impl Certificate {
+    /// By what was seen there.
+    pub(super) fn judge(outside: &Outside, now: UnixSeconds) -> Finding {
+        let renew = "see why whoever renews it, most likely the proxy in front, did not";
+        let Some(Validity { from, until }) = outside.certificate else {
+            return Finding::skipped("it was not seen from here");
+        };
+        let (day, left) = (words::day(until), until - now);
+        if left < 0 {
+            return Finding::problem(format!("it ended on {day}, and devices refuse it"), renew);
+        }
+        if from > now {
+            return Finding::problem(
+                format!("it begins on {} only", words::day(from)),
+                "check this machine's clock, and the clock of the machine that made it",
+            );
+        }
+        if let Err(why) = &outside.reply {
+            return Finding::problem(
+                format!("devices don't accept it: {}", printable(why)),
+                "use one of a public authority, for the name in the address; Caddy does that by itself",
+            );
+        }
+        match left {
+            ..NOW => Finding::problem(format!("it ends in {}, on {day}", ago(left)), renew),
+            NOW..SOON => Finding::warning(format!("it ends in {}, on {day}", ago(left)), renew),
+            _ => Finding::ok(format!("good until {day}")),
+        }
     }
 }
 
@@ -74,7 +77,7 @@ mod tests {
         let judged = |from: i64, until: i64, accepted: bool| {
             let reply = if accepted { Ok(Reply { status: 200, info: None }) } else { Err("UnknownIssuer".to_owned()) };
             let certificate = Some(Validity { from: now + from * DAY, until: now + until * DAY });
-            judge(&Outside { url: "https://tasks.example.org".parse().unwrap(), reply, certificate }, now)
+            Certificate::judge(&Outside { url: "https://tasks.example.org".parse().unwrap(), reply, certificate }, now)
         };
         assert_eq!(judged(-1, 60, true), Finding::ok("good until 2027-01-22"));
         for (from, until, accepted, outcome, words) in [

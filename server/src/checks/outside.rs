@@ -92,3 +92,70 @@ fn innermost(error: &reqwest::Error) -> String {
     }
     cause.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+    use super::*;
+    use crate::checks::Outcome;
+    use crate::checks::certificate::Certificate;
+
+    /// A server with a certificate that nobody vouches for, good until the end of this year; it answers everybody with 404.
+    fn with_certificate(year: i32) -> SocketAddr {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(year, 12, 31);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        // Ends with the test's process.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                tell.send(listener.local_addr().unwrap()).unwrap();
+                let acceptor = TlsAcceptor::from(Arc::new(config));
+                while let Ok((stream, _)) = listener.accept().await {
+                    let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                    let _ = stream.read(&mut [0; 4096]).await;
+                    let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await;
+                    let _ = stream.shutdown().await;
+                }
+            });
+        });
+        told.recv().unwrap()
+    }
+
+    #[test]
+    fn a_certificate_is_seen_also_where_devices_do_not_accept_it() {
+        for (year, words) in [(2099, "devices don't accept it: "), (2021, "it ended on 2021-12-31")] {
+            let url = format!("https://localhost:{}", with_certificate(year).port());
+            let outside = ask(&url.parse().unwrap());
+            outside.reply.as_ref().unwrap_err();
+            let until = outside.certificate.unwrap().until;
+            assert_eq!(crate::words::day(until), format!("{year}-12-31"));
+            let found = Certificate::judge(&outside, 1_795_412_521);
+            assert_eq!(found.outcome, Outcome::Problem, "{found:?}");
+            assert!(found.sentence.contains(words), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn where_nobody_is_nothing_is_seen() {
+        let outside = ask(&"https://127.0.0.1:1".parse().unwrap());
+        assert!(outside.reply.is_err() && outside.certificate.is_none(), "{outside:?}");
+    }
+}

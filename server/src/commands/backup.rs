@@ -183,6 +183,7 @@ fn drill_all(args: &VerifyArgs, plan: &Plan, stop: &Stop) -> Result<Drilled, Ver
             } else {
                 damaged.push(kept.name.to_string());
             }
+            stop.ends();
             if args.data.json {
                 listed.print(&drill_json(place, &kept, &drill));
             } else {
@@ -211,13 +212,13 @@ fn chosen(args: &VerifyArgs, mut backups: Vec<Kept>) -> Vec<Kept> {
 fn drill_text(place: &Destination, kept: &Kept, drill: &Drill) -> String {
     let mut lines = vec![match (&drill.examined, drill.flaws.len()) {
         (Some(seen), 0) => format!(
-            "{} is good: {}, {}, {} (in {place})",
+            "{} in {place}\n  is good: {}, {}, {}",
             kept.name,
             words::count(seen.accounts, "account"),
             words::count(seen.versions, "version"),
             words::count(seen.snapshots, "snapshot")
         ),
-        _ => format!("{} is DAMAGED (in {place})", kept.name),
+        _ => format!("{} in {place}\n  is DAMAGED", kept.name),
     }];
     lines.extend(drill.flaws.iter().map(|flaw| format!("  {flaw}")));
     lines.join("\n")

@@ -13,7 +13,7 @@ use crate::cli::operate::DbCommand;
 use crate::config::sources::Env;
 use crate::progress::Step;
 use crate::stop::Stop;
-use crate::storage::sqlite::administrator::AdministratorError;
+use crate::storage::sqlite::administrator::{AdministratorError, database_in};
 use crate::storage::sqlite::directory::DATABASE_FILE;
 use crate::storage::sqlite::examine::{Examination, examine};
 use crate::storage::sqlite::schema;
@@ -56,11 +56,7 @@ pub(super) fn figures(db: &Connection, directory: &Path) -> rusqlite::Result<Fig
 
 /// A connection that only reads.
 pub(super) fn look(directory: &Path) -> Result<Connection, VerbError> {
-    let file = directory.join(DATABASE_FILE);
-    if !file.is_file() {
-        return Err(AdministratorError::NoData { directory: directory.to_owned() }.into());
-    }
-    schema::open_to_look(&file).map_err(|error| AdministratorError::from(error).into())
+    schema::open_to_look(&database_in(directory)?).map_err(|error| AdministratorError::from(error).into())
 }
 
 fn status(args: &DataArgs, env: &Env) -> Result<(), VerbError> {

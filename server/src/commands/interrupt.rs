@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::progress::Shown;
+use crate::progress::{Hears as _, Shown};
 use crate::stop::Stop;
 
 /// Does `work` on this thread, shows how far it is unless a program listens (`json`), and tells it to stop when a signal says so.

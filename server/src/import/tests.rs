@@ -167,6 +167,8 @@ impl Hears for Interrupts {
     }
 
     fn lives(&self) {}
+
+    fn ends(&self) {}
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl Bucket {
     async fn upload(&self, name: &str, file: &Path, stop: &Stop) -> Result<(), Error> {
         let from = fs_err::File::open(file)?;
         let bytes = from.metadata()?.len();
-        stop.begins(Step::of_bytes("sending the backup to the bucket", bytes));
+        stop.begins(Step::of_bytes("sending it to the bucket", bytes));
         if bytes <= self.part_bytes {
             let (key, content) = (self.key(name), fs_err::read(file)?.into());
             return tokio::select! {

@@ -60,7 +60,7 @@ impl Folder {
             let message = format!("only {} MB may be filled there", room / 1_000_000);
             return Err(io::Error::new(io::ErrorKind::StorageFull, message));
         }
-        stop.begins(Step::of_bytes("copying the backup to another volume", from.metadata()?.len()));
+        stop.begins(Step::of_bytes("copying it to another volume", from.metadata()?.len()));
         self.write(name, |to| pump(&mut from, to, stop).map(drop))
     }
 }

@@ -32,6 +32,15 @@ pub enum AdministratorError {
         /// The directory.
         directory: PathBuf,
     },
+    /// This user may not even see whether there is one.
+    #[error("could not look into `{}`", .directory.display())]
+    Unseen {
+        /// The directory.
+        directory: PathBuf,
+        /// The system's reason.
+        #[source]
+        cause: std::io::Error,
+    },
     /// It can't be opened.
     #[error(transparent)]
     Schema(#[from] schema::SchemaError),
@@ -44,8 +53,21 @@ impl AdministratorError {
             Self::NoData { .. } => {
                 Some("name the server's directory with `--data-dir DIR`; the server shows it when it starts".into())
             }
+            Self::Unseen { .. } => Some("run the command as the user of the server, or as root".into()),
             Self::Schema(error) => error.hint(),
         }
+    }
+}
+
+/// The database in a directory that is a server's already.
+pub fn database_in(directory: &Path) -> Result<PathBuf, AdministratorError> {
+    let file = directory.join(DATABASE_FILE);
+    match std::fs::metadata(&file) {
+        Ok(found) if found.is_file() => Ok(file),
+        Err(cause) if cause.kind() == std::io::ErrorKind::PermissionDenied => {
+            Err(AdministratorError::Unseen { directory: directory.to_owned(), cause })
+        }
+        _ => Err(AdministratorError::NoData { directory: directory.to_owned() }),
     }
 }
 
@@ -59,11 +81,7 @@ pub struct Administrator {
 impl Administrator {
     /// Opens the database in `directory`.
     pub fn open(directory: &Path) -> Result<Self, AdministratorError> {
-        let file = directory.join(DATABASE_FILE);
-        if !file.is_file() {
-            return Err(AdministratorError::NoData { directory: directory.to_owned() });
-        }
-        let db = schema::open_beside(&file)?;
+        let db = schema::open_beside(&database_in(directory)?)?;
         let salt = schema::salt(&db)?;
         Ok(Self { db, salt })
     }
