@@ -1,6 +1,7 @@
 //! A program run to its end, and what it said.
 
 use std::io::{Read, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::{fmt, thread};
@@ -49,6 +50,13 @@ impl Outcome {
     pub fn exits_with(self, code: i32) -> Transcript {
         assert_eq!(self.0.status.code(), Some(code), "expected exit code {code}:\n{}", self.0);
         self.0
+    }
+}
+
+impl Transcript {
+    /// The signal that ended it, if one did.
+    pub fn signal(&self) -> Option<i32> {
+        self.status.signal()
     }
 }
 
