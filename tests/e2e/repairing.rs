@@ -1,14 +1,14 @@
 //! Whatever has come between a computer and its account, `taskferry repair` says it and mends it, and no task is missing afterwards
 //! on either side.
 
-use std::fs;
+use std::{fs, thread};
 
-use e2e::command::{Outcome, Transcript};
+use e2e::command::{Outcome, Transcript, run};
 use e2e::cut::CutLine;
 use e2e::tasks::{TaskSet, to_do};
-use e2e::{SyncSettings, TaskHome, TestServer};
+use e2e::{Gate, SyncSettings, TaskHome, TestServer, wait};
 
-use crate::{PROGRAMS, server};
+use crate::{KILLED, PROGRAMS, server};
 
 #[test]
 #[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
@@ -116,7 +116,7 @@ fn a_computer_that_was_away_for_too_long_brings_its_changes_along() {
     server.start();
     add_and_sync(&laptop, &["much later"]);
     server.operate(["prune", "--yes"]).good();
-    e2e::wait::until("the server notices", || state(&desktop) == "pruned");
+    wait::until("the server notices", || state(&desktop) == "pruned");
 
     let said = repair(&desktop).good();
     assert!(said.stderr.contains("this computer was away for longer than"), "{said}");
@@ -242,11 +242,11 @@ fn an_account_that_was_deleted_or_switched_off_is_named_and_nothing_is_tried() {
     let id = settings.client_id.expose().to_string();
     let account = e2e::Account::known_as(server.address(), settings.client_id);
     server.operate(["account", "disable", &id]).good();
-    e2e::wait::until("the server notices", || state(&laptop) == "disabled");
+    wait::until("the server notices", || state(&laptop) == "disabled");
     let said = repair(&laptop).exits_with(3);
     assert!(said.stderr.contains("the account is disabled"), "{said}");
     server.operate(["account", "delete", &id, "--yes"]).good();
-    e2e::wait::until("the server notices", || account.describe().status == 403);
+    wait::until("the server notices", || account.describe().status == 403);
     assert_eq!(state(&laptop), "deleted");
     let said = repair(&laptop).exits_with(3);
     assert!(said.stderr.contains("`taskferry move` takes them to a new account"), "{said}");
@@ -322,6 +322,119 @@ fn a_protected_database_is_refused_before_anything_is_sent() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("a usual folder");
     let said = said.exits_with(1);
     assert!(said.stderr.contains("is read-only"), "{said}");
+}
+
+/// Whatever was done when it was killed: nothing is lost, and the next run finishes.
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn a_repair_that_is_killed_at_any_step_is_finished_by_the_next_one() {
+    let mut server = server();
+    let laptop = set_up(&server);
+    add_and_sync(&laptop, &["buy milk"]);
+    back_up(&server);
+    for step in ["keep", "send", "sent", "snapshot", "prove", "switch", "sync"] {
+        add_and_sync(&laptop, &[&format!("sent before {step}")]);
+        restore(&mut server);
+        laptop.task(["add", &format!("waits at {step}")]).good();
+        let tasks = export(&laptop);
+        killed_at(step, &laptop);
+        assert_eq!(export(&laptop), tasks, "after {step}");
+        repair(&laptop).good();
+        assert_eq!(export(&laptop), tasks, "after {step}");
+        laptop.sync().good();
+        assert_equal(&[&laptop, &joined(&laptop)]);
+        assert!(!laptop.path().join(".local/state/taskferry/unfinished.json").exists(), "after {step}");
+    }
+}
+
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn filling_a_lost_account_that_is_killed_at_any_step_is_finished_by_the_next_run() {
+    let mut server = server();
+    let laptop = set_up(&server);
+    add_and_sync(&laptop, &["buy milk"]);
+    for step in ["register", "send", "sent", "snapshot", "prove", "sync"] {
+        server.stop();
+        fs::remove_dir_all(server.data_dir()).expect("the data");
+        server.start();
+        laptop.task(["add", &format!("waits at {step}")]).good();
+        let tasks = export(&laptop);
+        killed_at(step, &laptop);
+        assert_eq!(export(&laptop), tasks, "after {step}");
+        repair(&laptop).good();
+        laptop.sync().good();
+        assert_eq!(export(&laptop), tasks, "after {step}");
+        assert_equal(&[&laptop, &joined(&laptop)]);
+    }
+}
+
+/// It comes along, instead of being overwritten.
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn what_is_typed_while_a_repair_runs_is_not_lost() {
+    let mut server = server();
+    let laptop = set_up(&server);
+    add_and_sync(&laptop, &["buy milk"]);
+    back_up(&server);
+    add_and_sync(&laptop, &["lost by the server"]);
+    restore(&mut server);
+    let gate = Gate::closing_before_version(1, server.address());
+    let taskrc = fs::read_to_string(laptop.taskrc()).expect("a taskrc");
+    fs::write(laptop.taskrc(), taskrc.replace(&server.url(), &gate.url())).expect("a taskrc");
+    thread::scope(|threads| {
+        let repairing = threads.spawn(|| repair(&laptop));
+        gate.wait_until_closed();
+        laptop.task(["add", "typed meanwhile"]).good();
+        gate.open();
+        let said = repairing.join().expect("a repair").good();
+        assert!(said.stderr.contains("something was changed on this computer meanwhile; looking again"), "{said}");
+    });
+    laptop.sync().good();
+    assert_eq!(to_do(&laptop.tasks()), ["buy milk", "lost by the server", "typed meanwhile"]);
+    assert_equal(&[&laptop, &joined(&laptop)]);
+}
+
+/// As a `task sync` over a slow line: it holds the database all the while.
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn a_task_that_holds_the_database_is_waited_for() {
+    let mut server = server();
+    let laptop = set_up(&server);
+    add_and_sync(&laptop, &["buy milk"]);
+    back_up(&server);
+    add_and_sync(&laptop, &["lost by the server"]);
+    restore(&mut server);
+    let gate = Gate::closing_before_version(1, server.address());
+    let taskrc = fs::read_to_string(laptop.taskrc()).expect("a taskrc");
+    fs::write(laptop.taskrc(), taskrc.replace(&server.url(), &gate.url())).expect("a taskrc");
+    thread::scope(|threads| {
+        let repairing = threads.spawn(|| repair(&laptop));
+        gate.wait_until_closed();
+        let database = rusqlite::Connection::open(laptop.path().join(".task/taskchampion.sqlite3")).expect("it");
+        database.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+        gate.open();
+        wait::until("all of it arrives at the server", || {
+            gate.versions() > 0 && server_has_two_versions(&server, &laptop)
+        });
+        database.execute_batch("ROLLBACK").expect("an unlock");
+        repairing.join().expect("a repair").good();
+    });
+    assert_equal(&[&laptop, &joined(&laptop)]);
+}
+
+#[track_caller]
+fn server_has_two_versions(server: &TestServer, home: &TaskHome) -> bool {
+    let link = home.wizard(PROGRAMS, ["share", "--text"], "").good().stdout;
+    let id = link.lines().find_map(|line| line.strip_prefix("sync.server.client_id=")).expect("an ID");
+    e2e::Account::known_as(server.address(), id.parse().expect("a UUID")).info().versions >= 2
+}
+
+/// The wizard, ended where this step begins.
+#[track_caller]
+fn killed_at(step: &str, home: &TaskHome) {
+    let mut command = home.command_of(KILLED);
+    let said = run(command.args(["repair", "--yes"]).env("KILL_AT", step), "").either_way();
+    assert_eq!(said.signal(), Some(9), "killed at {step}:\n{said}");
 }
 
 #[track_caller]

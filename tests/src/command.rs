@@ -1,6 +1,7 @@
 //! A program run to its end, and what it said.
 
 use std::io::{Read, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::{fmt, thread};
@@ -41,6 +42,14 @@ impl Outcome {
         self.0
     }
 
+    /// It was killed.
+    #[track_caller]
+    pub fn was_killed(self) -> Transcript {
+        use std::os::unix::process::ExitStatusExt as _;
+        assert_eq!(self.0.status.signal(), Some(9), "expected it to be killed:\n{}", self.0);
+        self.0
+    }
+
     /// It failed, and told the person why.
     #[track_caller]
     pub fn fails_with(self, words: &str) -> Transcript {
@@ -74,6 +83,11 @@ impl Transcript {
     #[track_caller]
     pub fn code(&self) -> i32 {
         self.status.code().unwrap_or_else(|| panic!("ended by a signal:\n{self}"))
+    }
+
+    /// The signal that ended it, if one did.
+    pub fn signal(&self) -> Option<i32> {
+        self.status.signal()
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! | about | checks |
 //! |---|---|
-//! | this computer | [`taskwarrior`], [`settings`], [`backends`], [`overrides`], [`permissions`], [`recurrence`] |
+//! | this computer | [`taskwarrior`], [`unfinished`], [`settings`], [`backends`], [`overrides`], [`permissions`], [`recurrence`] |
 //! | the way | [`proxy`], [`name`], [`connection`], [`encryption`] |
 //! | the server | [`greeting`], [`description`], [`clock`], [`protocol`] |
 //! | the account | [`account`], [`limits`], [`secret`], [`position`] |
@@ -31,12 +31,14 @@ pub mod secret;
 pub mod settings;
 pub mod state;
 pub mod taskwarrior;
+pub mod unfinished;
 pub mod world;
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::context::Context;
 use crate::error::Explain;
 use crate::server::ServerError;
 use state::State;
@@ -158,6 +160,13 @@ impl Finding {
         self.fix = Some(fix);
         self
     }
+}
+
+/// The checks for this computer: all, and first of them whether something was interrupted, where something was. That nothing
+/// was is no news.
+pub fn for_this(context: &Context) -> Vec<&'static dyn Check> {
+    let interrupted = crate::rescue::steps::unfinished(context).map(|_| &unfinished::Unfinished as &'static dyn Check);
+    interrupted.into_iter().chain(all().iter().copied()).collect()
 }
 
 /// All checks, in the order in which one builds on another.

@@ -1,5 +1,8 @@
 //! `taskferry join`: every other computer. Proves that account and secret are right *before* anything changes, since
 //! Taskwarrior itself reports success for a mistyped account, and a wrong secret would spoil the account for everybody.
+//! Tasks that belong to another account come along ([`bring_along`]).
+
+mod bring_along;
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -18,9 +21,11 @@ use crate::flow::computer::Computer;
 use crate::flow::first_sync::{Synced, first_sync};
 use crate::flow::plan::Plan;
 use crate::flow::recheck::recheck;
+use crate::flow::replace::Way;
 use crate::flow::{Run, Stopped, reach, replace, tasks};
 use crate::json::JoinOutcome;
 use crate::pending::{Pending, PendingJoin};
+use crate::rescue::steps::{Command, unfinished};
 use crate::server::Server;
 use crate::server::account::Known;
 use crate::server::probe::Kind;
@@ -138,6 +143,9 @@ enum Holds {
 
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
+    if unfinished(run.context) == Some(Command::Join) {
+        return bring_along::go_on(run, args);
+    }
     // Before anybody is asked for a link: it may be of no use here.
     let mut computer = Computer::look_to_change(run)?;
     replace::leftover_may_go(run, &mut computer, args.replace, args.yes)?;
@@ -151,9 +159,9 @@ pub(super) fn ask_and_join(run: &mut Run<'_>, args: &cli::Join, computer: &Compu
     if computer.account.as_ref() == Some(&credentials) {
         return already_joined(run, computer, &credentials);
     }
-    replace::make_way(run, computer, args.replace)?;
+    let way = replace::make_way(run, computer, args.replace)?;
     let decoded = Decoded { credentials, checked };
-    let Joined { arrived, now } = join(run, computer, &decoded, args)?;
+    let Joined { arrived, now } = join(run, computer, &decoded, args, way)?;
     report(run, JoinOutcome::Joined, &decoded.credentials, arrived, Some(now))
 }
 
@@ -169,13 +177,23 @@ pub fn finish(run: &mut Run<'_>, mut computer: Computer<'_>, pending: &PendingJo
     let PendingJoin { allow_empty, unproved, keep_recurrence, replace, .. } = *pending;
     let args = cli::Join { yes, replace, keep_recurrence, allow_empty, unproved, ..cli::Join::default() };
     replace::leftover_may_go(run, &mut computer, replace, yes)?;
-    replace::make_way(run, &computer, replace)?;
-    join(run, &computer, &pending.decoded, &args).map(drop)
+    let way = replace::make_way(run, &computer, replace)?;
+    join(run, &computer, &pending.decoded, &args, way).map(drop)
 }
 
 /// Joins, or keeps the credentials for later if the server is away.
-fn join(run: &mut Run<'_>, computer: &Computer<'_>, decoded: &Decoded, args: &cli::Join) -> Result<Joined, Failure> {
-    match join_now(run, computer, decoded, args) {
+fn join(
+    run: &mut Run<'_>,
+    computer: &Computer<'_>,
+    decoded: &Decoded,
+    args: &cli::Join,
+    way: Way,
+) -> Result<Joined, Failure> {
+    let joined = match way {
+        Way::Free => join_now(run, computer, decoded, args),
+        Way::WithTasks => bring_along::join(run, computer, decoded, args),
+    };
+    match joined {
         Err(failure) if failure.error().is_server_down() => {
             let cli::Join { allow_empty, unproved, keep_recurrence, .. } = *args;
             // Whoever gave up an account for this has decided that, whether by the flag or by an answer.

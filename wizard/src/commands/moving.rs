@@ -125,7 +125,8 @@ pub fn run(run: &mut Run<'_>, args: &cli::Move) -> Result<(), Failure> {
     move_to(run, args, invite, &computer, address)
 }
 
-fn choose_where(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
+/// Asks to which server.
+pub(super) fn choose_where(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
     run.must_be_able_to_ask("move needs to know to which server", "add `--server https://…` or `--cloud`")?;
     let cloud = cloud::address(run)?;
     let (default, words) = match cloud::look(run, &cloud) {
@@ -139,6 +140,15 @@ fn choose_where(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
     ];
     run.terminal.say("where shall your tasks move?\n");
     if choose(run, &choices, default)? { Ok(cloud) } else { ask_for_address(run) }
+}
+
+/// Whether tasks of this computer count as sent to an account that it does not have: an ordinary setup would leave them behind.
+pub(super) fn is_needed(computer: &Computer<'_>) -> Result<bool, Failure> {
+    if computer.account.is_some() || computer.tasks == 0 {
+        return Ok(false);
+    }
+    let database = database_of(&computer.taskwarrior);
+    Ok(database.map(|database| database.stand()).transpose()?.is_some_and(|stand| !stand.base.is_nil()))
 }
 
 /// Moves what is on this computer to a new account at `address`.

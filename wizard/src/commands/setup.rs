@@ -5,8 +5,8 @@ use taskferry_protocol::invite::BadInvite;
 use taskferry_protocol::server_url::BadServerUrl;
 use taskferry_protocol::{ClientId, InviteCode, ServerUrl};
 
-use super::join;
 use super::verify::finish::finish_pending;
+use super::{join, moving};
 use crate::credentials::Credentials;
 use crate::credentials::generate::generate;
 use crate::error::{Exit, Explain, Failure};
@@ -92,6 +92,9 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         if !args.replace && given.as_ref().is_none_or(|wanted| *wanted == present.server) {
             return already_set_up(run, args, invite, &computer, present);
         }
+        if computer.tasks > 0 && run.can_ask() && !args.yes {
+            return offer_to_move(run, args, invite, &computer, present, given);
+        }
         replace::give_up(run, &computer, present, args.replace)?;
     }
     if let Some(address) = given {
@@ -106,6 +109,33 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         Where::Join => join::ask_and_join(run, &cli::Join { replace: args.replace, ..cli::Join::default() }, &computer),
         Where::Neither => skip(run),
     }
+}
+
+/// Another account for a computer whose tasks are in one already: only a move takes them along.
+fn offer_to_move(
+    run: &mut Run<'_>,
+    args: &cli::Setup,
+    invite: Option<InviteCode>,
+    computer: &Computer<'_>,
+    present: &Credentials,
+    given: Option<ServerUrl>,
+) -> Result<(), Failure> {
+    let to = given.as_ref().map_or_else(|| "another server".to_owned(), |address| format!("`{address}`"));
+    run.terminal.say(&format!(
+        "this computer already syncs with `{}`, and has {} there",
+        present.server,
+        tasks(computer.tasks)
+    ));
+    if !run.prompter.confirm(&format!("move them to a new account at {to}?"), true)? {
+        return Err(Stopped::Declined.into());
+    }
+    let address = given.map_or_else(|| moving::choose_where(run), Ok)?;
+    moving::move_to(run, &move_instead(args), invite, computer, address)
+}
+
+/// The same wishes for a move.
+fn move_instead(args: &cli::Setup) -> cli::Move {
+    cli::Move { yes: args.yes, dry_run: args.dry_run, json: args.json, ..cli::Move::default() }
 }
 
 /// Where an account is to be.
@@ -165,6 +195,9 @@ pub(super) fn set_up(
     computer: &Computer<'_>,
     address: ServerUrl,
 ) -> Result<(), Failure> {
+    if moving::is_needed(computer)? {
+        return moving::move_to(run, &move_instead(args), invite, computer, address);
+    }
     let (server, kind) = match reach(run, address.clone()) {
         Err(why) if why.is_server_down() => return without_server(run, args, invite, computer, address, why),
         reached => reached?,

@@ -18,6 +18,7 @@ use crate::flow::computer::Computer;
 use crate::flow::sync::database_of;
 use crate::flow::{Run, tasks};
 use crate::proof::poison::{self, Chain};
+use crate::rescue::steps::{Command, unfinished};
 use crate::seen::Seen;
 use crate::server::account::Known;
 use crate::server::sealed::Follows;
@@ -38,6 +39,9 @@ struct Status {
     snapshot_seconds_ago: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    /// The command that did not come to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupted: Option<&'static str>,
 }
 
 /// Sync does not work.
@@ -84,11 +88,15 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         return Err(ServerError::Interrupted.into());
     }
     let known = answer.as_ref().ok().and_then(|answer| answer.known.clone());
-    let status = Status::of(account, computer.tasks, &stand, answer);
+    let interrupted = unfinished(run.context).map(Command::words);
+    let status = Status { interrupted, ..Status::of(account, computer.tasks, &stand, answer) };
     if args.json {
         run.report(&status)?;
     } else {
         status.say(run);
+    }
+    if let (Some(command), false) = (status.interrupted, args.json) {
+        run.terminal.say_note(&format!("`{command}` was interrupted on this computer: run it again, it goes on"));
     }
     let state = status.state;
     match status.why {
@@ -166,6 +174,7 @@ impl Status {
                 .map(|snapshot| seconds_ago(snapshot.stored_at)),
             state,
             why,
+            interrupted: None,
         }
     }
 

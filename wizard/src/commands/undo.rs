@@ -5,7 +5,7 @@ use crate::error::{Explain, Failure};
 use crate::flow::{Run, Stopped, tasks};
 use crate::pending::Pending;
 use crate::rescue::back::Back;
-use crate::rescue::steps::{Steps, unfinished};
+use crate::rescue::steps::{Steps, has_changed_something, unfinished};
 use crate::taskrc::undo::{How, Step, Undo};
 
 /// Nothing was changed by this program, or all of it was taken back.
@@ -25,8 +25,10 @@ impl Explain for NothingToUndo {
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
     let pending = Pending::find(run.context)?;
-    let undo = Undo::plan(run.context)?;
     let interrupted = unfinished(run.context);
+    // What was changed before it is another matter, for another undo.
+    let nothing_yet = interrupted.is_some() && !has_changed_something(run.context);
+    let undo = if nothing_yet { None } else { Undo::plan(run.context)? };
     if undo.is_none() && pending.is_none() && interrupted.is_none() {
         return Err(NothingToUndo.into());
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Run;
 use crate::checks::runner::{self, Event, Pace};
 use crate::checks::state::State;
-use crate::checks::{self, Check, Finding, Outcome, World};
+use crate::checks::{self, Finding, Outcome, World};
 use crate::error::{Exit, Explain, Failure};
 use crate::seen::Seen;
 use crate::terminal::Tone;
@@ -44,9 +44,9 @@ pub type Findings = Vec<(&'static str, Finding)>;
 
 /// Runs all checks.
 pub fn check(run: &mut Run<'_>, world: &World<'_>, pace: Pace, aloud: Aloud) -> Result<Findings, Stopped> {
-    let list: &[&'static dyn Check] = checks::all();
+    let list = checks::for_this(run.context);
     let mut spinners = (aloud == Aloud::Yes && run.terminal.is_animated()).then(Spinners::default);
-    let found = runner::run(list, world, pace, &mut |event| match event {
+    let found = runner::run(&list, world, pace, &mut |event| match event {
         Event::Began(name) => {
             if let Some(spinners) = &mut spinners {
                 spinners.begin(name);

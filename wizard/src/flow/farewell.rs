@@ -35,22 +35,8 @@ pub fn old_way(computer: &Computer<'_>) -> Option<String> {
 
 /// Runs `task sync` as the computer is set up now. If that fails, somebody has to say that it goes on without.
 pub fn sync_once_more(run: &mut Run<'_>, computer: &Computer<'_>, without_old: bool, yes: bool) -> Result<(), Failure> {
-    let failed = match (&computer.account, &computer.leftover) {
-        (Some(account), _) => match sync(run, &computer.taskwarrior, account) {
-            Ok(_) => return Ok(()),
-            Err(NotSynced::Failed(why)) => why,
-            Err(why) => return Err(why.into()),
-        },
-        (None, Some(SyncSettingsError::OtherBackend(_))) => {
-            let interrupts = Interrupts::catch().map_err(NotCaught::new)?;
-            run.terminal.say("running `task sync` …");
-            match computer.taskwarrior.sync(interrupts) {
-                Ok(()) => return Ok(()),
-                Err(TaskwarriorError::Interrupted) => return Err(SyncStopped.into()),
-                Err(why) => why,
-            }
-        }
-        (None, _) => return Ok(()),
+    let Some(failed) = try_sync(run, computer)? else {
+        return Ok(());
     };
     let failed = OldNotSynced(failed);
     if without_old {
@@ -71,4 +57,35 @@ pub fn sync_once_more(run: &mut Run<'_>, computer: &Computer<'_>, without_old: b
         return Ok(());
     }
     Err(Stopped::Declined.into())
+}
+
+/// The same where nothing depends on it: the others bring along by themselves what they have sent there.
+pub fn say_farewell(run: &mut Run<'_>, computer: &Computer<'_>) -> Result<(), Failure> {
+    if let Some(why) = try_sync(run, computer)? {
+        run.terminal.say_note(&format!(
+            "`task sync` with the present account failed ({why}); going on with what is on this computer"
+        ));
+    }
+    Ok(())
+}
+
+/// Why it failed, if it did; an interruption is an end.
+fn try_sync(run: &mut Run<'_>, computer: &Computer<'_>) -> Result<Option<TaskwarriorError>, Failure> {
+    match (&computer.account, &computer.leftover) {
+        (Some(account), _) => match sync(run, &computer.taskwarrior, account) {
+            Ok(_) => Ok(None),
+            Err(NotSynced::Failed(why)) => Ok(Some(why)),
+            Err(why) => Err(why.into()),
+        },
+        (None, Some(SyncSettingsError::OtherBackend(_))) => {
+            let interrupts = Interrupts::catch().map_err(NotCaught::new)?;
+            run.terminal.say("running `task sync` …");
+            match computer.taskwarrior.sync(interrupts) {
+                Ok(()) => Ok(None),
+                Err(TaskwarriorError::Interrupted) => Err(SyncStopped.into()),
+                Err(why) => Ok(Some(why)),
+            }
+        }
+        (None, _) => Ok(None),
+    }
 }

@@ -10,6 +10,8 @@
 //! | [`mod@kept`] | what is kept of this computer before it changes |
 
 pub mod account;
+#[cfg(test)]
+mod histories;
 pub mod kept;
 pub mod marker;
 pub mod push;

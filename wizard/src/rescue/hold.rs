@@ -302,8 +302,6 @@ mod tests {
         let home = computer.path("");
         let context = Context::new([("HOME".into(), home.clone().into())].into(), home, false).unwrap();
         let database = Database::in_folder(&computer.path(".task"));
-        let working_set = "CREATE TABLE working_set (id INTEGER PRIMARY KEY, uuid STRING)";
-        Connection::open(database.path()).unwrap().execute(working_set, []).unwrap();
         Laptop { computer, context, database }
     }
 

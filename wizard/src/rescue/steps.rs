@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::error::Explain;
+use crate::taskrc::record::newest_number;
 use crate::taskrc::write::{OWNER_ONLY, make_own, replace};
 
 /// More than any note has, in bytes.
@@ -107,6 +108,7 @@ impl Explain for StepsError {
 #[derive(Debug)]
 pub struct Steps {
     command: Command,
+    change_before: Option<u32>,
     path: PathBuf,
     observer: Observer,
     _lock: File,
@@ -115,6 +117,8 @@ pub struct Steps {
 #[derive(Serialize, Deserialize)]
 struct Note<T> {
     command: Command,
+    /// The newest change of the configuration when it began: what `undo` must leave alone.
+    change_before: Option<u32>,
     note: T,
 }
 
@@ -123,15 +127,15 @@ impl Steps {
     pub fn begin<T: DeserializeOwned>(context: &Context, command: Command) -> Result<(Self, Option<T>), StepsError> {
         let lock = lock(&context.state_dir())?;
         let path = place(context);
-        let note = match read::<Note<serde_json::Value>>(&path)? {
-            None => None,
+        let (note, change_before) = match read::<Note<serde_json::Value>>(&path)? {
+            None => (None, newest_number(context)),
             Some(Note { command: other, .. }) if other != command => return Err(StepsError::Unfinished(other)),
-            Some(Note { note, .. }) => {
+            Some(Note { note, change_before, .. }) => {
                 let note = serde_json::from_value(note);
-                Some(note.map_err(|_| StepsError::Unreadable { path: path.clone() })?)
+                (Some(note.map_err(|_| StepsError::Unreadable { path: path.clone() })?), change_before)
             }
         };
-        Ok((Self { command, path, observer: context.observer, _lock: lock }, note))
+        Ok((Self { command, change_before, path, observer: context.observer, _lock: lock }, note))
     }
 
     /// Forgets what was interrupted, whatever the command and however its note reads. Nothing is begun while the value lives.
@@ -144,7 +148,7 @@ impl Steps {
     /// Writes down what is to be known from here on, before the step `step` begins.
     pub fn note<T: Serialize>(&self, step: &'static str, note: &T) -> Result<(), StepsError> {
         let fail = |why| StepsError::File { path: self.path.clone(), why };
-        let note = Note { command: self.command, note };
+        let note = Note { command: self.command, change_before: self.change_before, note };
         let text = Zeroizing::new(serde_json::to_vec(&note).map_err(|why| fail(why.into()))?);
         replace(&self.path, &text, OWNER_ONLY).map_err(fail)?;
         self.reached(step);
@@ -174,6 +178,12 @@ fn remove(path: &Path) -> Result<(), StepsError> {
 pub fn unfinished(context: &Context) -> Option<Command> {
     let note = read::<Note<serde_json::Value>>(&place(context)).ok()??;
     Some(note.command)
+}
+
+/// Whether what was interrupted has changed this computer's configuration already.
+pub fn has_changed_something(context: &Context) -> bool {
+    let note = read::<Note<serde_json::Value>>(&place(context)).ok().flatten();
+    note.is_some_and(|note| note.change_before != newest_number(context))
 }
 
 fn place(context: &Context) -> PathBuf {

@@ -118,6 +118,11 @@ impl Entry {
     }
 }
 
+/// The number of the newest entry; `None` = there is none. Numbers never come again while a later one is there.
+pub fn newest_number(context: &Context) -> Option<u32> {
+    numbers(&place(context)).ok()?.pop()
+}
+
 fn place(context: &Context) -> PathBuf {
     context.state_dir().join("changes")
 }

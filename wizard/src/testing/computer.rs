@@ -105,7 +105,8 @@ impl FakeComputer {
                      uuid GENERATED ALWAYS AS (coalesce(json_extract(data, '$.Update.uuid'),
                          json_extract(data, '$.Create.uuid'), json_extract(data, '$.Delete.uuid'))) VIRTUAL);
                  CREATE TABLE sync_meta (key STRING PRIMARY KEY, value STRING);
-                 CREATE TABLE tasks (uuid STRING PRIMARY KEY, data STRING);",
+                 CREATE TABLE tasks (uuid STRING PRIMARY KEY, data STRING);
+                 CREATE TABLE working_set (id INTEGER PRIMARY KEY, uuid STRING);",
             )
             .unwrap();
         if !base.is_nil() {
