@@ -9,6 +9,7 @@
 //! | [`describe`] | the JSON that a Taskferry server says about itself, an account, and a refusal |
 //! | [`codes`] | the codes of refusals by which programs decide |
 //! | [`invite`] | the code that lets somebody create an account |
+//! | [`files`] | names of files that both programs know |
 //! | [`link`] | the setup link: how credentials travel from one computer to the next |
 //!
 //! No I/O happens here. The encryption secret appears only as the opaque part of a setup link
@@ -16,6 +17,7 @@
 
 pub mod codes;
 pub mod describe;
+pub mod files;
 pub mod ids;
 pub mod invite;
 pub mod link;

@@ -190,26 +190,37 @@ impl SetupLink {
         Zeroizing::new(format!("{}{JOIN_PAGE}#{}", self.server, *payload))
     }
 
+    /// Where what stands between address and payload begins in `text`, if it is a link, be it damaged; its length is
+    /// [`Self::MIDDLE_BYTES`].
+    pub fn middle_of(text: &str) -> Option<usize> {
+        text.find("/j#").or_else(|| text.find("/J#"))
+    }
+
+    /// Bytes between address and payload: `/j#`.
+    pub const MIDDLE_BYTES: usize = 3;
+
     /// Whether `text` looks like a setup link, be it damaged; tells it from the other forms of credentials.
     pub fn looks_like_one(text: &str) -> bool {
-        text.contains("/j#")
+        Self::middle_of(text).is_some()
     }
 
     /// Reads a link. White space anywhere (line breaks of a mail program) and hyphens in the payload (groups for typing)
-    /// are skipped; case does not matter.
+    /// are skipped; case does not matter. A `0`, `1` or `8` in the payload, where none can stand, is read as the letter that
+    /// it was taken for on paper, if the checksum then fits.
     pub fn parse(text: &str) -> Result<Self, BadLink> {
         if text.len() > Self::LENGTH_MAX {
             return Err(BadLink::NotALink);
         }
         let text: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
-        let (base, payload) = text.split_once("/j#").ok_or(BadLink::NotALink)?;
+        let middle = Self::middle_of(&text).ok_or(BadLink::NotALink)?;
+        let (base, payload) = (&text[..middle], &text[middle + Self::MIDDLE_BYTES..]);
         let payload: Zeroizing<Vec<char>> =
             Zeroizing::new(payload.chars().filter(|c| *c != '-').map(|c| c.to_ascii_uppercase()).collect());
         let server: ServerUrl = base.parse().map_err(BadLink::Server)?;
         // Positions count from the link's first character; the payload begins behind `/j#`.
         let before = base.chars().count() + 3;
 
-        match open(&payload, server.as_str()) {
+        match open(&payload, server.as_str()).or_else(|| open_misread(&payload, server.as_str())) {
             Some(bytes) => Self::from_bytes(server, &bytes),
             None if payload.len() < (FRAME_BYTES + 1) * 8 / 5 => Err(BadLink::CutOff),
             // More than a slip. To try every slip in a page of text that happened to be pasted would take minutes.
@@ -263,6 +274,31 @@ fn open(payload: &[char], base: &str) -> Option<Zeroizing<Vec<u8>>> {
     let fits = checksum(&bytes[..body], base) == bytes[body..];
     bytes.truncate(body);
     fits.then_some(bytes)
+}
+
+/// Digits that were read off paper in the place of a letter; none of them is in the alphabet.
+const MISREAD_ONES_MAX: u32 = 10;
+
+/// The same with `0` for `O`, `8` for `B`, and `1` for `I` or `L`, whichever of them fits.
+fn open_misread(payload: &[char], base: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let letters = |ones: u32| {
+        let mut one = 0;
+        let letter = |c: &char| match c {
+            '0' => 'O',
+            '8' => 'B',
+            '1' => {
+                one += 1;
+                if ones >> (one - 1) & 1 == 0 { 'I' } else { 'L' }
+            }
+            c => *c,
+        };
+        Zeroizing::new(payload.iter().map(letter).collect::<Vec<char>>())
+    };
+    let ones = u32::try_from(payload.iter().filter(|c| **c == '1').count()).ok()?;
+    if ones > MISREAD_ONES_MAX || !payload.iter().any(|c| matches!(c, '0' | '1' | '8')) {
+        return None;
+    }
+    (0..1 << ones).find_map(|which| open(&letters(which), base))
 }
 
 /// Tries every single slip in the payload. A 32-bit checksum over some 3,000 candidates leaves one chance in a million
@@ -383,6 +419,24 @@ mod tests {
             payload.as_bytes().chunks(5).map(|group| String::from_utf8_lossy(group).to_lowercase()).collect();
         let typed = format!("  {}#\n{}\r\n", base.replace("https://s", "https://S"), groups.join("-"));
         assert_eq!(SetupLink::parse(&typed).unwrap(), sample());
+    }
+
+    #[test]
+    fn digits_that_were_read_for_letters_are_those_letters() {
+        // A secret whose code has all of the letters that look like digits.
+        let link = link("https://sync.example.org", "7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10", &"3c5a8b7e".repeat(8));
+        let (base, payload) =
+            link.to_text().split_once('#').map(|(base, code)| (base.to_owned(), code.to_owned())).unwrap();
+        assert!("OILB".chars().all(|letter| payload.contains(letter)), "{payload}");
+        let ones = payload.chars().filter(|c| matches!(c, 'I' | 'L')).count();
+        assert!(ones <= MISREAD_ONES_MAX as usize, "{payload}");
+        let misread = payload.replace('O', "0").replace(['I', 'L'], "1").replace('B', "8");
+        assert_eq!(SetupLink::parse(&format!("{base}#{misread}")).unwrap(), link);
+        let shouted = format!("{base}#{payload}").to_uppercase();
+        assert_eq!(SetupLink::parse(&shouted).unwrap(), link);
+        // One more mistake is still one.
+        let wrong = format!("{base}#{}", misread.replacen('A', "C", 1));
+        assert!(matches!(SetupLink::parse(&wrong), Err(BadLink::Damaged(_))));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Context {
     pub window: Option<Window>,
     /// What the computer runs, for advice on what to install.
     pub platform: Platform,
+    /// Where this program itself is, if that can be told: what belongs to it lies beside it.
+    pub program: Option<PathBuf>,
 }
 
 /// The size of a screen, in characters.
@@ -73,14 +75,15 @@ impl Context {
         context.refuse_foreign_home(rustix::process::geteuid().as_raw(), home_owner)?;
         let size = console::Term::stdout().size_checked();
         let window = size.map(|(rows, columns)| Window { columns: columns.into(), rows: rows.into() });
-        Ok(Self { window, platform: Platform::here(), ..context })
+        let program = std::env::current_exe().ok();
+        Ok(Self { window, platform: Platform::here(), program, ..context })
     }
 
     /// A world made of parts.
     pub fn new(env: BTreeMap<OsString, OsString>, cwd: PathBuf, interactive: bool) -> Result<Self, BadContext> {
         let home = env.get(OsStr::new("HOME")).filter(|home| !home.is_empty()).map(PathBuf::from);
         let home = home.ok_or(BadContext::NoHome)?;
-        Ok(Self { env, home, cwd, interactive, window: None, platform: Platform::Unknown })
+        Ok(Self { env, home, cwd, interactive, window: None, platform: Platform::Unknown, program: None })
     }
 
     /// `sudo` keeps `HOME` on some systems. Plain root in its own home is fine: containers work that way.
@@ -138,6 +141,11 @@ impl Context {
     /// `~/.local/state/taskferry`.
     pub fn state_dir(&self) -> PathBuf {
         self.xdg("XDG_STATE_HOME", ".local/state").join("taskferry")
+    }
+
+    /// `$XDG_DATA_HOME`, else `~/.local/share`.
+    pub fn data_home(&self) -> PathBuf {
+        self.xdg("XDG_DATA_HOME", ".local/share")
     }
 
     fn xdg(&self, variable: &str, below_home: &str) -> PathBuf {

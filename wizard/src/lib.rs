@@ -13,6 +13,7 @@
 //! | [`flow`] | the steps they have in common |
 //! | [`credentials`] | making, reading and proving credentials |
 //! | [`qr`] | QR codes: drawing them, and reading them from pictures |
+//! | [`sheet`] | the recovery sheet |
 //! | [`cloud`], [`settings`] | the server that the program knows by itself; its own settings |
 //! | [`taskrc`] | finding and changing Taskwarrior's configuration |
 //! | [`taskwarrior`], [`platform`] | running Taskwarrior; how to get it |
@@ -22,6 +23,7 @@
 //! | [`checks`] | everything that sync depends on, piece by piece |
 //! | [`proof`] | the account rebuilt from the server, and compared |
 //! | [`pending`] | what waits for a server that was away |
+//! | [`serving`] | a sync server on this very computer |
 //!
 //! # One run of `taskferry setup`
 //!
@@ -61,7 +63,9 @@ pub mod prompt;
 pub mod proof;
 pub mod qr;
 pub mod server;
+pub mod serving;
 pub mod settings;
+pub mod sheet;
 pub mod taskrc;
 pub mod taskwarrior;
 pub mod terminal;
@@ -143,12 +147,14 @@ pub fn run(
     let done = match &cli.command {
         Some(Command::Setup(args)) => commands::setup::run(&mut run, args),
         Some(Command::Join(args)) => commands::join::run(&mut run, args),
+        Some(Command::Recover(args)) => commands::recover::run(&mut run, args),
         Some(Command::Share(args)) => commands::share::run(&mut run, args),
         Some(Command::Status(args)) => commands::status::run(&mut run, args),
         Some(Command::Verify(args)) => commands::verify::run(&mut run, args),
         Some(Command::Doctor(args)) => commands::doctor::run(&mut run, args),
         Some(Command::Sync(args)) => commands::sync::run(&mut run, args),
         Some(Command::Undo(args)) => commands::undo::run(&mut run, args),
+        Some(Command::Home(args)) => commands::home::run(&mut run, args),
         Some(Command::Completions(args)) => commands::completions::run(&mut run, args),
         Some(Command::Man(args)) => commands::man::run(&mut run, args),
         None if run.can_ask() => commands::first_screen::run(&mut run),
@@ -158,7 +164,9 @@ pub fn run(
     match done {
         Ok(()) => Exit::Fine,
         Err(failure) => {
-            run.terminal.say_failure(&failure);
+            if !failure.error().is_told() {
+                run.terminal.say_failure(&failure);
+            }
             // That it can't be written changes nothing: this is a failure already.
             let _ = run.report(&json::Failed::from(&failure));
             failure.exit()

@@ -3,8 +3,10 @@
 pub mod completions;
 pub mod doctor;
 pub mod first_screen;
+pub mod home;
 pub mod join;
 pub mod man;
+pub mod recover;
 pub mod setup;
 pub mod share;
 pub mod status;

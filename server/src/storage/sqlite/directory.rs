@@ -4,12 +4,12 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use taskferry_protocol::files::SERVER_LOCK as LOCK_FILE;
 
 use super::replace;
 
 /// The database's file name.
 pub const DATABASE_FILE: &str = "taskferry.sqlite3";
-const LOCK_FILE: &str = "taskferry.lock";
 /// The reference server's file name.
 pub const REFERENCE_FILE: &str = "taskchampion-sync-server.sqlite3";
 
