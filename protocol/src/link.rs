@@ -225,7 +225,7 @@ impl SetupLink {
             None if payload.len() < (FRAME_BYTES + 1) * 8 / 5 => Err(BadLink::CutOff),
             // More than a slip. To try every slip in a page of text that happened to be pasted would take minutes.
             None if payload.len() > PAYLOAD_CHARS_MAX + 1 || before > BASE_CHARS_MAX => Err(BadLink::Damaged(None)),
-            None => match slip_in_payload(&payload, &server, before).or_else(|| slip_in_base(&payload, base)) {
+            None => match slip(&payload, &server, base) {
                 Some(slip) => Err(BadLink::Damaged(Some(slip))),
                 // A link that this project made has a known length; a shorter one lost its end.
                 None if payload.first() == Some(&'A') && payload.len() < HEX_PAYLOAD_CHARS => Err(BadLink::CutOff),
@@ -276,29 +276,43 @@ fn open(payload: &[char], base: &str) -> Option<Zeroizing<Vec<u8>>> {
     fits.then_some(bytes)
 }
 
-/// Digits that were read off paper in the place of a letter; none of them is in the alphabet.
-const MISREAD_ONES_MAX: u32 = 10;
+/// Digits `1` up to which every reading of them is tried; and those up to which a slip is looked for in each reading.
+const MISREAD_ONES_MAX: usize = 10;
+const MISREAD_ONES_WITH_A_SLIP_MAX: usize = 3;
 
-/// The same with `0` for `O`, `8` for `B`, and `1` for `I` or `L`, whichever of them fits.
-fn open_misread(payload: &[char], base: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let letters = |ones: u32| {
+/// What a payload may mean that was read off paper: `0` for `O`, `8` for `B`, and `1` for `I` or `L`, none of which digits is in the
+/// alphabet. At most `ones_max` of the last; else there is no reading.
+fn readings(payload: &[char], ones_max: usize) -> impl Iterator<Item = Zeroizing<Vec<char>>> {
+    let ones = payload.iter().filter(|c| **c == '1').count();
+    let count = if ones > ones_max { 0_u32 } else { 1 << ones };
+    (0..count).map(|which| {
         let mut one = 0;
         let letter = |c: &char| match c {
             '0' => 'O',
             '8' => 'B',
             '1' => {
                 one += 1;
-                if ones >> (one - 1) & 1 == 0 { 'I' } else { 'L' }
+                if which >> (one - 1) & 1 == 0 { 'I' } else { 'L' }
             }
             c => *c,
         };
-        Zeroizing::new(payload.iter().map(letter).collect::<Vec<char>>())
+        Zeroizing::new(payload.iter().map(letter).collect())
+    })
+}
+
+/// The payload's bytes if one of its readings fits.
+fn open_misread(payload: &[char], base: &str) -> Option<Zeroizing<Vec<u8>>> {
+    readings(payload, MISREAD_ONES_MAX).find_map(|reading| open(&reading, base))
+}
+
+/// What a person most likely did to a link that does not open.
+fn slip(payload: &[char], server: &ServerUrl, base: &str) -> Option<Slip> {
+    // Positions count from the link's first character; the payload begins behind `/j#`.
+    let before = base.chars().count() + SetupLink::MIDDLE_BYTES;
+    let in_reading = |reading: Zeroizing<Vec<char>>| {
+        slip_in_payload(&reading, server, before).or_else(|| slip_in_base(&reading, base))
     };
-    let ones = u32::try_from(payload.iter().filter(|c| **c == '1').count()).ok()?;
-    if ones > MISREAD_ONES_MAX || !payload.iter().any(|c| matches!(c, '0' | '1' | '8')) {
-        return None;
-    }
-    (0..1 << ones).find_map(|which| open(&letters(which), base))
+    readings(payload, MISREAD_ONES_WITH_A_SLIP_MAX).find_map(in_reading)
 }
 
 /// Tries every single slip in the payload. A 32-bit checksum over some 3,000 candidates leaves one chance in a million
@@ -434,9 +448,16 @@ mod tests {
         assert_eq!(SetupLink::parse(&format!("{base}#{misread}")).unwrap(), link);
         let shouted = format!("{base}#{payload}").to_uppercase();
         assert_eq!(SetupLink::parse(&shouted).unwrap(), link);
-        // One more mistake is still one.
-        let wrong = format!("{base}#{}", misread.replacen('A', "C", 1));
-        assert!(matches!(SetupLink::parse(&wrong), Err(BadLink::Damaged(_))));
+        // One more mistake is still one, and is located.
+        let at = base.len() + 1 + payload.find('O').unwrap();
+        let misread_once = format!("{base}#{}", payload.replacen('O', "0", 1));
+        assert_eq!(SetupLink::parse(&misread_once).unwrap(), link);
+        let wrong = misread_once.replacen('A', "C", 1);
+        let Err(BadLink::Damaged(Some(Slip::Changed { position, expected: 'A', .. }))) = SetupLink::parse(&wrong)
+        else {
+            panic!("a slip: {:?}", SetupLink::parse(&wrong))
+        };
+        assert_ne!(position, at + 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! | [`first_minutes`] | at a real terminal: one command a computer, few answers, and tasks are shared |
 //! | [`two_computers`] | the wizard brings two computers together, and stock Taskwarrior does the rest |
 //! | [`recovery`] | the wizard finds what is wrong, mends it, and finishes what was interrupted |
+//! | [`recovery_sheet`] | what is on the paper brings the tasks back when every computer is gone |
 //! | [`serving_at_home`] | a server on somebody's own computer is there once, and there again |
 //! | [`convergence`] | devices of one account end with the same tasks, whatever each of them did |
 //! | [`accounts`] | accounts never see each other, also many at once |
@@ -59,6 +60,7 @@ mod privileges;
 mod pruning;
 mod quotas;
 mod recovery;
+mod recovery_sheet;
 mod registration;
 mod serving_at_home;
 mod snapshots;

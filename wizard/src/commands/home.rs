@@ -11,8 +11,9 @@ use crate::error::{Exit, Explain, Failure};
 use crate::flow::{Run, Stopped};
 use crate::server::probe::Kind;
 use crate::serving::home::{self, Home, HomeError, Whose};
+use crate::serving::reach::{self, Ways};
 use crate::serving::service::{Manager, Service, Spec};
-use crate::serving::{Note, holder, keeper, log, reach};
+use crate::serving::{Note, holder, keeper, log};
 use crate::terminal::printable;
 
 /// No server runs, where one was looked for.
@@ -91,8 +92,9 @@ pub(super) fn say_moved(run: &mut Run<'_>, before: SocketAddr, url: &taskferry_p
 /// What ends it, and what doesn't.
 pub(super) fn say_how_long(run: &mut Run<'_>) {
     if Service::installed(run.context).is_none() {
-        run.terminal
-            .say_note("it runs until this computer is switched off; `taskferry home install` makes it start by itself");
+        run.terminal.say_note(
+            "the server runs until this computer is switched off; `taskferry home install` makes it start by itself",
+        );
     }
 }
 
@@ -211,10 +213,12 @@ impl Status {
 
 /// How other computers get there.
 fn say_ways(run: &mut Run<'_>, listen: SocketAddr) {
-    run.terminal.say("\nother computers:");
-    for way in reach::ways(listen, reach::own_address()) {
-        run.terminal.say_item("", crate::terminal::Tone::Plain, &way, None);
+    let Ways { now, ways, then } = reach::ways(listen, reach::own_address());
+    run.terminal.say(&format!("\n{now}\n"));
+    for (number, way) in (1..).zip(&ways) {
+        run.terminal.say_choice(number, way);
     }
+    run.terminal.say(&format!("\n{then}"));
 }
 
 fn install(run: &mut Run<'_>, args: &cli::HomeInstall) -> Result<(), Failure> {
@@ -271,11 +275,11 @@ fn install(run: &mut Run<'_>, args: &cli::HomeInstall) -> Result<(), Failure> {
 /// systemd ends the services of somebody who has logged out, unless it is told to let them linger.
 fn say_lingering(run: &mut Run<'_>, service: &Service<'_>) {
     match (service.manager(), service.lingers()) {
-        (_, Some(true)) => run.terminal.say_note("it runs whether you are logged in or not"),
+        (_, Some(true)) => run.terminal.say_note("the server runs whether you are logged in or not"),
         (Manager::Systemd, _) => run.terminal.say_note(
-            "it runs while you are logged in; `loginctl enable-linger` makes it run from the start of this computer on",
+            "the server runs while you are logged in; `loginctl enable-linger` makes it run from the start of this computer on",
         ),
-        (Manager::Launchd, _) => run.terminal.say_note("it runs while you are logged in"),
+        (Manager::Launchd, _) => run.terminal.say_note("the server runs while you are logged in"),
     }
 }
 

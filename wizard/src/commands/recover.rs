@@ -182,7 +182,7 @@ impl Tested {
             return;
         }
         let count = tasks(self.tasks.try_into().unwrap_or(u64::MAX));
-        run.terminal.say(&format!("\nthe sheet opens the account: {count}, {} of them pending", self.pending));
+        run.terminal.say(&format!("\nthe sheet opens the account: {count}, {} pending", self.pending));
         if let Some(seconds) = self.newest_change_seconds_ago {
             let day = SystemTime::now().checked_sub(Duration::from_secs(seconds)).map(date).unwrap_or_default();
             run.terminal.say(&format!("the newest change is {} old ({day})", status::span(seconds)));

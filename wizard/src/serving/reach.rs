@@ -15,40 +15,46 @@ pub fn own_address() -> Option<IpAddr> {
     (url.is_private() && !url.is_loopback()).then_some(ip)
 }
 
-/// The ways, one a line, for a server that listens there. `own`: this computer's address in its network.
-pub fn ways(listen: SocketAddr, own: Option<IpAddr>) -> Vec<String> {
+/// The ways to a server on this computer.
+pub struct Ways {
+    /// How it is now.
+    pub now: String,
+    /// What can be done, each by itself.
+    pub ways: Vec<String>,
+    /// What then follows.
+    pub then: String,
+}
+
+/// The ways to a server that listens there. `own`: this computer's address in its network.
+pub fn ways(listen: SocketAddr, own: Option<IpAddr>) -> Ways {
     let port = listen.port();
-    let at = own.map_or_else(|| "ADDRESS".to_owned(), |ip| SocketAddr::new(ip, port).ip().to_string());
-    let other = SocketAddr::new(own.unwrap_or(listen.ip()), port);
-    let url = match own {
-        Some(_) => format!("http://{other}"),
-        None => format!("http://{at}:{port}"),
-    };
-    let mut ways = Vec::new();
-    if listen.ip().is_loopback() {
-        ways.push("only this computer reaches it; other computers need one of these ways:".to_owned());
-        ways.push(format!(
-            "your own network: run `taskferry home stop`, then `taskferry home start --listen 0.0.0.0:{port}`"
-        ));
+    let address = own.map_or_else(|| format!("ADDRESS:{port}"), |ip| SocketAddr::new(ip, port).to_string());
+    let opened = if listen.ip().is_loopback() {
+        format!("in your own network: run `taskferry home stop`, then `taskferry home start --listen 0.0.0.0:{port}`")
     } else {
-        ways.push(format!("your own network: computers there reach it at `{url}`"));
+        "in your own network: that is so already".to_owned()
+    };
+    Ways {
+        now: if listen.ip().is_loopback() {
+            "only this computer reaches it; for others there are three ways".to_owned()
+        } else {
+            format!("computers of its network reach it at `http://{address}`")
+        },
+        ways: vec![
+            format!(
+                "{opened}; that is plain http: your tasks stay encrypted, but whoever listens in on that network learns \
+                 the account's ID, and can disturb your sync with it"
+            ),
+            "from everywhere: the same in a private network such as Tailscale or WireGuard, which encrypts the way, too"
+                .to_owned(),
+            "with a name and a certificate: a proxy such as Caddy in front of it; `taskferry-server deploy` writes the files"
+                .to_owned(),
+        ],
+        then: format!(
+            "for each other computer, run `taskferry share --server http://{address}` here, with the address that it \
+             reaches, and `taskferry join` there"
+        ),
     }
-    ways.push(
-        "it is plain http: the tasks stay encrypted, but whoever listens in on that network can read the account's ID, \
-         and with it disturb your sync"
-            .to_owned(),
-    );
-    ways.push(
-        "from everywhere: the same in a private network such as Tailscale or WireGuard, which encrypts the way, too; \
-         use this computer's address there"
-            .to_owned(),
-    );
-    ways.push(
-        "with a name and a certificate: a proxy such as Caddy in front of it; `taskferry-server deploy` writes the files"
-            .to_owned(),
-    );
-    ways.push(format!("then, for another computer: `taskferry share --server {url}` here, and `taskferry join` there"));
-    ways
 }
 
 #[cfg(test)]
@@ -57,11 +63,12 @@ mod tests {
 
     #[test]
     fn the_ways_name_the_address_to_type_and_what_plain_http_means() {
-        let said = ways("127.0.0.1:8081".parse().unwrap(), Some("192.168.1.5".parse().unwrap())).join("\n");
+        let said = ways("127.0.0.1:8081".parse().unwrap(), Some("192.168.1.5".parse().unwrap()));
+        let said = [vec![said.now], said.ways, vec![said.then]].concat().join("\n");
         assert!(said.contains("`taskferry home start --listen 0.0.0.0:8081`"), "{said}");
         assert!(said.contains("`taskferry share --server http://192.168.1.5:8081`"), "{said}");
         assert!(said.contains("plain http") && said.contains("Tailscale") && said.contains("Caddy"), "{said}");
-        let said = ways("0.0.0.0:8080".parse().unwrap(), None).join("\n");
+        let said = ways("0.0.0.0:8080".parse().unwrap(), None).now;
         assert!(said.contains("reach it at `http://ADDRESS:8080`"), "{said}");
         assert!(!said.contains("only this computer"), "{said}");
     }

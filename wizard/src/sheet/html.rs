@@ -17,7 +17,7 @@ pub fn page(sheet: &Sheet, code: &Code) -> Zeroizing<String> {
     let server = escaped(&sheet.server);
     let (account, made_on) = (escaped(&sheet.account), &sheet.made_on);
     let lines = Zeroizing::new(escaped(sheet.lines.trim_end()));
-    let limits = escaped(&limits(sheet).join(" "));
+    let limits = with_code(&limits(sheet).join(" "));
     let size = if sheet.rows.len() > MANY_ROWS { " small" } else { "" };
     let mut rows = Zeroizing::new(String::with_capacity(8 * 1024));
     for (number, row) in (1..).zip(&sheet.rows) {
@@ -108,7 +108,14 @@ it as you keep a passport: away from the computers, in no cloud, shown to nobody
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('`', "")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Our own words, in which backticks mark what is typed.
+fn with_code(words: &str) -> String {
+    let parts = escaped(words);
+    let marked = parts.split('`').zip([false, true].into_iter().cycle());
+    marked.map(|(part, is_code)| if is_code { format!("<code>{part}</code>") } else { part.to_owned() }).collect()
 }
 
 #[cfg(test)]

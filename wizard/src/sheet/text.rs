@@ -61,9 +61,9 @@ The code can't be changed: set up a new account and move there.
 pub(super) fn limits(sheet: &Sheet) -> Vec<&'static str> {
     if sheet.is_on_this_computer {
         vec![
-            "The tasks are not on it, but on the server, and that server is the",
-            "computer itself: if that is lost, only a backup of the server's data",
-            "brings the tasks back (`taskferry-server backup`).",
+            "The tasks are not on it, but on the server, and that runs on the very",
+            "computer that this sheet was made on. If that is lost, only a backup",
+            "of the server's data brings them back (`taskferry-server backup`).",
         ]
     } else {
         vec![
@@ -96,6 +96,6 @@ mod tests {
 
     #[test]
     fn a_server_on_the_same_computer_is_no_safe_place() {
-        assert!(page(&sheet("http://127.0.0.1:8080").1).contains("only a backup of the server's data"));
+        assert!(page(&sheet("http://127.0.0.1:8080").1).contains("If that is lost, only a backup"));
     }
 }

@@ -74,7 +74,7 @@ fn a_sheet_that_is_typed_in_opens_the_account_and_touches_nothing() {
     found Taskferry 9.9.9 at `[SERVER]`
     opening the account as a new computer would …
 
-    the sheet opens the account: 2 tasks, 2 of them pending
+    the sheet opens the account: 2 tasks, 2 pending
     nothing was changed on this computer, or on the server
     ");
     assert_eq!(files(&anywhere), before);
