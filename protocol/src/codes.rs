@@ -5,8 +5,13 @@
 pub const UNKNOWN_ACCOUNT: &str = "unknown_account";
 /// The operator switched the account off; it may come back.
 pub const ACCOUNT_DISABLED: &str = "account_disabled";
-/// The operator deleted the account; its client ID is never accepted again.
+/// The account was deleted; its client ID is never accepted again.
 pub const ACCOUNT_DELETED: &str = "account_deleted";
+
+/// Here, only the operator deletes accounts.
+pub const SELF_DELETION_OFF: &str = "self_deletion_off";
+/// The account is in the middle of a push, and can be deleted when that is over.
+pub const PUSH_UNDER_WAY: &str = "push_under_way";
 
 /// The server takes no new accounts.
 pub const REGISTRATION_CLOSED: &str = "registration_closed";

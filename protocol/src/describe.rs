@@ -42,7 +42,7 @@ pub struct ServerInfo {
     pub registration: Registration,
     /// What it accepts.
     pub limits: Limits,
-    /// Names of what it can do beyond the sync protocol, such as `register` and `account`.
+    /// Names of what it can do beyond the sync protocol, such as `register`, `account` and [`FEATURE_DELETE`].
     pub features: Vec<String>,
     /// Changes when the server's data was taken back to an older state; opaque.
     pub epoch: String,
@@ -50,6 +50,16 @@ pub struct ServerInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_url: Option<String>,
 }
+
+impl ServerInfo {
+    /// Whether people may delete their own accounts: `DELETE` of [`crate::wire::ACCOUNT`].
+    pub fn allows_deletion(&self) -> bool {
+        self.features.iter().any(|feature| feature == FEATURE_DELETE)
+    }
+}
+
+/// In [`ServerInfo::features`]: people may delete their own accounts.
+pub const FEATURE_DELETE: &str = "delete";
 
 /// [`ServerInfo::name`] of this project's server.
 pub const SERVER_NAME: &str = "taskferry-server";
@@ -115,6 +125,13 @@ impl AccountInfo {
     pub const fn is_empty(&self) -> bool {
         self.latest_version_id.is_nil() && self.snapshot.is_none()
     }
+}
+
+/// `DELETE /taskferry/v1/account`: the account is deleted, and until then its server's operator can bring it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletion {
+    /// When what it stored is erased: seconds since 1970-01-01 UTC.
+    pub erase_at: i64,
 }
 
 /// `POST /taskferry/v1/register`, the optional body.

@@ -10,16 +10,20 @@
 //! | [`codes`] | the codes of refusals by which programs decide |
 //! | [`invite`] | the code that lets somebody create an account |
 //! | [`files`] | names of files that both programs know |
+//! | [`invite_link`] | the same with its server's address, as one text |
 //! | [`link`] | the setup link: how credentials travel from one computer to the next |
+//! | [`account_file`] | one account in one file, sealed as it is: how an account travels from one server to the next |
 //!
-//! No I/O happens here. The encryption secret appears only as the opaque part of a setup link
+//! No file is opened here and no socket. The encryption secret appears only as the opaque part of a setup link
 //! ([`link::Secret`]), so the compiler shows that a server has no place to hold one.
 
+pub mod account_file;
 pub mod codes;
 pub mod describe;
 pub mod files;
 pub mod ids;
 pub mod invite;
+pub mod invite_link;
 pub mod link;
 pub mod server_url;
 pub mod urgency;
@@ -27,6 +31,7 @@ pub mod wire;
 
 pub use ids::{ClientId, VersionId};
 pub use invite::InviteCode;
+pub use invite_link::InviteLink;
 pub use link::SetupLink;
 pub use server_url::ServerUrl;
 pub use urgency::SnapshotUrgency;

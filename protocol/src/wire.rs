@@ -13,12 +13,14 @@ pub const SNAPSHOT: &str = "/v1/client/snapshot";
 
 /// `POST`: creates the account, so that a second device can find it before the first task exists.
 pub const REGISTER: &str = "/taskferry/v1/register";
-/// `GET`: what the server knows of the account.
+/// `GET`: what the server knows of the account. `DELETE`: its owner deletes it.
 pub const ACCOUNT: &str = "/taskferry/v1/account";
 /// `GET`: what the server says about itself.
 pub const WELL_KNOWN: &str = "/.well-known/taskferry";
 /// `GET`: the page that a setup link opens in a browser.
 pub const JOIN_PAGE: &str = "/j";
+/// `GET`: the page that an invite link opens in a browser.
+pub const INVITE_PAGE: &str = "/i";
 
 /// Answered by every server of this protocol at `GET /`; phone apps test for it.
 pub const ROOT_TEXT: &str = "TaskChampion sync server";

@@ -11,6 +11,7 @@ use crate::config::Beside;
 use crate::config::sources::Env;
 use crate::storage::UnixSeconds;
 use crate::storage::admin::{Administration as _, Record};
+use crate::storage::select::Selection;
 use crate::storage::sqlite::administrator::Administrator;
 
 /// Digits of a hash that are enough to name an account.
@@ -21,6 +22,8 @@ const PREFIX_DIGITS_MIN: usize = 4;
 pub(super) struct Door {
     pub(super) data: Administrator,
     pub(super) hasher: AccountHasher,
+    /// Where it lies.
+    pub(super) directory: PathBuf,
     /// How people reach the server, if that is known.
     pub(super) public_url: Option<ServerUrl>,
 }
@@ -36,7 +39,7 @@ impl Door {
         act_as_owner(&data_dir).map_err(VerbError::Owner)?;
         let data = Administrator::open(&data_dir)?;
         let hasher = AccountHasher::new(data.salt());
-        Ok(Self { data, hasher, public_url })
+        Ok(Self { data, hasher, directory: data_dir, public_url })
     }
 
     /// The data directory alone.
@@ -59,7 +62,7 @@ impl Door {
             return Err(VerbError::NotAnAccount);
         }
         let (mut found, mut count) = (None, 0_usize);
-        self.data.records(&mut |record| {
+        self.data.records(&Selection::default(), &mut |record| {
             if self.hasher.of(record.client).to_string().starts_with(&prefix) {
                 found = Some(record);
                 count += 1;

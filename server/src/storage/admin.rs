@@ -3,9 +3,12 @@
 //! The door is used by a process of its own, beside a running server or without one, so nothing here goes through the server's
 //! queue or its memory. A backend sees to it that a running server notices within a second.
 
-use taskferry_protocol::ClientId;
+use taskferry_protocol::{ClientId, VersionId};
 
 use super::prune::{Cursor, Prunable, Pruned, Retention};
+use super::rewind::Rewind;
+use super::select::Selection;
+use super::stands::Week;
 use super::{Account, OwnQuota, StorageError, UnixSeconds};
 use crate::invite::InviteHash;
 
@@ -18,6 +21,19 @@ pub struct Record {
     pub account: Account,
     /// If it was deleted: until when it can be brought back. `None` if its data was erased.
     pub erase_at: Option<UnixSeconds>,
+    /// The last week in which one of its devices asked for something, as far as that was noted.
+    pub last_stand: Option<Week>,
+}
+
+/// In this week, somebody asked what follows this version, and nobody from before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The week.
+    pub week: Week,
+    /// The version.
+    pub version: VersionId,
+    /// How many versions follow it now; `None` if it is not in the chain any more.
+    pub behind: Option<u64>,
 }
 
 /// What to do to an account.
@@ -71,6 +87,15 @@ pub enum AdminError {
     /// It was deleted, and its data was erased.
     #[error("this account was deleted, and its data is erased")]
     Erased,
+    /// It was not deleted, so its data can't be erased.
+    #[error("this account is not deleted")]
+    InUse,
+    /// It has no such version.
+    #[error("this account has no such version")]
+    UnknownVersion,
+    /// It is not what it was at the look before.
+    #[error("the account changed meanwhile")]
+    Changed,
     /// The backend failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -81,14 +106,27 @@ pub trait Administration {
     /// The salt for [`crate::account_hash::AccountHasher`], as [`super::Storage::salt`].
     fn salt(&self) -> &str;
 
-    /// Shows every account, oldest first.
-    fn records(&self, see: &mut dyn FnMut(Record)) -> Result<(), AdminError>;
+    /// Shows the accounts of a selection, in its order.
+    fn records(&self, selection: &Selection, see: &mut dyn FnMut(Record)) -> Result<(), AdminError>;
 
     /// One account.
     fn record(&self, client: ClientId) -> Result<Option<Record>, AdminError>;
 
     /// Carries out an order.
     fn order(&self, client: ClientId, order: &Order, now: UnixSeconds) -> Result<(), AdminError>;
+
+    /// Where its devices stood, the latest week first; [`AdminError::UnknownAccount`] if there is none.
+    fn stands(&self, client: ClientId) -> Result<Vec<Standing>, AdminError>;
+
+    /// Erases a little of what a deleted account has stored, whatever time it had left: from the first little on it can't be
+    /// brought back. Returns whether there is more. Its tombstone stays.
+    fn erase_some(&self, client: ClientId) -> Result<bool, AdminError>;
+
+    /// What it would come to if this account went back to this version; see [`super::rewind`].
+    fn look_back(&self, client: ClientId, to: VersionId) -> Result<Rewind, AdminError>;
+
+    /// Takes the account back, as it was seen by [`Administration::look_back`]: all of it or nothing.
+    fn rewind(&self, client: ClientId, rewind: &Rewind) -> Result<(), AdminError>;
 
     /// Shows what could be taken away from every account that can spare something; see [`super::prune`].
     fn prunable(&self, retention: Retention, see: &mut dyn FnMut(Prunable)) -> Result<(), AdminError>;

@@ -7,10 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use taskferry_protocol::{ClientId, VersionId};
 
-use super::admin::{AdminError, Administration, EXPIRED_INVITE_SECONDS, Invite, Order, Record};
+use super::admin::{AdminError, Administration, EXPIRED_INVITE_SECONDS, Invite, Order, Record, Standing};
 use super::body::{Incoming, Outgoing, Staged, Staging};
 use super::prune::{Cursor, Prunable, Pruned, Retention};
+use super::rewind::Rewind;
+use super::select::{self, Selection};
 use super::stands::{Stand, Week};
+use super::tip::Tip;
 use super::{
     Account, AccountCounts, Action, Admit, Barred, Change, CommitError, Committed, Figures, SnapshotMeta, Storage,
     StorageError, StoredVersion, UnixSeconds,
@@ -103,7 +106,82 @@ impl Kept {
     }
 
     fn record(&self, client: ClientId) -> Record {
-        Record { client, account: self.account.clone(), erase_at: self.erase_at }
+        let last_stand = self.stands.keys().max().map(|week| Week::new(*week));
+        Record { client, account: self.account.clone(), erase_at: self.erase_at, last_stand }
+    }
+
+    /// Without its data: a tombstone.
+    fn erase(&mut self) {
+        let barred = self.account.barred.clone();
+        *self = Self::new(self.number, self.account.created_at);
+        self.account.barred = barred;
+    }
+
+    /// Why an order for it can't be carried out.
+    fn check_there(&self) -> Result<(), AdminError> {
+        match (&self.account.barred, self.erase_at) {
+            (Some(Barred::Deleted), Some(_)) => Err(AdminError::Deleted),
+            (Some(Barred::Deleted), None) => Err(AdminError::Erased),
+            _ => Ok(()),
+        }
+    }
+
+    /// What rewinding comes to, and how many of the places stay.
+    fn look_back(&self, to: VersionId) -> Result<(Rewind, usize), AdminError> {
+        let places = self.places();
+        let stored = usize::try_from(self.account.versions).unwrap_or(usize::MAX);
+        let stay = match places.iter().position(|place| *place == to) {
+            _ if to.is_nil() => 0,
+            // The first place is the parent of the first version, and no version of this account.
+            None | Some(0) => return Err(AdminError::UnknownVersion),
+            Some(at) => at,
+        };
+        let gone: Vec<_> = places.iter().take(stored).skip(stay).filter_map(|place| self.children.get(place)).collect();
+        let goes = |version: &VersionId| gone.iter().any(|gone| gone.version == *version);
+        let takes_snapshot = self.account.snapshot.is_some_and(|snapshot| stay == 0 || goes(&snapshot.version));
+        let stored_at = |version: &VersionId| self.children.values().find(|child| child.version == *version);
+        let rewind = Rewind {
+            to,
+            to_stored_at: stored_at(&to).map(|child| child.at),
+            from: self.account.latest(),
+            versions: gone.len() as u64,
+            bytes: gone.iter().map(|gone| gone.body.len() as u64).sum(),
+            takes_snapshot,
+            is_complete: stay == 0 || self.begins.is_nil() || (self.account.snapshot.is_some() && !takes_snapshot),
+            last_seen: self.stands.iter().filter(|(_, at)| goes(at)).map(|(week, _)| Week::new(*week)).max(),
+        };
+        Ok((rewind, stay))
+    }
+
+    fn rewind(&mut self, rewind: &Rewind) -> Result<(), AdminError> {
+        let (found, stay) = self.look_back(rewind.to)?;
+        if found != *rewind {
+            return Err(AdminError::Changed);
+        }
+        let places = self.places();
+        for gone in &places[stay..] {
+            self.children.remove(gone);
+        }
+        let left = if stay == 0 { &[][..] } else { &places[..=stay] };
+        self.stands.retain(|_, at| left.contains(at));
+        let account = &mut self.account;
+        account.versions -= rewind.versions;
+        account.version_bytes -= rewind.bytes;
+        account.last_version_at = rewind.to_stored_at;
+        account.tip = match left.split_last() {
+            Some((latest, before)) => Tip::new(*latest, before.iter().rev().copied()),
+            None => Tip::EMPTY,
+        };
+        if rewind.takes_snapshot {
+            account.snapshot = None;
+        } else if let Some(snapshot) = &mut account.snapshot {
+            let gone = u32::try_from(rewind.versions).unwrap_or(u32::MAX);
+            snapshot.versions_since = snapshot.versions_since.saturating_sub(gone);
+        }
+        if stay == 0 {
+            self.begins = VersionId::NIL;
+        }
+        Ok(())
     }
 }
 
@@ -124,9 +202,7 @@ impl MemoryStorage {
     fn lock_erased(&self) -> MutexGuard<'_, HashMap<ClientId, Kept>> {
         let (mut accounts, now) = (self.lock(), jiff::Timestamp::now().as_second());
         for kept in accounts.values_mut().filter(|kept| kept.erase_at.is_some_and(|at| at <= now)) {
-            let barred = kept.account.barred.clone();
-            *kept = Kept::new(kept.number, kept.account.created_at);
-            kept.account.barred = barred;
+            kept.erase();
         }
         accounts
     }
@@ -209,6 +285,7 @@ impl Storage for MemoryStorage {
         if created {
             match admit {
                 Admit::No => return Err(CommitError::UnknownAccount),
+                _ if matches!(action, Action::Delete { .. }) => return Err(CommitError::UnknownAccount),
                 _ if matches!(action, Action::PutSnapshot { .. }) => return Err(CommitError::UnknownVersion),
                 Admit::Yes => {}
                 Admit::ByInvite(hash) => self.redeem(hash, now)?,
@@ -239,6 +316,9 @@ impl Storage for MemoryStorage {
                 kept.account.snapshot =
                     Some(SnapshotMeta { version, stored_at: now, bytes: body.len() as u64, versions_since: 0 });
                 kept.snapshot = body;
+            }
+            Action::Delete { erase_at } => {
+                (kept.account.barred, kept.erase_at) = (Some(Barred::Deleted), Some(erase_at));
             }
         }
         Ok(Committed { created })
@@ -301,13 +381,22 @@ impl Administration for MemoryStorage {
         Storage::salt(self)
     }
 
-    fn records(&self, see: &mut dyn FnMut(Record)) -> Result<(), AdminError> {
+    fn records(&self, selection: &Selection, see: &mut dyn FnMut(Record)) -> Result<(), AdminError> {
         let accounts = self.lock_erased();
-        let mut all: Vec<_> = accounts.iter().collect();
-        all.sort_by_key(|(_, kept)| kept.number);
-        for (client, kept) in all {
-            see(kept.record(*client));
+        let mut all: Vec<_> = accounts.iter().map(|(client, kept)| (kept.number, kept.record(*client))).collect();
+        all.retain(|(_, record)| selection.contains(record));
+        all.sort_by_key(|(number, _)| *number);
+        // Stable, so that the older one comes first among equals.
+        match selection.order {
+            select::Order::Created if selection.reversed => all.reverse(),
+            select::Order::Created => {}
+            select::Order::Seen => sort(&mut all, selection.reversed, Record::seen_at),
+            select::Order::Size => sort(&mut all, selection.reversed, |record| record.account.bytes()),
+            select::Order::Versions => sort(&mut all, selection.reversed, |record| record.account.versions),
         }
+        let limit = selection.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let skip = usize::try_from(selection.skip).unwrap_or(usize::MAX);
+        all.into_iter().skip(skip).take(limit).for_each(|(_, record)| see(record));
         Ok(())
     }
 
@@ -339,6 +428,43 @@ impl Administration for MemoryStorage {
             Order::SetQuota(quota) => kept.account.quota = *quota,
         }
         Ok(())
+    }
+
+    fn stands(&self, client: ClientId) -> Result<Vec<Standing>, AdminError> {
+        let accounts = self.lock();
+        let kept = accounts.get(&client).ok_or(AdminError::UnknownAccount)?;
+        let places = kept.places();
+        let standing = |(week, version): (&i64, &VersionId)| {
+            let at = places.iter().position(|place| place == version);
+            Standing { week: Week::new(*week), version: *version, behind: at.map(|at| (places.len() - 1 - at) as u64) }
+        };
+        let mut stands: Vec<_> = kept.stands.iter().map(standing).collect();
+        stands.sort_by_key(|standing| std::cmp::Reverse(standing.week));
+        Ok(stands)
+    }
+
+    fn erase_some(&self, client: ClientId) -> Result<bool, AdminError> {
+        let mut accounts = self.lock();
+        let kept = accounts.get_mut(&client).ok_or(AdminError::UnknownAccount)?;
+        if kept.account.barred != Some(Barred::Deleted) {
+            return Err(AdminError::InUse);
+        }
+        kept.erase();
+        Ok(false)
+    }
+
+    fn look_back(&self, client: ClientId, to: VersionId) -> Result<Rewind, AdminError> {
+        let accounts = self.lock();
+        let kept = accounts.get(&client).ok_or(AdminError::UnknownAccount)?;
+        kept.check_there()?;
+        Ok(kept.look_back(to)?.0)
+    }
+
+    fn rewind(&self, client: ClientId, rewind: &Rewind) -> Result<(), AdminError> {
+        let mut accounts = self.lock();
+        let kept = accounts.get_mut(&client).ok_or(AdminError::UnknownAccount)?;
+        kept.check_there()?;
+        kept.rewind(rewind)
     }
 
     fn prunable(&self, retention: Retention, see: &mut dyn FnMut(Prunable)) -> Result<(), AdminError> {
@@ -389,6 +515,15 @@ impl Administration for MemoryStorage {
         let before = invites.len();
         invites.retain(|(_, invite)| invite.id != id);
         Ok(invites.len() < before)
+    }
+}
+
+/// The greatest first, or last.
+fn sort<K: Ord>(all: &mut [(usize, Record)], reversed: bool, key: impl Fn(&Record) -> K) {
+    if reversed {
+        all.sort_by_key(|(_, record)| key(record));
+    } else {
+        all.sort_by_key(|(_, record)| std::cmp::Reverse(key(record)));
     }
 }
 

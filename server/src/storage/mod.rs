@@ -9,6 +9,8 @@ pub mod admin;
 pub mod body;
 pub mod memory;
 pub mod prune;
+pub mod rewind;
+pub mod select;
 pub mod sqlite;
 pub mod stands;
 pub mod tip;
@@ -57,7 +59,7 @@ pub enum Barred {
         /// The operator's words, at most [`Barred::REASON_CHARACTERS_MAX`] characters.
         reason: Option<String>,
     },
-    /// The operator deleted it. Its client ID is never accepted again: an old device would quietly start it anew.
+    /// It was deleted. Its client ID is never accepted again: an old device would quietly start it anew.
     #[error("this account was deleted")]
     Deleted,
 }
@@ -196,6 +198,11 @@ pub enum Action {
         version: VersionId,
         /// Its body; not empty.
         body: Incoming,
+    },
+    /// Delete the account, as its owner wants. It refuses everything from then on; never creates one.
+    Delete {
+        /// Until when an operator can bring it back.
+        erase_at: UnixSeconds,
     },
 }
 

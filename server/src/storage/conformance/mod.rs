@@ -3,6 +3,7 @@
 //! A backend calls `suite!(|dir| …, |storage, dir| …)` in its own tests, with how to open itself in an empty folder, and how an
 //! operator does beside it.
 
+mod operators;
 mod pruning;
 
 use std::sync::Arc;
@@ -17,9 +18,11 @@ use uuid::Uuid;
 
 use super::admin::{AdminError, Administration, Order};
 use super::body::{CHUNK_BYTES, Incoming};
+use super::select::Selection;
 use super::{Action, Admit, Barred, Change, CommitError, Committed, OwnQuota, Patience, Storage};
 use crate::invite::{InviteFlaw, InviteHash};
 
+pub(super) use self::operators::*;
 pub(super) use self::pruning::*;
 
 const NOW: i64 = 1_800_000_000;
@@ -96,6 +99,16 @@ macro_rules! suite {
             a_deleted_account_is_refused_and_comes_back_whole_while_there_is_time,
             an_erased_account_leaves_a_tombstone_and_nothing_else,
             an_operator_sees_every_account_and_its_quota,
+            an_account_that_its_owner_deletes_is_refused_at_once_and_can_be_brought_back,
+            a_deleted_account_can_be_erased_before_its_time_and_no_other,
+            an_operator_sees_the_accounts_of_a_selection_in_its_order,
+            an_operator_sees_where_devices_stood,
+            an_account_goes_back_to_one_of_its_versions_and_goes_on_from_there,
+            a_snapshot_of_what_goes_goes_too_and_an_older_one_stays,
+            rewound_to_nil_an_account_takes_any_history,
+            a_pruned_account_that_loses_its_snapshot_is_called_incomplete,
+            what_is_not_as_it_was_seen_is_not_rewound,
+            any_rewinding_equals_the_model,
             old_versions_behind_a_snapshot_are_pruned,
             the_newest_five_versions_stay_whatever_their_age,
             nothing_is_pruned_that_no_snapshot_covers,
@@ -495,7 +508,9 @@ pub(super) async fn an_operator_sees_every_account_and_its_quota(storage: Backen
     operator.order(client(2), &Order::SetQuota(quota), NOW).unwrap();
 
     let mut seen = Vec::new();
-    operator.records(&mut |record| seen.push((record.client, record.account.created_at))).unwrap();
+    operator
+        .records(&Selection::default(), &mut |record| seen.push((record.client, record.account.created_at)))
+        .unwrap();
     assert_eq!(seen, [(client(9), NOW), (client(2), NOW + 1)]);
     assert_eq!(operator.record(client(2)).unwrap().unwrap().account.quota, quota);
     assert_eq!(operator.record(client(3)).unwrap(), None);

@@ -6,16 +6,22 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension as _, Row};
-use taskferry_protocol::ClientId;
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior};
+use taskferry_protocol::{ClientId, VersionId};
 use uuid::Uuid;
 
-use super::directory::DATABASE_FILE;
-use super::{account, place, prune, schema};
+use super::directory::{DATABASE_FILE, DataDirectory};
+use super::{account, erase, place, prune, rewind, schema, stands};
 use crate::invite::InviteHash;
-use crate::storage::admin::{AdminError, Administration, EXPIRED_INVITE_SECONDS, Invite, Order, Record};
+use crate::storage::admin::{AdminError, Administration, EXPIRED_INVITE_SECONDS, Invite, Order, Record, Standing};
 use crate::storage::prune::{Cursor, Prunable, Pruned, Retention};
+use crate::storage::rewind::Rewind;
+use crate::storage::select::{self, Selection, State};
+use crate::storage::stands::Week;
 use crate::storage::{Barred, StorageError, UnixSeconds};
+
+/// Pieces of a body that are deleted in one transaction: some 4 MiB.
+const SWEEP_CHUNKS: u32 = 16;
 
 /// Why there is no door. Display says what failed, `source` why, [`AdministratorError::hint`] what mends it.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +68,21 @@ impl Administrator {
         Ok(Self { db, salt })
     }
 
+    /// Deletes a little of the large bodies that nothing links any more, while no server runs, which `_alone` shows: it would do it
+    /// itself, and knows who is still reading. Returns whether there may be more.
+    pub fn sweep_some(&self, _alone: &DataDirectory) -> Result<bool, AdminError> {
+        let Some(blob) = place::unlinked(&self.db).map_err(reading)?.first().copied() else { return Ok(false) };
+        let txn = self.begin()?;
+        place::delete_some(&txn, blob, SWEEP_CHUNKS).map_err(writing)?;
+        txn.commit().map_err(writing)?;
+        Ok(true)
+    }
+
+    /// A transaction that is the only one to write from its beginning on: what it reads first is true until its end.
+    fn begin(&self) -> Result<Transaction<'_>, AdminError> {
+        Ok(Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate).map_err(writing)?)
+    }
+
     /// Whether the update found its row.
     fn update(&self, sql: &str, values: impl rusqlite::Params) -> Result<bool, AdminError> {
         let changed = self.db.execute(sql, values).map_err(writing)?;
@@ -86,11 +107,63 @@ fn writing(cause: rusqlite::Error) -> StorageError {
     StorageError::new("changing an account", cause)
 }
 
-/// [`account::read`], and behind its columns the client ID and `erase_at`.
+/// What [`read_record`] expects: [`account::read`], and what only an operator gets to see.
+macro_rules! record_columns {
+    () => {
+        concat!(
+            account::columns!(),
+            ", client_id, erase_at, (SELECT max(week) FROM stand WHERE stand.account = account.id) AS last_week"
+        )
+    };
+}
+
 fn read_record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let (_, account) = account::read(row)?;
     let client = ClientId::from_uuid(Uuid::from_bytes(row.get("client_id")?));
-    Ok(Record { client, account, erase_at: row.get("erase_at")? })
+    let last_stand = row.get::<_, Option<i64>>("last_week")?.map(Week::new);
+    Ok(Record { client, account, erase_at: row.get("erase_at")?, last_stand })
+}
+
+/// [`Record::seen_at`] in SQL.
+const SEEN_AT: &str = "max(created_at, coalesce(last_version_at, created_at), \
+    coalesce((SELECT (max(week) + 1) * 604800 - 1 FROM stand WHERE stand.account = account.id), created_at))";
+const BYTES: &str = "(version_bytes + coalesce(snapshot_bytes, 0))";
+
+/// A selection in SQL. SQLite sorts in temporary files what is too large for its memory, so a million accounts take no more of it
+/// than ten.
+fn select(selection: &Selection) -> String {
+    let mut conditions = vec!["TRUE".to_owned()];
+    conditions.extend(selection.state.map(|state| {
+        // What a later version may have invented is shown as disabled; see `account::read`.
+        let condition = match state {
+            State::Active => "state = 0",
+            State::Disabled => "state NOT IN (0, 2)",
+            State::Deleted => "state = 2 AND erase_at IS NOT NULL",
+            State::Erased => "state = 2 AND erase_at IS NULL",
+        };
+        condition.to_owned()
+    }));
+    conditions.extend(selection.silent_since.map(|since| format!("{SEEN_AT} < {since}")));
+    conditions.extend(selection.over_bytes.map(|bytes| format!("{BYTES} > {}", bounded(bytes))));
+    let (key, greatest_first) = match selection.order {
+        select::Order::Created => ("id", false),
+        select::Order::Seen => (SEEN_AT, true),
+        select::Order::Size => (BYTES, true),
+        select::Order::Versions => ("versions", true),
+    };
+    let direction = if greatest_first == selection.reversed { "ASC" } else { "DESC" };
+    let limit = selection.limit.map_or(-1, bounded);
+    format!(
+        "SELECT {} FROM account WHERE {} ORDER BY {key} {direction}, id LIMIT {limit} OFFSET {}",
+        record_columns!(),
+        conditions.join(" AND "),
+        bounded(selection.skip),
+    )
+}
+
+/// As SQLite can hold it.
+fn bounded(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn read_invite(row: &Row<'_>) -> rusqlite::Result<Invite> {
@@ -108,9 +181,8 @@ impl Administration for Administrator {
         &self.salt
     }
 
-    fn records(&self, see: &mut dyn FnMut(Record)) -> Result<(), AdminError> {
-        const SQL: &str = concat!("SELECT ", account::columns!(), ", client_id, erase_at FROM account ORDER BY id");
-        let mut statement = self.db.prepare(SQL).map_err(reading)?;
+    fn records(&self, selection: &Selection, see: &mut dyn FnMut(Record)) -> Result<(), AdminError> {
+        let mut statement = self.db.prepare(&select(selection)).map_err(reading)?;
         for found in statement.query_map([], read_record).map_err(reading)? {
             see(found.map_err(reading)?);
         }
@@ -118,8 +190,7 @@ impl Administration for Administrator {
     }
 
     fn record(&self, client: ClientId) -> Result<Option<Record>, AdminError> {
-        const SQL: &str =
-            concat!("SELECT ", account::columns!(), ", client_id, erase_at FROM account WHERE client_id = ?1");
+        const SQL: &str = concat!("SELECT ", record_columns!(), " FROM account WHERE client_id = ?1");
         Ok(self.db.query_row(SQL, [client.as_bytes()], read_record).optional().map_err(reading)?)
     }
 
@@ -155,6 +226,38 @@ impl Administration for Administrator {
             )?,
         };
         if done { Ok(()) } else { Err(self.why_not(client)?) }
+    }
+
+    fn stands(&self, client: ClientId) -> Result<Vec<Standing>, AdminError> {
+        let (key, account) = account::find(&self.db, client).map_err(reading)?.ok_or(AdminError::UnknownAccount)?;
+        Ok(stands::standings(&self.db, key, account.latest()).map_err(reading)?)
+    }
+
+    fn erase_some(&self, client: ClientId) -> Result<bool, AdminError> {
+        let txn = self.begin()?;
+        let (key, account) = account::find(&txn, client).map_err(reading)?.ok_or(AdminError::UnknownAccount)?;
+        if account.barred != Some(Barred::Deleted) {
+            return Err(AdminError::InUse);
+        }
+        let slice = erase::erase_some_of(&txn, key, place::give_up).map_err(writing)?;
+        txn.commit().map_err(writing)?;
+        Ok(!slice.is_last)
+    }
+
+    fn look_back(&self, client: ClientId, to: VersionId) -> Result<Rewind, AdminError> {
+        // One moment for all of it.
+        let txn = self.db.unchecked_transaction().map_err(reading)?;
+        Ok(rewind::plan(&txn, client, to)?.rewind)
+    }
+
+    fn rewind(&self, client: ClientId, rewind: &Rewind) -> Result<(), AdminError> {
+        let txn = self.begin()?;
+        let plan = rewind::plan(&txn, client, rewind.to)?;
+        if plan.rewind != *rewind {
+            return Err(AdminError::Changed);
+        }
+        plan.carry_out(&txn).map_err(writing)?;
+        Ok(txn.commit().map_err(writing)?)
     }
 
     fn prunable(&self, retention: Retention, see: &mut dyn FnMut(Prunable)) -> Result<(), AdminError> {

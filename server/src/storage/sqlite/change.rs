@@ -7,9 +7,9 @@ use rusqlite::Connection;
 use taskferry_protocol::VersionId;
 
 use super::heads::Head;
-use super::{account, invite, place};
+use super::{account, invite, place, schema};
 use crate::storage::body::Incoming;
-use crate::storage::{Account, Action, Admit, Change, CommitError, SnapshotMeta, UnixSeconds};
+use crate::storage::{Account, Action, Admit, Barred, Change, CommitError, SnapshotMeta, UnixSeconds};
 
 /// What a change left behind.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(super) fn apply(db: &Connection, change: &Change) -> rusqlite::Result<Result
         Action::Register => register(db, change),
         Action::AddVersion { version, parent, body } => add_version(db, change, *version, *parent, body),
         Action::PutSnapshot { version, body } => put_snapshot(db, change, *version, body),
+        Action::Delete { erase_at } => delete(db, change, *erase_at),
     }
 }
 
@@ -103,6 +104,22 @@ fn put_snapshot(
     let unlinked = replace_snapshot(db, key, version, body, change.now)?;
     account.snapshot = Some(SnapshotMeta { version, stored_at: change.now, bytes: body.bytes(), versions_since: 0 });
     Ok(Ok(Applied { created: false, head: Head { key, account }, unlinked }))
+}
+
+fn delete(db: &Connection, change: &Change, erase_at: UnixSeconds) -> rusqlite::Result<Result<Applied, CommitError>> {
+    let Some((key, mut account)) = account::find(db, change.client)? else {
+        return Ok(Err(CommitError::UnknownAccount));
+    };
+    if let Err(barred) = account.check_usable() {
+        return Ok(Err(barred.into()));
+    }
+    db.prepare_cached("UPDATE account SET state = ?2, erase_at = ?3 WHERE id = ?1")?.execute((
+        key,
+        schema::DELETED,
+        erase_at,
+    ))?;
+    account.barred = Some(Barred::Deleted);
+    Ok(Ok(Applied { created: false, head: Head { key, account }, unlinked: None }))
 }
 
 /// Returns the former snapshot's blob, now unlinked.

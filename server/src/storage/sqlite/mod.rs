@@ -15,6 +15,7 @@
 //! | [`heads`] | what accounts look like, in memory, for the request that finds nothing new |
 //! | [`account`], [`mod@invite`] | what they and invites look like in the database |
 //! | [`erase`] | erases what deleted accounts have stored |
+//! | [`mod@rewind`] | takes an account back to one of its versions |
 //! | [`administrator`] | the operator's door: another process's connection to the same file |
 //! | [`place`] | where bodies lie: in their row, or as chunks |
 //! | [`blobs`] | who still reads a large body, and which are to be swept |
@@ -41,6 +42,7 @@ mod readers;
 #[cfg(test)]
 mod reliability;
 pub mod replace;
+mod rewind;
 pub mod schema;
 mod stands;
 mod writer;

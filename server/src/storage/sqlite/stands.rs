@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use taskferry_protocol::VersionId;
 
 use super::{account, version_id};
+use crate::storage::admin::Standing;
 use crate::storage::stands::{Stand, Week};
 
 /// For so many weeks a stand is kept, and so the longest that a version can be kept from being pruned.
@@ -46,6 +47,20 @@ pub(super) fn of_account(db: &Connection, account: i64) -> rusqlite::Result<Hash
     db.prepare_cached("SELECT version, max(week) FROM stand WHERE account = ?1 GROUP BY version")?
         .query_map([account], |row| Ok((version_id(row.get(0)?), Week::new(row.get(1)?))))?
         .collect()
+}
+
+/// The same for an operator, the latest week first.
+pub(super) fn standings(db: &Connection, account: i64, latest: VersionId) -> rusqlite::Result<Vec<Standing>> {
+    let stands: Vec<(Week, VersionId)> = db
+        .prepare_cached("SELECT week, version FROM stand WHERE account = ?1 ORDER BY week DESC")?
+        .query_map([account], |row| Ok((Week::new(row.get(0)?), version_id(row.get(1)?))))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut following = db.prepare_cached("SELECT count(*) FROM version WHERE account = ?1 AND seq >= ?2")?;
+    let mut behind = |version: VersionId| match place(db, account, version)? {
+        Some(next) => following.query_row((account, next), |row| row.get(0)).map(Some),
+        None => Ok((version == latest).then_some(0)),
+    };
+    stands.into_iter().map(|(week, version)| Ok(Standing { week, version, behind: behind(version)? })).collect()
 }
 
 /// The place of what follows a version: greater is later. `None` if nothing does.

@@ -132,6 +132,9 @@ impl Observer {
             Action::Register => {}
             Action::AddVersion { .. } => drop(self.metrics.versions.inc()),
             Action::PutSnapshot { .. } => drop(self.metrics.snapshots.inc()),
+            Action::Delete { .. } => {
+                tracing::info!(account = %self.hasher.of(change.client), "account deleted by its owner");
+            }
         }
     }
 }
