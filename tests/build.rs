@@ -17,6 +17,7 @@ fn main() {
     println!("cargo::rerun-if-env-changed=PATH");
 
     find_deploy_tools();
+    find_browser();
 
     let unpacked = target_dir().join("taskwarrior/task");
     println!("cargo::rerun-if-changed={}", unpacked.display());
@@ -64,6 +65,18 @@ fn find_deploy_tools() {
         } else {
             println!("cargo::warning=some deployment files go unchecked, those tests are ignored ({name}): {remedy}");
         }
+    }
+}
+
+/// A browser that prints, for the recovery sheet. Nothing else needs one, so that it is missing is no warning.
+fn find_browser() {
+    println!("cargo::rustc-check-cfg=cfg(chromium)");
+    let on_path = env::var_os("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let mut places = env::split_paths(&on_path).flat_map(|folder| names.map(|name| folder.join(name)));
+    if let Some(browser) = places.find(|place| place.is_file()) {
+        println!("cargo::rustc-cfg=chromium");
+        println!("cargo::rustc-env=CHROMIUM={}", browser.display());
     }
 }
 

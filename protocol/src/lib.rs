@@ -9,6 +9,7 @@
 //! | [`describe`] | the JSON that a Taskferry server says about itself, an account, and a refusal |
 //! | [`codes`] | the codes of refusals by which programs decide |
 //! | [`invite`] | the code that lets somebody create an account |
+//! | [`files`] | names of files that both programs know |
 //! | [`invite_link`] | the same with its server's address, as one text |
 //! | [`link`] | the setup link: how credentials travel from one computer to the next |
 //! | [`account_file`] | one account in one file, sealed as it is: how an account travels from one server to the next |
@@ -19,6 +20,7 @@
 pub mod account_file;
 pub mod codes;
 pub mod describe;
+pub mod files;
 pub mod ids;
 pub mod invite;
 pub mod invite_link;

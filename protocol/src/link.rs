@@ -190,31 +190,42 @@ impl SetupLink {
         Zeroizing::new(format!("{}{JOIN_PAGE}#{}", self.server, *payload))
     }
 
+    /// Where what stands between address and payload begins in `text`, if it is a link, be it damaged; its length is
+    /// [`Self::MIDDLE_BYTES`].
+    pub fn middle_of(text: &str) -> Option<usize> {
+        text.find("/j#").or_else(|| text.find("/J#"))
+    }
+
+    /// Bytes between address and payload: `/j#`.
+    pub const MIDDLE_BYTES: usize = 3;
+
     /// Whether `text` looks like a setup link, be it damaged; tells it from the other forms of credentials.
     pub fn looks_like_one(text: &str) -> bool {
-        text.contains("/j#")
+        Self::middle_of(text).is_some()
     }
 
     /// Reads a link. White space anywhere (line breaks of a mail program) and hyphens in the payload (groups for typing)
-    /// are skipped; case does not matter.
+    /// are skipped; case does not matter. A `0`, `1` or `8` in the payload, where none can stand, is read as the letter that
+    /// it was taken for on paper, if the checksum then fits.
     pub fn parse(text: &str) -> Result<Self, BadLink> {
         if text.len() > Self::LENGTH_MAX {
             return Err(BadLink::NotALink);
         }
         let text: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
-        let (base, payload) = text.split_once("/j#").ok_or(BadLink::NotALink)?;
+        let middle = Self::middle_of(&text).ok_or(BadLink::NotALink)?;
+        let (base, payload) = (&text[..middle], &text[middle + Self::MIDDLE_BYTES..]);
         let payload: Zeroizing<Vec<char>> =
             Zeroizing::new(payload.chars().filter(|c| *c != '-').map(|c| c.to_ascii_uppercase()).collect());
         let server: ServerUrl = base.parse().map_err(BadLink::Server)?;
         // Positions count from the link's first character; the payload begins behind `/j#`.
         let before = base.chars().count() + 3;
 
-        match open(&payload, server.as_str()) {
+        match open(&payload, server.as_str()).or_else(|| open_misread(&payload, server.as_str())) {
             Some(bytes) => Self::from_bytes(server, &bytes),
             None if payload.len() < (FRAME_BYTES + 1) * 8 / 5 => Err(BadLink::CutOff),
             // More than a slip. To try every slip in a page of text that happened to be pasted would take minutes.
             None if payload.len() > PAYLOAD_CHARS_MAX + 1 || before > BASE_CHARS_MAX => Err(BadLink::Damaged(None)),
-            None => match slip_in_payload(&payload, &server, before).or_else(|| slip_in_base(&payload, base)) {
+            None => match slip(&payload, &server, base) {
                 Some(slip) => Err(BadLink::Damaged(Some(slip))),
                 // A link that this project made has a known length; a shorter one lost its end.
                 None if payload.first() == Some(&'A') && payload.len() < HEX_PAYLOAD_CHARS => Err(BadLink::CutOff),
@@ -263,6 +274,45 @@ fn open(payload: &[char], base: &str) -> Option<Zeroizing<Vec<u8>>> {
     let fits = checksum(&bytes[..body], base) == bytes[body..];
     bytes.truncate(body);
     fits.then_some(bytes)
+}
+
+/// Digits `1` up to which every reading of them is tried; and those up to which a slip is looked for in each reading.
+const MISREAD_ONES_MAX: usize = 10;
+const MISREAD_ONES_WITH_A_SLIP_MAX: usize = 3;
+
+/// What a payload may mean that was read off paper: `0` for `O`, `8` for `B`, and `1` for `I` or `L`, none of which digits is in the
+/// alphabet. At most `ones_max` of the last; else there is no reading.
+fn readings(payload: &[char], ones_max: usize) -> impl Iterator<Item = Zeroizing<Vec<char>>> {
+    let ones = payload.iter().filter(|c| **c == '1').count();
+    let count = if ones > ones_max { 0_u32 } else { 1 << ones };
+    (0..count).map(|which| {
+        let mut one = 0;
+        let letter = |c: &char| match c {
+            '0' => 'O',
+            '8' => 'B',
+            '1' => {
+                one += 1;
+                if which >> (one - 1) & 1 == 0 { 'I' } else { 'L' }
+            }
+            c => *c,
+        };
+        Zeroizing::new(payload.iter().map(letter).collect())
+    })
+}
+
+/// The payload's bytes if one of its readings fits.
+fn open_misread(payload: &[char], base: &str) -> Option<Zeroizing<Vec<u8>>> {
+    readings(payload, MISREAD_ONES_MAX).find_map(|reading| open(&reading, base))
+}
+
+/// What a person most likely did to a link that does not open.
+fn slip(payload: &[char], server: &ServerUrl, base: &str) -> Option<Slip> {
+    // Positions count from the link's first character; the payload begins behind `/j#`.
+    let before = base.chars().count() + SetupLink::MIDDLE_BYTES;
+    let in_reading = |reading: Zeroizing<Vec<char>>| {
+        slip_in_payload(&reading, server, before).or_else(|| slip_in_base(&reading, base))
+    };
+    readings(payload, MISREAD_ONES_WITH_A_SLIP_MAX).find_map(in_reading)
 }
 
 /// Tries every single slip in the payload. A 32-bit checksum over some 3,000 candidates leaves one chance in a million
@@ -383,6 +433,31 @@ mod tests {
             payload.as_bytes().chunks(5).map(|group| String::from_utf8_lossy(group).to_lowercase()).collect();
         let typed = format!("  {}#\n{}\r\n", base.replace("https://s", "https://S"), groups.join("-"));
         assert_eq!(SetupLink::parse(&typed).unwrap(), sample());
+    }
+
+    #[test]
+    fn digits_that_were_read_for_letters_are_those_letters() {
+        // A secret whose code has all of the letters that look like digits.
+        let link = link("https://sync.example.org", "7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10", &"3c5a8b7e".repeat(8));
+        let (base, payload) =
+            link.to_text().split_once('#').map(|(base, code)| (base.to_owned(), code.to_owned())).unwrap();
+        assert!("OILB".chars().all(|letter| payload.contains(letter)), "{payload}");
+        let ones = payload.chars().filter(|c| matches!(c, 'I' | 'L')).count();
+        assert!(ones <= MISREAD_ONES_MAX as usize, "{payload}");
+        let misread = payload.replace('O', "0").replace(['I', 'L'], "1").replace('B', "8");
+        assert_eq!(SetupLink::parse(&format!("{base}#{misread}")).unwrap(), link);
+        let shouted = format!("{base}#{payload}").to_uppercase();
+        assert_eq!(SetupLink::parse(&shouted).unwrap(), link);
+        // One more mistake is still one, and is located.
+        let at = base.len() + 1 + payload.find('O').unwrap();
+        let misread_once = format!("{base}#{}", payload.replacen('O', "0", 1));
+        assert_eq!(SetupLink::parse(&misread_once).unwrap(), link);
+        let wrong = misread_once.replacen('A', "C", 1);
+        let Err(BadLink::Damaged(Some(Slip::Changed { position, expected: 'A', .. }))) = SetupLink::parse(&wrong)
+        else {
+            panic!("a slip: {:?}", SetupLink::parse(&wrong))
+        };
+        assert_ne!(position, at + 1);
     }
 
     #[test]

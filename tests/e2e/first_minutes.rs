@@ -13,7 +13,7 @@ fn two_people_at_two_terminals_share_tasks_after_two_commands() {
     let (laptop, desktop) = (TaskHome::untouched(), TaskHome::untouched());
 
     let mut person = at(&laptop, &[], &server.url());
-    person.sees("your choice, 1 to 4 [1]").answers("");
+    person.sees("your choice, 1 to 5 [1]").answers("");
     person.sees("go on? [Y/n]").answers("").sees("works; there are no tasks yet").sees("taskferry share");
     person.is_done_after(2);
     laptop.task(["add", "buy milk"]).good();
@@ -35,7 +35,7 @@ fn a_server_of_ones_own_takes_four_answers() {
     let laptop = TaskHome::untouched();
     // Nothing listens there, so cloud sync is not the default.
     let mut person = at(&laptop, &[], "http://127.0.0.1:9");
-    person.sees("does not answer right now").sees("your choice, 1 to 4 [2]").answers("");
+    person.sees("does not answer right now").sees("your choice, 1 to 5 [2]").answers("");
     person.sees("address of the sync server").answers(server.url().trim_start_matches("http://"));
     person.sees("did you mean").sees("address of the sync server").answers("");
     person.sees("go on? [Y/n]").answers("yes").sees("works; there are no tasks yet").sees("taskferry share");

@@ -6,6 +6,8 @@
 //! | [`two_computers`] | the wizard brings two computers together, and stock Taskwarrior does the rest |
 //! | [`recovery`] | the wizard finds what is wrong, mends it, and finishes what was interrupted |
 //! | [`repairing`] | whatever has come between a computer and its account is mended, and no task is missing |
+//! | [`recovery_sheet`] | what is on the paper brings the tasks back when every computer is gone |
+//! | [`serving_at_home`] | a server on somebody's own computer is there once, and there again |
 //! | [`convergence`] | devices of one account end with the same tasks, whatever each of them did |
 //! | [`accounts`] | accounts never see each other, also many at once |
 //! | [`durability`] | what was acknowledged survives restarts and crashes |
@@ -75,10 +77,12 @@ mod privileges;
 mod pruning;
 mod quotas;
 mod recovery;
+mod recovery_sheet;
 mod registration;
 mod repairing;
 mod rewinding;
 mod self_deletion;
+mod serving_at_home;
 mod snapshots;
 mod two_computers;
 mod wire_format;

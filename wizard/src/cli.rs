@@ -1,6 +1,7 @@
 //! The command line, as typed. Every question that a command asks has a flag here; what the values mean is checked by
 //! the commands themselves.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -64,7 +65,9 @@ pub enum Command {
     Setup(Setup),
     /// Join the account of another computer
     Join(Join),
-    /// Print what another computer needs to join
+    /// Get the tasks back with a recovery sheet, or test one
+    Recover(Recover),
+    /// Print what another computer needs to join, or write a recovery sheet
     Share(Share),
     /// Move all tasks to a new account, on another server or on the same one
     Move(Move),
@@ -82,6 +85,8 @@ pub enum Command {
     Sync(Sync),
     /// Take back what taskferry changed last on this computer
     Undo(Undo),
+    /// Run a sync server of your own on this computer, and make it start by itself
+    Home(Home),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the manual page
@@ -102,6 +107,9 @@ pub struct Setup {
     /// Sync through a server of one's own, such as `https://tasks.example.org`
     #[arg(long, value_name = "URL", group = "where")]
     pub server: Option<String>,
+    /// Sync through a server on this very computer, which is started if it does not run; see `taskferry home`
+    #[arg(long, group = "where")]
+    pub home: bool,
     /// Set up nothing now
     #[arg(long, group = "where")]
     pub skip: bool,
@@ -159,6 +167,33 @@ pub struct Join {
     pub json: bool,
 }
 
+/// `taskferry recover`
+#[derive(Debug, Default, Args)]
+#[command(group = ArgGroup::new("from"))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub struct Recover {
+    /// Only prove that the sheet opens the account: this computer is not touched, and needs no Taskwarrior
+    ///
+    /// Ends with 3 if the sheet does not open it.
+    #[arg(long, conflicts_with_all = ["yes", "replace"])]
+    pub test: bool,
+    /// Read the server and the rows as a setup link (`https://…/j#…`) from standard input
+    #[arg(long, group = "from")]
+    pub from_stdin: bool,
+    /// Read the QR code in a picture of the sheet
+    #[arg(long, value_name = "FILE", group = "from")]
+    pub image: Option<PathBuf>,
+    /// Accept the plan without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Give up how this computer syncs now; refused while it has tasks that the account would never get
+    #[arg(long)]
+    pub replace: bool,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `taskferry share`
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what"), group = ArgGroup::new("how"))]
@@ -170,6 +205,9 @@ pub struct Share {
     /// The three lines for taskrc, which phone apps understand too
     #[arg(long, group = "what")]
     pub text: bool,
+    /// Hand on another address of the server: the one under which the other computer reaches it
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
     /// Draw it as a QR code on the terminal
     #[arg(long, group = "how")]
     pub qr: bool,
@@ -179,6 +217,9 @@ pub struct Share {
     /// The same as a drawing that scales
     #[arg(long, value_name = "FILE", group = "how")]
     pub svg: Option<PathBuf>,
+    /// Write a recovery sheet to a new file that only you can read: `.html`, a page to print, or `.txt`
+    #[arg(long, value_name = "FILE", group = "how", conflicts_with = "what")]
+    pub sheet: Option<PathBuf>,
     /// Print the outcome as JSON on standard output
     #[arg(long)]
     pub json: bool,
@@ -230,12 +271,28 @@ pub struct Export {
 }
 
 /// `taskferry status`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+#[command(after_help = STATUS_FOR_SCRIPTS)]
 pub struct Status {
+    /// Print one word, for a prompt: `ok`, how many tasks wait to be sent, `behind`, or what is wrong
+    #[arg(long, conflicts_with = "json")]
+    pub short: bool,
+    /// Ask no server: tell only what this computer knows
+    #[arg(long)]
+    pub offline: bool,
     /// Print one line of JSON, for a status bar or a script
     #[arg(long)]
     pub json: bool,
 }
+
+const STATUS_FOR_SCRIPTS: &str = "\
+For scripts and status bars:
+  exit code 0   sync works, whether or not something waits
+            3   it does not work, or is not set up
+  --json        one line; `state` is up-to-date, unsent, behind, unreachable,
+                unknown-account, disabled, emptied, ahead, gone or not-asked
+  --short       ok, a number of tasks, or the state; off: sync is not set up
+The server gets 5 seconds for an answer.";
 
 /// `taskferry verify`
 #[derive(Debug, Args)]
@@ -306,6 +363,80 @@ pub struct Undo {
     pub yes: bool,
 }
 
+/// `taskferry home`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Home {
+    /// What to do; nothing = show whether it runs
+    #[command(subcommand)]
+    pub verb: Option<HomeVerb>,
+}
+
+/// What to do with the server at home.
+#[derive(Debug, Subcommand)]
+pub enum HomeVerb {
+    /// Start it, unless it runs, and print its address
+    Start(HomeStart),
+    /// Stop it; its data stays
+    Stop,
+    /// Show whether it runs, where, and how other computers reach it; ends with 3 if it does not run
+    Status(HomeStatus),
+    /// Make it a service that starts by itself: of systemd, or of launchd on a Mac
+    Install(HomeInstall),
+    /// Take that service away; the data stays
+    Remove(HomeRemove),
+    /// What `start` leaves running: the server, and its log
+    #[command(hide = true)]
+    Keep(HomeKeep),
+}
+
+/// `taskferry home start`
+#[derive(Debug, Args)]
+pub struct HomeStart {
+    /// Where it listens: `0.0.0.0:8080` lets other computers of your network reach it [default: where it listened last, else
+    /// `127.0.0.1:8080` or the next free port]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `taskferry home status`
+#[derive(Debug, Args)]
+pub struct HomeStatus {
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `taskferry home install`
+#[derive(Debug, Args)]
+pub struct HomeInstall {
+    /// Where it listens [default: as for `start`]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Accept the plan without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// `taskferry home remove`
+#[derive(Debug, Args)]
+pub struct HomeRemove {
+    /// Accept the plan without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// `taskferry home keep`
+#[derive(Debug, Args)]
+pub struct HomeKeep {
+    /// Where it listens
+    #[arg(long)]
+    pub listen: SocketAddr,
+    /// Where its data is
+    #[arg(long)]
+    pub data_dir: PathBuf,
+}
+
 /// `taskferry completions`
 #[derive(Debug, Args)]
 pub struct Completions {
@@ -327,12 +458,14 @@ impl Command {
         match self {
             Self::Setup(args) => args.json,
             Self::Join(args) => args.json,
+            Self::Recover(args) => args.json,
             Self::Share(args) => args.json,
             Self::Move(args) => args.json,
             Self::Status(args) => args.json,
             Self::Verify(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Repair(args) => args.json,
+            Self::Home(args) => matches!(&args.verb, Some(HomeVerb::Status(args)) if args.json),
             Self::Export(_) | Self::Sync(_) | Self::Undo(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }

@@ -28,6 +28,8 @@ pub struct Context {
     pub platform: Platform,
     /// Told of each step of what takes several; see [`crate::rescue::steps`].
     pub observer: Observer,
+    /// Where this program itself is, if that can be told: what belongs to it lies beside it.
+    pub program: Option<PathBuf>,
 }
 
 /// The size of a screen, in characters.
@@ -76,7 +78,8 @@ impl Context {
         context.refuse_foreign_home(rustix::process::geteuid().as_raw(), home_owner)?;
         let size = console::Term::stdout().size_checked();
         let window = size.map(|(rows, columns)| Window { columns: columns.into(), rows: rows.into() });
-        Ok(Self { window, platform: Platform::here(), ..context })
+        let program = std::env::current_exe().ok();
+        Ok(Self { window, platform: Platform::here(), program, ..context })
     }
 
     /// A world made of parts.
@@ -84,7 +87,7 @@ impl Context {
         let home = env.get(OsStr::new("HOME")).filter(|home| !home.is_empty()).map(PathBuf::from);
         let home = home.ok_or(BadContext::NoHome)?;
         let (window, platform, observer) = (None, Platform::Unknown, Observer::default());
-        Ok(Self { env, home, cwd, interactive, window, platform, observer })
+        Ok(Self { env, home, cwd, interactive, window, platform, observer, program: None })
     }
 
     /// The same world, with somebody who is told of steps.
@@ -148,6 +151,11 @@ impl Context {
     /// `~/.local/state/taskferry`.
     pub fn state_dir(&self) -> PathBuf {
         self.xdg("XDG_STATE_HOME", ".local/state").join("taskferry")
+    }
+
+    /// `$XDG_DATA_HOME`, else `~/.local/share`.
+    pub fn data_home(&self) -> PathBuf {
+        self.xdg("XDG_DATA_HOME", ".local/share")
     }
 
     fn xdg(&self, variable: &str, below_home: &str) -> PathBuf {

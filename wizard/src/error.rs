@@ -32,6 +32,11 @@ pub trait Explain: std::error::Error {
         false
     }
 
+    /// Whether all there is to say was said already, in a form that somebody asked for.
+    fn is_told(&self) -> bool {
+        false
+    }
+
     /// Whether a server is only away, so that the same may succeed later.
     fn is_server_down(&self) -> bool {
         false

@@ -13,6 +13,7 @@
 //! | [`flow`] | the steps they have in common |
 //! | [`credentials`] | making, reading and proving credentials |
 //! | [`qr`] | QR codes: drawing them, and reading them from pictures |
+//! | [`sheet`] | the recovery sheet |
 //! | [`cloud`], [`settings`] | the server that the program knows by itself; its own settings |
 //! | [`taskrc`] | finding and changing Taskwarrior's configuration |
 //! | [`taskwarrior`], [`platform`] | running Taskwarrior; how to get it |
@@ -25,6 +26,7 @@
 //! | [`repair`] | what a computer and an account have together, where their histories have parted |
 //! | [`rescue`] | another task database for this computer, without losing a task |
 //! | [`pending`] | what waits for a server that was away |
+//! | [`serving`] | a sync server on this very computer |
 //!
 //! # One run of `taskferry setup`
 //!
@@ -67,7 +69,9 @@ pub mod repair;
 pub mod rescue;
 pub mod seen;
 pub mod server;
+pub mod serving;
 pub mod settings;
+pub mod sheet;
 pub mod taskrc;
 pub mod taskwarrior;
 pub mod terminal;
@@ -155,6 +159,7 @@ pub fn run(
     let done = match &cli.command {
         Some(Command::Setup(args)) => commands::setup::run(&mut run, args),
         Some(Command::Join(args)) => commands::join::run(&mut run, args),
+        Some(Command::Recover(args)) => commands::recover::run(&mut run, args),
         Some(Command::Share(args)) => commands::share::run(&mut run, args),
         Some(Command::Move(args)) => commands::moving::run(&mut run, args),
         Some(Command::Export(args)) => commands::export::run(&mut run, args),
@@ -164,6 +169,7 @@ pub fn run(
         Some(Command::Repair(args)) => commands::repair::run(&mut run, args),
         Some(Command::Sync(args)) => commands::sync::run(&mut run, args),
         Some(Command::Undo(args)) => commands::undo::run(&mut run, args),
+        Some(Command::Home(args)) => commands::home::run(&mut run, args),
         Some(Command::Completions(args)) => commands::completions::run(&mut run, args),
         Some(Command::Man(args)) => commands::man::run(&mut run, args),
         None if run.can_ask() => commands::first_screen::run(&mut run),
@@ -173,7 +179,9 @@ pub fn run(
     match done {
         Ok(()) => Exit::Fine,
         Err(failure) => {
-            run.terminal.say_failure(&failure);
+            if !failure.error().is_told() {
+                run.terminal.say_failure(&failure);
+            }
             // That it can't be written changes nothing: this is a failure already.
             let _ = run.report(&json::Failed::from(&failure));
             failure.exit()

@@ -147,6 +147,12 @@ impl Explain for TaskwarriorError {
 }
 
 impl TaskwarriorError {
+    /// Whether a sync got no answer at all. Taskwarrior says the same for a name that is none, a refused connection and a
+    /// certificate that is not believed.
+    pub fn is_no_answer(&self) -> bool {
+        matches!(self, Self::Failed { why: Complaint(said), .. } if said.contains("error sending request"))
+    }
+
     /// Whether a sync failed only because the server was overloaded or not awake yet.
     pub fn is_not_now(&self) -> bool {
         let Self::Failed { why: Complaint(said), .. } = self else {
@@ -301,7 +307,8 @@ fn succeeded(command: &'static str, output: Output) -> Result<Output, Taskwarrio
     Err(TaskwarriorError::Failed { command, why })
 }
 
-fn on_path(context: &Context, name: &OsStr) -> Option<PathBuf> {
+/// A program of this name on PATH.
+pub(crate) fn on_path(context: &Context, name: &OsStr) -> Option<PathBuf> {
     let runnable = |path: &PathBuf| {
         std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
     };

@@ -95,7 +95,7 @@ fn a_wrong_command_line_is_a_usage_error() {
 fn without_a_terminal_nothing_is_asked() {
     let (code, data, talk) = run("setup", "yes\n");
     assert_eq!((code, data.as_str()), (2, ""));
-    assert!(talk.ends_with("hint: add `--server https://…`, `--cloud` or `--skip`\n"), "{talk}");
+    assert!(talk.ends_with("hint: add `--server https://…`, `--cloud`, `--home` or `--skip`\n"), "{talk}");
     let (code, _, talk) = run("join", "yes\n");
     assert_eq!(code, 2);
     assert!(talk.contains("`--from-stdin`"), "{talk}");
@@ -140,4 +140,83 @@ fn plain_http_to_a_public_address_needs_its_flag() {
     let (code, _, talk) = run("join --from-stdin --yes", link);
     assert_eq!(code, 1);
     assert!(talk.contains("uses plain http") && talk.contains("`--insecure-http`"), "{talk}");
+}
+
+/// A sync server behind TLS, with a certificate that only the file knows.
+fn behind_tls(home: &Path) -> (String, std::path::PathBuf) {
+    use tokio_rustls::rustls;
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap().self_signed(&key).unwrap();
+    let file = home.join("authority.pem");
+    let base64 = data_encoding::BASE64.encode(certificate.der());
+    let lines: Vec<&str> = base64.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"));
+    std::fs::write(&file, pem).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let config =
+        rustls::ServerConfig::builder_with_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+    let config = std::sync::Arc::new(config);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut tls = rustls::Stream::new(&mut connection, &mut stream);
+            let mut request = [0; 4096];
+            let Ok(length) = std::io::Read::read(&mut tls, &mut request) else { continue };
+            let is_root = request[..length].starts_with(b"GET / ");
+            let answer: &[u8] = if is_root {
+                b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 24\r\n\r\nTaskChampion sync server"
+            } else {
+                b"HTTP/1.1 404 X\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            };
+            let _ = tls.write_all(answer);
+            connection.send_close_notify();
+            let _ = connection.complete_io(&mut stream);
+        }
+    });
+    (url, file)
+}
+
+#[test]
+fn an_authority_in_the_systems_store_is_believed_and_a_stranger_is_not() {
+    let home = TempDir::new().unwrap();
+    let (url, authority) = behind_tls(home.path());
+    let set_up = |store: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taskferry"));
+        command.args(["--task", concat!(env!("CARGO_MANIFEST_DIR"), "/src/testing/task.sh")]);
+        command.args(["setup", "--dry-run", "--server", &url]).env_clear().env("HOME", home.path());
+        command.env("PATH", "/usr/bin:/bin").env("SSL_CERT_FILE", store).current_dir(home.path());
+        outcome(&command.output().unwrap())
+    };
+    let (code, _, talk) = set_up(&authority);
+    assert_eq!(code, 0, "{talk}");
+    assert!(talk.contains(&format!("found a TaskChampion sync server at `{url}`")), "{talk}");
+    // A store that is not there leaves the built-in authorities, which don't know this one.
+    let (code, _, talk) = set_up(&home.path().join("none.pem"));
+    assert_eq!(code, 1, "{talk}");
+    assert!(talk.contains("could not reach the sync server") && talk.contains("UnknownIssuer"), "{talk}");
+}
+
+/// Windows has no library of ours: there the program only says where to go. Compiled here as it would be there.
+#[test]
+fn where_there_is_no_unix_the_program_says_where_to_go() {
+    let folder = TempDir::new().unwrap();
+    let source = include_str!("../src/main.rs");
+    let as_there = source.replace("#[cfg(unix)]", "#[cfg(any())]").replace("#[cfg(not(unix))]", "#[cfg(all())]");
+    assert_ne!(as_there, source);
+    let file = folder.path().join("main.rs");
+    std::fs::write(&file, as_there).unwrap();
+    let program = folder.path().join("taskferry");
+    let compiler = option_env!("RUSTC").unwrap_or("rustc");
+    let built = Command::new(compiler).args(["--edition", "2024", "-o"]).arg(&program).arg(&file).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let (code, data, talk) = outcome(&Command::new(&program).output().unwrap());
+    assert_eq!((code, data.as_str()), (1, ""));
+    assert!(talk.contains("on Windows that is WSL") && talk.contains("hint: run `wsl --install`"), "{talk}");
 }

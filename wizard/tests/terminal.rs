@@ -103,10 +103,10 @@ impl Session {
 #[test]
 fn ctrl_c_at_a_question_says_that_nothing_was_changed() {
     let mut person = Session::start("setup");
-    person.sees("your choice, 1 to 4 [2]").types("\u{3}").sees("stopped; nothing was changed").exits_with(130);
+    person.sees("your choice, 1 to 5 [2]").types("\u{3}").sees("stopped; nothing was changed").exits_with(130);
     let mut person = Session::start("setup");
     person
-        .sees("your choice, 1 to 4 [2]")
+        .sees("your choice, 1 to 5 [2]")
         .types("2\r")
         .sees("address of the sync server")
         .types("http://\u{3}")
@@ -154,7 +154,7 @@ fn a_cloud_that_is_silent_does_not_hold_up_the_menu_and_ctrl_c_ends_the_wait() {
     let cloud = format!("http://{}", silent.local_addr().unwrap());
     let start = || Session::start_with(TempDir::new().unwrap(), "", ("TASKFERRY_CLOUD", &cloud));
     let mut person = start();
-    person.sees("(does not answer").sees("your choice, 1 to 4 [2]").types("4\r").exits_with(0);
+    person.sees("(does not answer").sees("your choice, 1 to 5 [2]").types("5\r").exits_with(0);
     let mut person = start();
     person.sees("looking for cloud sync").interrupts().sees("stopped; nothing was changed").exits_with(130);
 }

@@ -1,6 +1,6 @@
 //! Does anybody listen there?
 
-use super::{Check, Finding, Interrupted, Waiting, World};
+use super::{Check, Finding, Interrupted, Waiting, World, home};
 use std::io::ErrorKind;
 
 /// A connection, without a word said.
@@ -25,6 +25,9 @@ impl Check for Connection {
         Ok(match server.connect(addresses) {
             Err(why) => return Finding::from_server(&why),
             Ok(Ok(_)) => Finding::ok(format!("`{host}` answers on port {port}")),
+            Ok(Err(why)) if why.kind() == ErrorKind::ConnectionRefused && home::is_expected_at(world, server.url()) => {
+                Finding::problem("your server at home does not run", "run `taskferry home start`")
+            }
             Ok(Err(why)) if why.kind() == ErrorKind::ConnectionRefused => Finding::problem(
                 format!("nobody listens on port {port} of `{host}`"),
                 "check that the server is running, and that the port in its address is right",

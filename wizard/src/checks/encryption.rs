@@ -2,6 +2,7 @@
 
 use super::{Check, Finding, Interrupted, Waiting, World};
 use crate::server::layers::TlsFlaw;
+use crate::server::trust::Authorities;
 use crate::terminal::printable;
 
 /// TLS, with the reason when it fails.
@@ -32,11 +33,31 @@ impl Check for Encryption {
             (_, None) => return Ok(Finding::skipped("the proxy passes it on")),
             (Ok(server), Some(addresses)) => (server, addresses),
         };
-        Ok(match server.handshake(addresses) {
+        let is_known_to = |authorities| server.handshake(addresses, authorities);
+        Ok(match is_known_to(Authorities::All) {
             Err(why) => return Finding::from_server(&why),
-            Ok(Ok(())) => Finding::ok("the certificate is valid"),
             Ok(Err(flaw)) => described(&flaw, server.url().host(), server.url().port()),
+            Ok(Ok(())) => match (is_known_to(Authorities::BuiltIn), is_known_to(Authorities::System)) {
+                (Err(why), _) | (_, Err(why)) => return Finding::from_server(&why),
+                (Ok(built_in), Ok(system)) => known_to(&built_in, &system),
+            },
         })
+    }
+}
+
+/// A valid certificate, by the lists that know whoever signed it.
+fn known_to(built_in: &Result<(), TlsFlaw>, system: &Result<(), TlsFlaw>) -> Finding {
+    let is_unknown = |known: &Result<(), TlsFlaw>| *known == Err(TlsFlaw::UnknownIssuer);
+    match (is_unknown(built_in), is_unknown(system)) {
+        (true, false) => Finding::warning(
+            "the certificate is valid, but signed by an authority that only this computer knows",
+            "each of your computers and phones has to know that authority; where `task sync` fails, it does not",
+        ),
+        (false, true) => Finding::warning(
+            "the certificate is valid, but this system does not know the authority that signed it",
+            "Taskwarrior usually asks the system: if `task sync` fails, install or update the package `ca-certificates`",
+        ),
+        _ => Finding::ok("the certificate is valid"),
     }
 }
 
@@ -84,5 +105,15 @@ mod tests {
             .map(|finding| (finding.sentence, finding.remedy.unwrap()))
             .collect();
         assert_eq!(said.len(), 5);
+    }
+
+    #[test]
+    fn an_authority_that_only_one_of_the_lists_knows_is_a_warning() {
+        let (known, unknown) = (Ok(()), Err(TlsFlaw::UnknownIssuer));
+        assert_eq!(known_to(&known, &known), Finding::ok("the certificate is valid"));
+        let here_alone = known_to(&unknown, &known);
+        assert!(here_alone.sentence.ends_with("that only this computer knows"), "{here_alone:?}");
+        let not_here = known_to(&known, &unknown);
+        assert!(not_here.remedy.unwrap().contains("`ca-certificates`"));
     }
 }

@@ -18,6 +18,7 @@ pub mod connection;
 pub mod description;
 pub mod encryption;
 pub mod greeting;
+pub mod home;
 pub mod limits;
 pub mod name;
 pub mod overrides;
@@ -102,6 +103,8 @@ pub enum Fix {
     OwnerOnly(PathBuf),
     /// Removes the lines of these settings from the taskrc, after a backup.
     RemoveSettings(Vec<&'static str>),
+    /// Changes the server's address in the taskrc, after a backup: the server is the same, and has moved on this computer.
+    ServerMoved(taskferry_protocol::ServerUrl),
 }
 
 impl Finding {

@@ -10,6 +10,8 @@ use super::Finding;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
+    /// The server was not asked, and nothing waits to be sent.
+    NotAsked,
     /// Nothing waits.
     UpToDate,
     /// Changes wait to be sent.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use taskferry_protocol::ServerUrl;
 use taskferry_protocol::describe::AccountInfo;
 
 use super::{Finding, Interrupted};
@@ -78,7 +79,11 @@ impl<'a> World<'a> {
 
     /// A connection of the caller's own, so that checks don't wait for each other.
     pub fn server(&self) -> Result<Server, Finding> {
-        let url = self.credentials()?.server.clone();
+        self.server_at(self.credentials()?.server.clone())
+    }
+
+    /// The same for another server.
+    pub fn server_at(&self, url: ServerUrl) -> Result<Server, Finding> {
         let server = Server::new(url, self.insecure_http).map_err(|why| Finding::from_error(&why))?;
         Ok(server.with_journal(self.journal.clone()))
     }

@@ -18,7 +18,7 @@ pub fn run(run: &mut Run<'_>) -> Result<(), Failure> {
         run.terminal.say_note("a setup or a join waits to be finished: run `taskferry verify`\n");
     }
     if computer.account.is_some() {
-        status::run(run, &cli::Status { json: false })?;
+        status::run(run, &cli::Status::default())?;
         run.terminal.say("\nfor all commands, run `taskferry --help`");
         return Ok(());
     }
@@ -26,6 +26,7 @@ pub fn run(run: &mut Run<'_>) -> Result<(), Failure> {
     computer.introduce(run);
     match setup::choose_where(run, "show all commands")? {
         Where::Server(address) => setup::set_up(run, &cli::Setup::default(), None, &computer, address),
+        Where::Home => setup::at_home(run, &cli::Setup::default(), None, &computer),
         Where::Join => join::ask_and_join(run, &cli::Join::default(), &computer),
         Where::Neither => help(run),
     }
@@ -46,7 +47,7 @@ mod tests {
     #[test]
     fn a_bare_call_leads_to_sync_with_two_answers() {
         let server = FakeServer::taskferry();
-        let script = [("your choice, 1 to 4 [1]", ""), ("go on?", "enter")];
+        let script = [("your choice, 1 to 5 [1]", ""), ("go on?", "enter")];
         let mut laptop = FakeComputer::new().with_cloud(&server).with_person(&script);
         let run = laptop.run("", &server);
         assert_eq!(run.exit, Exit::Fine);
@@ -61,8 +62,9 @@ mod tests {
 
           1  set up sync: cloud sync at `[SERVER]`, nothing to run yourself
           2  set up sync: a server of your own, or one that you were invited to
-          3  join from another computer, which syncs already
-          4  show all commands
+          3  set up sync: a server on this very computer, started for you
+          4  join from another computer, which syncs already
+          5  show all commands
         ");
         assert_eq!((server.accounts(), laptop.syncs()), (1, 1));
     }
@@ -82,10 +84,10 @@ mod tests {
         let credentials = server.credentials(1, "sesame");
         server.account(&credentials);
         let link = credentials.to_text();
-        let script = [("your choice", "3"), ("paste the setup link", link.as_str()), ("go on?", "enter")];
+        let script = [("your choice", "4"), ("paste the setup link", link.as_str()), ("go on?", "enter")];
         assert_eq!(FakeComputer::new().with_person(&script).run("", &server).exit, Exit::Fine);
 
-        let mut laptop = FakeComputer::new().with_person(&[("your choice", "4")]);
+        let mut laptop = FakeComputer::new().with_person(&[("your choice", "5")]);
         let run = laptop.run("", &server);
         assert!(run.data.contains("Where to start:"), "{}", run.data);
         assert_eq!(laptop.read(".taskrc"), None);
@@ -109,7 +111,7 @@ mod tests {
         let mut desktop = FakeComputer::new().with_input(&credentials.to_text());
         assert_eq!(desktop.run("join --from-stdin --yes", &server).exit, Exit::Failed);
         server.refuses_for_now(0);
-        let run = desktop.with_cloud(&server).with_person(&[("your choice", "4")]).run("", &server);
+        let run = desktop.with_cloud(&server).with_person(&[("your choice", "5")]).run("", &server);
         assert!(run.talk.starts_with("note: a setup or a join waits to be finished"), "{}", run.talk);
     }
 

@@ -155,7 +155,18 @@ pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
 
 /// The same on a computer that was looked at and introduced, for those who choose it in a menu.
 pub(super) fn ask_and_join(run: &mut Run<'_>, args: &cli::Join, computer: &Computer<'_>) -> Result<(), Failure> {
-    let Decoded { credentials, checked } = ask(run, args)?;
+    let decoded = ask(run, args)?;
+    with(run, args, computer, decoded)
+}
+
+/// The same with credentials that were read already.
+pub(super) fn with(
+    run: &mut Run<'_>,
+    args: &cli::Join,
+    computer: &Computer<'_>,
+    decoded: Decoded,
+) -> Result<(), Failure> {
+    let Decoded { credentials, checked } = decoded;
     if computer.account.as_ref() == Some(&credentials) {
         return already_joined(run, computer, &credentials);
     }
@@ -276,7 +287,8 @@ fn report(
     run.report(&json::Join { outcome, server, arrived, tasks: synced.map(json::Tasks::from) })
 }
 
-fn ask(run: &mut Run<'_>, args: &cli::Join) -> Result<Decoded, Failure> {
+/// Reads credentials: from where the flags say, or from a person.
+pub(super) fn ask(run: &mut Run<'_>, args: &cli::Join) -> Result<Decoded, Failure> {
     if args.from_stdin {
         // With room for all of it: a text that grows leaves its former self in memory.
         let mut text = Zeroizing::new(String::with_capacity(usize::from(INPUT_BYTES_MAX) + 1));

@@ -5,6 +5,7 @@ use taskferry_protocol::invite::BadInvite;
 use taskferry_protocol::server_url::BadServerUrl;
 use taskferry_protocol::{ClientId, InviteCode, ServerUrl};
 
+use super::home::{say_how_long, say_moved};
 use super::verify::finish::finish_pending;
 use super::{join, moving};
 use crate::credentials::Credentials;
@@ -23,6 +24,8 @@ use crate::server::account::Registered;
 use crate::server::admission::NotAdmitted;
 use crate::server::probe::Kind;
 use crate::server::{Server, ServerError};
+use crate::serving::Home;
+use crate::serving::home::Whose;
 use crate::{cli, cloud, json};
 
 /// The invite can't be one.
@@ -84,12 +87,17 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         None if args.cloud => Some(cloud::address(run)?),
         None => None,
     };
+    let home = if args.home { Some(Home::look(run, None)?) } else { None };
+    let given = given.or_else(|| home.as_ref().map(|home| home.url().clone()));
     let invite = args.invite.as_deref().map(invite_code).transpose()?;
     let mut computer = Computer::look_to_change(run)?;
     replace::leftover_may_go(run, &mut computer, args.replace, args.yes)?;
     computer.introduce(run);
     if let Some(present) = &computer.account {
         if !args.replace && given.as_ref().is_none_or(|wanted| *wanted == present.server) {
+            if let (Some(home), false) = (home, args.dry_run) {
+                home.start(run)?;
+            }
             return already_set_up(run, args, invite, &computer, present);
         }
         if computer.tasks > 0 && run.can_ask() && !args.yes {
@@ -97,15 +105,19 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         }
         replace::give_up(run, &computer, present, args.replace)?;
     }
+    if let Some(home) = home {
+        return set_up_at_home(run, args, invite, &computer, home);
+    }
     if let Some(address) = given {
         return set_up(run, args, invite, &computer, address);
     }
     run.must_be_able_to_ask(
         "setup needs to know through which server to sync",
-        "add `--server https://…`, `--cloud` or `--skip`",
+        "add `--server https://…`, `--cloud`, `--home` or `--skip`",
     )?;
     match choose_where(run, "skip: set up nothing now")? {
         Where::Server(address) => set_up(run, args, invite, &computer, address),
+        Where::Home => at_home(run, args, invite, &computer),
         Where::Join => join::ask_and_join(run, &cli::Join { replace: args.replace, ..cli::Join::default() }, &computer),
         Where::Neither => skip(run),
     }
@@ -142,6 +154,8 @@ fn move_instead(args: &cli::Setup) -> cli::Move {
 pub(super) enum Where {
     /// A new one, at this server.
     Server(ServerUrl),
+    /// A new one, at a server on this computer.
+    Home,
     /// On another computer, which has it already.
     Join,
     /// The last entry of the menu.
@@ -154,6 +168,7 @@ pub(super) fn choose_where(run: &mut Run<'_>, last: &str) -> Result<Where, Failu
     enum Choice {
         Cloud,
         Own,
+        Home,
         Join,
         Last,
     }
@@ -167,6 +182,7 @@ pub(super) fn choose_where(run: &mut Run<'_>, last: &str) -> Result<Where, Failu
     let choices = [
         (Choice::Cloud, cloud_words),
         (Choice::Own, "set up sync: a server of your own, or one that you were invited to".into()),
+        (Choice::Home, "set up sync: a server on this very computer, started for you".into()),
         (Choice::Join, "join from another computer, which syncs already".into()),
         (Choice::Last, last.to_owned()),
     ];
@@ -177,6 +193,7 @@ pub(super) fn choose_where(run: &mut Run<'_>, last: &str) -> Result<Where, Failu
     Ok(match choose(run, &choices, default)? {
         Choice::Cloud => Where::Server(cloud),
         Choice::Own => Where::Server(ask_for_address(run)?),
+        Choice::Home => Where::Home,
         Choice::Join => Where::Join,
         Choice::Last => Where::Neither,
     })
@@ -208,34 +225,102 @@ pub(super) fn set_up(
     };
 
     let credentials = generate(server.url().clone())?;
-    let plan = plan(!args.no_sync, computer, &kind, &credentials)?;
+    let plan = plan(!args.no_sync, computer, new_account(&kind, server.url()), &credentials)?;
     plan.show(run);
     if args.dry_run {
-        run.terminal.say("nothing was changed: this was only the plan");
-        return report(run, SetupOutcome::OnlyPlanned, &credentials, None);
+        return only_planned(run, &credentials);
     }
     plan.confirm(run, args.yes)?;
+    let done = carry_out(run, args, computer, &plan, &credentials, (&server, &kind), invite)?;
+    say_what_is_next(run, &credentials, done.registered, done.synced);
+    report(run, SetupOutcome::SetUp, &credentials, done.synced)
+}
 
+/// The same at a server on this computer, which is looked at or chosen in the menu.
+pub(super) fn at_home(
+    run: &mut Run<'_>,
+    args: &cli::Setup,
+    invite: Option<InviteCode>,
+    computer: &Computer<'_>,
+) -> Result<(), Failure> {
+    let home = Home::look(run, None)?;
+    set_up_at_home(run, args, invite, computer, home)
+}
+
+/// The server is a part of the plan: it is started after somebody has agreed, and before the account is made.
+fn set_up_at_home(
+    run: &mut Run<'_>,
+    args: &cli::Setup,
+    invite: Option<InviteCode>,
+    computer: &Computer<'_>,
+    home: Home,
+) -> Result<(), Failure> {
+    let Some(start) = home.plan(run.context) else {
+        if home.runs() == Some(Whose::Others) {
+            run.terminal.say(&format!("a server runs at `{}` already; it was not started by you", home.url()));
+        }
+        return set_up(run, args, invite, computer, home.url().clone());
+    };
+    let credentials = generate(home.url().clone())?;
+    let at_server = format!("{start}\n  create a new account there");
+    let plan = plan(!args.no_sync, computer, Some(at_server), &credentials)?;
+    plan.show(run);
+    if args.dry_run {
+        return only_planned(run, &credentials);
+    }
+    plan.confirm(run, args.yes)?;
+    let moved_from = home.moved_from();
+    let (server, kind) = home.start(run)?;
+    let invite = admission(run, &kind, server.url(), invite, "add `--invite CODE`")?;
+    let done = carry_out(run, args, computer, &plan, &credentials, (&server, &kind), invite)?;
+    say_how_it_is(run, &credentials, done.synced);
+    if let Some(before) = moved_from {
+        say_moved(run, before, server.url());
+    }
+    say_how_long(run);
+    run.terminal.say("next: run `taskferry home`, which tells how other computers reach this one");
+    report(run, SetupOutcome::SetUp, &credentials, done.synced)
+}
+
+fn only_planned(run: &mut Run<'_>, credentials: &Credentials) -> Result<(), Failure> {
+    run.terminal.say("nothing was changed: this was only the plan");
+    report(run, SetupOutcome::OnlyPlanned, credentials, None)
+}
+
+/// What became of a plan that was carried out.
+struct Done {
+    registered: Registered,
+    synced: Option<Synced>,
+}
+
+/// Makes the account, writes the settings and syncs.
+fn carry_out(
+    run: &mut Run<'_>,
+    args: &cli::Setup,
+    computer: &Computer<'_>,
+    plan: &Plan,
+    credentials: &Credentials,
+    (server, kind): (&Server, &Kind),
+    invite: Option<InviteCode>,
+) -> Result<Done, Failure> {
     // The account first: if the server refuses, nothing was changed here; if writing fails later, an account without
     // data is left behind there, and a second run makes another.
     let account = &credentials.client_id;
     let registered = match kind {
-        Kind::Taskferry(_) => match run.ask_server(&server, |server| server.register(account, invite.as_ref())) {
+        Kind::Taskferry(_) => match run.ask_server(server, |server| server.register(account, invite.as_ref())) {
             Err(why) if why.is_server_down() => {
-                return keep_for_later(run, computer, &plan, &credentials, invite, why);
+                return Err(keep_for_later(run, computer, plan, credentials, invite, why));
             }
-            answer => admitted(run, &server, account, answer?)?,
+            answer => admitted(run, server, account, answer?)?,
         },
         Kind::Other => Registered::NotOffered,
     };
-    apply(run, computer, &plan, &credentials)?;
-    let synced = if args.no_sync { None } else { Some(first_sync(run, computer, &credentials)?) };
+    apply(run, computer, plan, credentials)?;
+    let synced = if args.no_sync { None } else { Some(first_sync(run, computer, credentials)?) };
     if let Some(synced) = synced {
-        refuse_false_success(&server, &credentials, synced)?;
+        refuse_false_success(server, credentials, synced)?;
     }
-
-    say_what_is_next(run, &credentials, registered, synced);
-    report(run, SetupOutcome::SetUp, &credentials, synced)
+    Ok(Done { registered, synced })
 }
 
 fn report(
@@ -334,17 +419,16 @@ fn without_server(
         }
     }
     let credentials = generate(address)?;
-    let plan = plan(false, computer, &Kind::Other, &credentials)?;
+    let plan = plan(false, computer, None, &credentials)?;
     plan.show(run);
     if args.dry_run {
-        run.terminal.say("nothing was changed: this was only the plan");
-        return report(run, SetupOutcome::OnlyPlanned, &credentials, None);
+        return only_planned(run, &credentials);
     }
     plan.confirm(run, args.yes)?;
-    keep_for_later(run, computer, &plan, &credentials, invite, why)
+    Err(keep_for_later(run, computer, &plan, &credentials, invite, why))
 }
 
-/// Writes the settings, and notes what is left to do.
+/// Writes the settings, and notes what is left to do. How that ends: with the reason why something is.
 fn keep_for_later(
     run: &mut Run<'_>,
     computer: &Computer<'_>,
@@ -352,13 +436,18 @@ fn keep_for_later(
     credentials: &Credentials,
     invite: Option<InviteCode>,
     why: ServerError,
-) -> Result<(), Failure> {
+) -> Failure {
     // Before the settings: a run that is killed in between leaves a note that leads to nothing, not an account that
     // nobody registers.
     let Credentials { server, client_id, .. } = credentials;
-    Pending::Setup { server: server.clone(), client_id: *client_id, invite }.keep(run.context)?;
-    apply(run, computer, plan, credentials)?;
-    Err(SetUpWithoutServer(why).into())
+    let pending = Pending::Setup { server: server.clone(), client_id: *client_id, invite };
+    if let Err(why) = pending.keep(run.context) {
+        return why.into();
+    }
+    match apply(run, computer, plan, credentials) {
+        Ok(()) => SetUpWithoutServer(why).into(),
+        Err(failure) => failure,
+    }
 }
 
 /// The settings are in place, but the server has not heard of the account.
@@ -418,10 +507,19 @@ fn already_set_up(
     report(run, SetupOutcome::AlreadySetUp, present, synced)
 }
 
-fn plan(sync: bool, computer: &Computer<'_>, kind: &Kind, credentials: &Credentials) -> Result<Plan, Failure> {
-    let server = &credentials.server;
+/// What the plan does on the server, where that can be done beforehand.
+fn new_account(kind: &Kind, server: &ServerUrl) -> Option<String> {
+    matches!(kind, Kind::Taskferry(_)).then(|| format!("create a new account at `{server}`"))
+}
+
+fn plan(
+    sync: bool,
+    computer: &Computer<'_>,
+    at_server: Option<String>,
+    credentials: &Credentials,
+) -> Result<Plan, Failure> {
     Ok(Plan {
-        at_server: matches!(kind, Kind::Taskferry(_)).then(|| format!("create a new account at `{server}`")),
+        at_server,
         change: computer.plan(credentials, false)?,
         notes: Plan::notes(computer),
         first_sync: sync.then(|| match computer.tasks {
@@ -432,7 +530,8 @@ fn plan(sync: bool, computer: &Computer<'_>, kind: &Kind, credentials: &Credenti
     })
 }
 
-fn say_what_is_next(run: &mut Run<'_>, credentials: &Credentials, registered: Registered, synced: Option<Synced>) {
+/// How sync is now.
+fn say_how_it_is(run: &mut Run<'_>, credentials: &Credentials, synced: Option<Synced>) {
     let server = &credentials.server;
     let done = match synced {
         None => format!("sync with `{server}` is set up; run `task sync` when you are ready"),
@@ -440,6 +539,10 @@ fn say_what_is_next(run: &mut Run<'_>, credentials: &Credentials, registered: Re
         Some(Synced { all, .. }) => format!("sync with `{server}` works; it now holds {}", tasks(all)),
     };
     run.terminal.say(&format!("\n{done}"));
+}
+
+fn say_what_is_next(run: &mut Run<'_>, credentials: &Credentials, registered: Registered, synced: Option<Synced>) {
+    say_how_it_is(run, credentials, synced);
     if registered == Registered::NotOffered && synced.is_none_or(|synced| synced.all == 0) {
         run.terminal
             .say("other computers can join only after the first sync of a task: this server knows no empty accounts");

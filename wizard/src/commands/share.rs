@@ -1,13 +1,18 @@
 //! `taskferry share`: prints what another computer needs to join. Read from Taskwarrior at that moment, never from a
 //! copy: the secret has one home.
 
+use std::path::Path;
+use std::time::SystemTime;
+
 use crate::context::Context;
+use crate::credentials::Credentials;
 use crate::error::{Explain, Failure};
-use crate::flow::Run;
 use crate::flow::computer::Computer;
+use crate::flow::{Run, server_url};
 use crate::qr::Code;
 use crate::qr::picture::{self, Format};
 use crate::qr::screen::{self, Pen};
+use crate::sheet::{self, Sheet};
 use crate::taskrc::{BadBlock, Block, keys};
 use crate::{cli, is_colored, json};
 
@@ -36,9 +41,16 @@ impl Explain for ShareError {
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Share) -> Result<(), Failure> {
     let computer = Computer::look(run)?;
-    let credentials = computer.account.ok_or(ShareError::NotSetUp)?;
+    let mut credentials = computer.account.ok_or(ShareError::NotSetUp)?;
+    if let Some(address) = &args.server {
+        // Not looked at: it may be one that only the other computer reaches.
+        credentials.server = server_url(address)?;
+    }
     // Also for a link: who joins has to write these values to a taskrc.
     let block = Block::settings(&credentials, keys::URL).map_err(ShareError::Unusable)?;
+    if let Some(path) = &args.sheet {
+        return sheet(run, &credentials, &block, path);
+    }
     let (text, these) =
         if args.text { (block.setting_lines(), "these lines") } else { (credentials.to_text(), "this link") };
     let text = text.trim_end();
@@ -64,7 +76,10 @@ pub fn run(run: &mut Run<'_>, args: &cli::Share) -> Result<(), Failure> {
          the server at `{server}` can't read them: it never gets the secret"
     ));
     if server.is_loopback() {
-        run.terminal.say_note(&format!("`{server}` can be reached only from this very computer"));
+        run.terminal.say_note(&format!(
+            "`{server}` can be reached only from this very computer\n\
+             for another one, name the address that it reaches: `taskferry share --server http://…`"
+        ));
     }
     run.terminal.say(&match (picture, args.qr) {
         (Some((path, _)), _) => format!(
@@ -85,6 +100,25 @@ pub fn run(run: &mut Run<'_>, args: &cli::Share) -> Result<(), Failure> {
         return run.report(&json::Share { server: server.as_str(), file, link });
     }
     shown.map_or(Ok(()), |shown| run.data(&shown))
+}
+
+fn sheet(run: &mut Run<'_>, credentials: &Credentials, block: &Block, path: &Path) -> Result<(), Failure> {
+    let kind = sheet::Kind::of(path)?;
+    Sheet::of(credentials, block, SystemTime::now()).write(kind, &run.context.cwd().join(path))?;
+    let server = &credentials.server;
+    run.terminal.say(&format!(
+        "written to `{}`, which only you can read; print it, and then delete the file\n\
+         whoever has the sheet can read and change all your tasks: keep it away from your computers, in no cloud",
+        path.display()
+    ));
+    if server.is_loopback() {
+        run.terminal.say_note(&format!(
+            "`{server}` is this very computer: if it is lost, so is what the sheet opens, unless the server's data is \
+             backed up elsewhere (`taskferry-server backup`)"
+        ));
+    }
+    run.terminal.say("next: run `taskferry recover --test`, and type the sheet in: it shows whether the sheet works");
+    run.report(&json::Share { server: server.as_str(), file: Some(path.display().to_string()), link: None })
 }
 
 /// Whether the drawing may have colour: it goes to standard output, which may be a terminal where standard error is none.

@@ -1,5 +1,6 @@
 //! `taskferry status`: does sync work, and what waits to be sent or fetched? One or two small requests, and no `task sync`.
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -23,20 +24,23 @@ use crate::seen::Seen;
 use crate::server::account::Known;
 use crate::server::sealed::Follows;
 use crate::server::{Server, ServerError};
+use crate::taskrc::others::{self, Other};
 
 /// What there is to say.
 #[derive(Debug, Serialize)]
 struct Status {
     state: State,
-    works: bool,
+    works: Option<bool>,
     server: String,
     account: String,
     tasks: u64,
     unsent_changes: u64,
     unsent_tasks: u64,
     server_has_newer: Option<bool>,
+    newest_synced_change_seconds_ago: Option<u64>,
     last_change_seconds_ago: Option<u64>,
     snapshot_seconds_ago: Option<u64>,
+    other_accounts: Vec<Other>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
     /// The command that did not come to its end.
@@ -49,16 +53,22 @@ struct Status {
 #[error("sync does not work: {why}")]
 pub struct DoesNotWork {
     why: String,
-    state: State,
+    state: Option<State>,
+    is_told: bool,
 }
 
 impl Explain for DoesNotWork {
     fn hint(&self) -> Option<String> {
-        Some(if self.state.is_mended_by_repair() && self.state != State::UnknownAccount {
+        let mended = |state: State| state.is_mended_by_repair() && state != State::UnknownAccount;
+        Some(if self.state.is_some_and(mended) {
             "run `taskferry repair`: it mends that, and keeps every task; `taskferry doctor` says more".into()
         } else {
             "run `taskferry doctor` to find out why".into()
         })
+    }
+
+    fn is_told(&self) -> bool {
+        self.is_told
     }
 
     fn exit(&self) -> Exit {
@@ -66,9 +76,24 @@ impl Explain for DoesNotWork {
     }
 }
 
+/// Seconds for each answer of the server.
+const ANSWER_SECONDS: u64 = 5;
+/// What `--short` says where there is no account.
+const OFF: &str = "off";
+/// And where nobody can tell, such as without Taskwarrior.
+const ERROR: &str = "error";
+
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
-    look(run, args).map_err(Failure::as_found)
+    match look(run, args) {
+        // A prompt shows one word in any case; who wants to know more leaves the flag away.
+        Err(failure) if args.short && !failure.error().is_told() && !failure.error().is_choice() => {
+            let why = failure.error().to_string();
+            run.data(if why == ShareError::NotSetUp.to_string() { OFF } else { ERROR })?;
+            Err(DoesNotWork { why, state: None, is_told: true }.into())
+        }
+        done => done.map_err(Failure::as_found),
+    }
 }
 
 fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
@@ -82,25 +107,37 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         has_recurring: false,
         is_empty: true,
     });
-    let server = run.server(account.server.clone())?;
-    let answer = ask(run, &server, account, &stand);
-    if let Err(ServerError::Interrupted) = answer {
+    let answer = if args.offline {
+        None
+    } else {
+        let server = run.server(account.server.clone())?.within_seconds(ANSWER_SECONDS);
+        Some(ask(run, &server, account, &stand))
+    };
+    if let Some(Err(ServerError::Interrupted)) = answer {
         return Err(ServerError::Interrupted.into());
     }
-    let known = answer.as_ref().ok().and_then(|answer| answer.known.clone());
-    let interrupted = unfinished(run.context).map(Command::words);
-    let status = Status { interrupted, ..Status::of(account, computer.tasks, &stand, answer) };
-    if args.json {
+    let known = answer.as_ref().and_then(|answer| answer.as_ref().ok()?.known.clone());
+    let mut status = match answer {
+        Some(answer) => Status::of(account, computer.tasks, &stand, answer),
+        None => Status::without_server(account, computer.tasks, &stand),
+    };
+    status.interrupted = unfinished(run.context).map(Command::words);
+    if !args.short {
+        status.other_accounts = others::find(run.context, Some(&account.client_id), computer.taskrc.path());
+    }
+    if args.short {
+        run.data(&status.short())?;
+    } else if args.json {
         run.report(&status)?;
     } else {
         status.say(run);
     }
-    if let (Some(command), false) = (status.interrupted, args.json) {
+    if let (Some(command), false) = (status.interrupted, args.json || args.short) {
         run.terminal.say_note(&format!("`{command}` was interrupted on this computer: run it again, it goes on"));
     }
     let state = status.state;
     match status.why {
-        Some(why) => Err(DoesNotWork { why, state }.into()),
+        Some(why) => Err(DoesNotWork { why, state: Some(state), is_told: args.short }.into()),
         None => {
             if let Some(known) = known {
                 Seen::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
@@ -161,13 +198,15 @@ impl Status {
             Ok(Answer { known, state }) => (known, state, why(state).map(str::to_owned)),
         };
         Self {
-            works: why.is_none(),
+            works: Some(why.is_none()),
             server: account.server.to_string(),
             account: account.client_id.short(),
             tasks,
             unsent_changes: stand.unsent.changes,
             unsent_tasks: stand.unsent.tasks,
             server_has_newer: why.is_none().then_some(state == State::Behind),
+            newest_synced_change_seconds_ago: stand.newest_shared.map(seconds_ago),
+            other_accounts: Vec::new(),
             last_change_seconds_ago: known.as_ref().and_then(|known| known.last_version_at).map(seconds_ago),
             snapshot_seconds_ago: known
                 .and_then(|known| known.snapshot)
@@ -175,6 +214,26 @@ impl Status {
             state,
             why,
             interrupted: None,
+        }
+    }
+
+    /// What this computer knows by itself.
+    fn without_server(account: &Credentials, tasks: u64, stand: &Stand) -> Self {
+        let state = if stand.unsent.changes == 0 { State::NotAsked } else { State::Unsent };
+        // As if the server could not be reached, but for that it was not tried.
+        let not_asked = ServerError::Setup(std::io::Error::other("not asked"));
+        let unreachable = Self::of(account, tasks, stand, Err(not_asked));
+        Self { state, works: None, why: None, ..unreachable }
+    }
+
+    /// One word, for a prompt.
+    fn short(&self) -> String {
+        match self.state {
+            State::UpToDate => "ok".into(),
+            State::Unsent | State::NotAsked => self.unsent_tasks.to_string(),
+            state => {
+                serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+            }
         }
     }
 
@@ -189,7 +248,12 @@ impl Status {
         match self.server_has_newer {
             Some(true) => run.terminal.say("to fetch: other computers have changed something; run `task sync`"),
             Some(false) => run.terminal.say("to fetch: nothing"),
+            None if self.works.is_none() => run.terminal.say("to fetch: not known, since the server was not asked"),
             None => {}
+        }
+        // When Taskwarrior synced last is written down nowhere; when a change was made that has been synced is.
+        if let Some(seconds) = self.newest_synced_change_seconds_ago {
+            run.terminal.say(&format!("the newest change here that was synced is {} old", span(seconds)));
         }
         if let Some(seconds) = self.last_change_seconds_ago {
             run.terminal.say(&format!("the account was last changed {} ago", span(seconds)));
@@ -197,7 +261,15 @@ impl Status {
         if let Some(seconds) = self.snapshot_seconds_ago {
             run.terminal.say(&format!("its snapshot, from which new computers start, is {} old", span(seconds)));
         }
-        if !self.works {
+        if !self.other_accounts.is_empty() {
+            run.terminal.say("other accounts on this computer:");
+        }
+        for Other { file, context, server, account } in &self.other_accounts {
+            let place = run.context.short(Path::new(file));
+            let context = context.as_ref().map(|name| format!(", context `{name}`")).unwrap_or_default();
+            run.terminal.say(&format!("  `{place}`{context}: `{server}`, account `{account}`"));
+        }
+        if self.works == Some(false) {
             run.terminal.say("");
         }
     }
@@ -206,7 +278,7 @@ impl Status {
 /// Why sync does not work in this state, in few words; `None` = it does.
 fn why(state: State) -> Option<&'static str> {
     Some(match state {
-        State::UpToDate | State::Unsent | State::Behind => return None,
+        State::NotAsked | State::UpToDate | State::Unsent | State::Behind => return None,
         State::UnknownAccount => "the server does not know this account",
         State::Disabled => "the account is disabled",
         State::Deleted => "the account was deleted",
@@ -218,13 +290,13 @@ fn why(state: State) -> Option<&'static str> {
 }
 
 /// Since `time`, in seconds since 1970-01-01 UTC. A clock that is behind makes it 0.
-fn seconds_ago(time: i64) -> u64 {
+pub(super) fn seconds_ago(time: i64) -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     now.saturating_sub(time.try_into().unwrap_or(0))
 }
 
 /// `5 minutes`, `1 day`: the largest unit that fits.
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     let (count, unit) = match seconds {
         0..60 => (seconds, "second"),
         60..3_600 => (seconds / 60, "minute"),

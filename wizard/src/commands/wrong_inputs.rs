@@ -59,7 +59,7 @@ fn mistakes(server: &FakeServer) -> Vec<Mistake> {
         mistake("setup --server http://tasks.example.org --yes", "plain http", "`--insecure-http`"),
         mistake("setup --server [SERVER]/nowhere --yes", "not a TaskChampion sync server", "is the path right?"),
         mistake("setup --server http://127.0.0.1:9 --yes", "could not reach", "that the server is running"),
-        mistake("setup --yes", "through which server", "`--server https://…`, `--cloud` or `--skip`"),
+        mistake("setup --yes", "through which server", "`--server https://…`, `--cloud`, `--home` or `--skip`"),
         mistake("setup --server [SERVER]", "the plan has to be accepted", "add `--yes`"),
         // Invites.
         mistake("setup --server [SERVER] --yes --invite friend", "the invite can't be used", "it looks like `GAYT-"),

@@ -128,7 +128,7 @@ pub fn decode(text: &str) -> Result<Decoded, DecodeError> {
 /// The link in a text that may have words before and behind it, such as the whole output of `taskferry share`. A mail
 /// program may have broken it into lines, so where it ends is found by trying.
 fn link_within(text: &str) -> Result<Credentials, DecodeError> {
-    let before = text.find("/j#").map_or("", |at| &text[..at]);
+    let before = Credentials::middle_of(text).map_or("", |at| &text[..at]);
     let from_link = &text[before.rfind(char::is_whitespace).map_or(0, |at| at + 1)..];
     let word = from_link.split_whitespace().next().unwrap_or_default();
     let line = from_link.lines().next().unwrap_or_default();
@@ -149,7 +149,8 @@ fn link_within(text: &str) -> Result<Credentials, DecodeError> {
 fn marked(link: &str, slip: Slip) -> Option<String> {
     const AROUND: usize = 4;
     const PAYLOAD_CHARS_MIN: usize = 80;
-    let (base, payload) = link.split_once("/j#")?;
+    let middle = Credentials::middle_of(link)?;
+    let (base, payload) = (&link[..middle], &link[middle + Credentials::MIDDLE_BYTES..]);
     // As the link's reader counts: without white space, and without the hyphens of groups.
     let base = base.chars().chain("/j#".chars()).filter(|c| !c.is_whitespace());
     let payload: Zeroizing<Vec<char>> =

@@ -85,10 +85,10 @@ pub fn sync(run: &mut Run<'_>, taskwarrior: &Taskwarrior<'_>, account: &Credenti
         match taskwarrior.sync(interrupts) {
             Ok(()) => return Ok(unsent),
             Err(TaskwarriorError::Interrupted) => return Err(NotSynced::Stopped),
-            Err(why) if tries == TRIES_MAX || !why.is_not_now() || !wait_for_server(run, account) => {
-                return Err(NotSynced::Failed(why));
-            }
-            Err(_) => tries += 1,
+            Err(why) if tries < TRIES_MAX && why.is_not_now() && wait_for_server(run, account) => tries += 1,
+            // Once: if the server answers us all the same, it was restarting, or Taskwarrior goes another way.
+            Err(why) if tries == 1 && why.is_no_answer() && wait_for_server(run, account) => tries += 1,
+            Err(why) => return Err(NotSynced::Failed(why)),
         }
     }
 }

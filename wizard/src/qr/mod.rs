@@ -7,7 +7,10 @@ pub mod picture;
 pub mod scan;
 pub mod screen;
 
+use std::fmt::Write as _;
+
 use qrcode::{EcLevel, QrCode};
+use zeroize::Zeroizing;
 
 use crate::error::Explain;
 
@@ -33,6 +36,30 @@ impl Code {
     /// its own for each kind of character.
     pub fn of(text: &str) -> Result<Self, TooLong> {
         QrCode::with_error_correction_level(text, EcLevel::L).map(Self).map_err(|_| TooLong)
+    }
+
+    /// One for paper, which has folds and stains: a quarter of it may be lost.
+    pub fn for_paper(text: &str) -> Result<Self, TooLong> {
+        QrCode::with_error_correction_level(text, EcLevel::Q).map(Self).map_err(|_| TooLong)
+    }
+
+    /// The code as a drawing (SVG) to stand within a page, with the white around it.
+    pub fn drawing(&self) -> Zeroizing<String> {
+        let side = self.width() + 2 * QUIET_ZONE;
+        // With room for all of it: a text that grows leaves its former self in memory.
+        let mut drawing = Zeroizing::new(String::with_capacity(side * side * 12 + 256));
+        let _ = write!(
+            drawing,
+            "<svg viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\" \
+             role=\"img\" aria-label=\"QR code of the setup link\"><path fill=\"#000\" d=\""
+        );
+        for y in 0..side {
+            for x in (0..side).filter(|x| self.is_dark(*x, y, QUIET_ZONE)) {
+                let _ = write!(drawing, "M{x} {y}h1v1h-1z");
+            }
+        }
+        drawing.push_str("\"/></svg>");
+        drawing
     }
 
     /// Modules in a row, without the white around.

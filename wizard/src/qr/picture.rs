@@ -48,7 +48,7 @@ impl Explain for PictureError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Exists { .. } => "name another file, or remove that one; it was not changed".into(),
-            Self::Write { .. } => "name a file in a folder that you can write to, such as `~/taskferry.png`".into(),
+            Self::Write { .. } => "name a file in a folder that you can write to, such as your home".into(),
         })
     }
 }
@@ -60,6 +60,12 @@ pub fn write(code: &Code, format: Format, path: &Path) -> Result<(), PictureErro
         Format::Png => png(code).map_err(failed)?,
         Format::Svg => drawing(code),
     };
+    write_new(path, &bytes)
+}
+
+/// Writes a file that was not there before, readable by its owner alone.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), PictureError> {
+    let failed = |why| PictureError::Write { path: path.into(), why };
     let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(file) => file,
         Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {
@@ -67,7 +73,7 @@ pub fn write(code: &Code, format: Format, path: &Path) -> Result<(), PictureErro
         }
         Err(why) => return Err(failed(why)),
     };
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(|why| {
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|why| {
         // Half a picture is of no use, and its name would be taken.
         let _ = std::fs::remove_file(path);
         failed(why)

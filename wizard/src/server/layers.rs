@@ -10,8 +10,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, CertificateError, RootCertStore};
 
+use super::trust::{self, Authorities};
 use super::{CONNECT_SECONDS, Server, ServerError};
 
 /// Addresses tried per name.
@@ -50,10 +51,13 @@ impl Server {
         self.bounded(async { TcpStream::connect(addresses).await?.peer_addr() })
     }
 
-    /// Agrees on encryption, with the authorities that browsers know.
-    pub fn handshake(&self, addresses: &[SocketAddr]) -> Result<Result<(), TlsFlaw>, ServerError> {
-        let known = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        self.handshake_trusting(addresses, known)
+    /// Agrees on encryption, with certificates of these authorities.
+    pub fn handshake(
+        &self,
+        addresses: &[SocketAddr],
+        authorities: Authorities,
+    ) -> Result<Result<(), TlsFlaw>, ServerError> {
+        self.handshake_trusting(addresses, authorities.store())
     }
 
     fn handshake_trusting(
@@ -61,9 +65,8 @@ impl Server {
         addresses: &[SocketAddr],
         known: RootCertStore,
     ) -> Result<Result<(), TlsFlaw>, ServerError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = match ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions() {
-            Ok(config) => config.with_root_certificates(known).with_no_client_auth(),
+        let config = match trust::config(known) {
+            Ok(config) => config,
             Err(why) => return Ok(Err(TlsFlaw::Other(why.to_string()))),
         };
         let Ok(name) = ServerName::try_from(self.url.host().trim_matches(['[', ']']).to_owned()) else {
@@ -148,7 +151,7 @@ mod tests {
         assert_eq!(fine.handshake_trusting(&at, known).unwrap(), Ok(()));
 
         let (stranger, at, _) = server(|_| ());
-        assert_eq!(stranger.handshake(&at).unwrap(), Err(TlsFlaw::UnknownIssuer));
+        assert_eq!(stranger.handshake(&at, Authorities::All).unwrap(), Err(TlsFlaw::UnknownIssuer));
 
         let (old, at, known) = server(|params| params.not_after = date_time_ymd(2001, 1, 1));
         assert_eq!(old.handshake_trusting(&at, known).unwrap(), Err(TlsFlaw::Expired));
@@ -169,7 +172,7 @@ mod tests {
             let _ = stream.read(&mut [0; 1024]);
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         });
-        assert_eq!(server.handshake(&at).unwrap(), Err(TlsFlaw::NotTls));
+        assert_eq!(server.handshake(&at, Authorities::All).unwrap(), Err(TlsFlaw::NotTls));
     }
 
     #[test]

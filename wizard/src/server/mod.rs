@@ -1,5 +1,5 @@
 //! Talks to a sync server: is it one ([`probe`]), does it know the account ([`account`]) or let one be made ([`admission`]),
-//! what does it hold ([`sealed`]); the way to it, layer by layer ([`layers`]), what its clock says ([`clock`]), and how long
+//! what does it hold ([`sealed`]); the way to it, layer by layer ([`layers`]), whose certificates are believed ([`trust`]), what its clock says ([`clock`]), and how long
 //! "not now" is waited for ([`patience`]).
 //!
 //! Everything that a server says is bounded in size and time, and what is shown of it is stripped of control
@@ -12,6 +12,7 @@ pub mod layers;
 pub mod patience;
 pub mod probe;
 pub mod sealed;
+pub mod trust;
 
 use std::error::Error;
 use std::io;
@@ -25,6 +26,7 @@ use taskferry_protocol::{ClientId, ServerUrl, wire};
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::Mutex;
 
+use self::trust::Authorities;
 use crate::error::{Exit, Explain};
 use crate::journal::Journal;
 use crate::terminal::printable;
@@ -51,6 +53,8 @@ pub struct Server {
     /// Ctrl-C from the beginning on, also before the first question.
     interrupts: Mutex<unix::Signal>,
     journal: Journal,
+    /// Seconds that an answer may take, whatever is asked.
+    seconds_max: u64,
 }
 
 /// Why a server could not be asked, or refused.
@@ -70,6 +74,8 @@ pub enum ServerError {
     Unreachable {
         /// The server.
         server: Box<ServerUrl>,
+        /// Whether the computer is there, and nobody listens.
+        is_refused: bool,
         /// The innermost reason.
         #[source]
         why: Reason,
@@ -204,19 +210,38 @@ impl Server {
         if url.is_loopback() {
             builder = builder.no_proxy();
         }
+        // Only where it is needed: to read the system's store takes its time.
+        if url.is_https() {
+            let tls = trust::config(Authorities::All.store());
+            let tls = tls.map_err(|why| ServerError::Setup(io::Error::other(why.to_string())))?;
+            builder = builder.use_preconfigured_tls(tls);
+        }
         let client = builder.build().map_err(|why| ServerError::Setup(io::Error::other(innermost(&why).0)))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServerError::Setup)?;
         let interrupts = {
             let _inside = runtime.enter();
             unix::signal(SignalKind::interrupt()).map_err(ServerError::Setup)?
         };
-        Ok(Self { url, client, runtime, interrupts: Mutex::new(interrupts), journal: Journal::default() })
+        Ok(Self {
+            url,
+            client,
+            runtime,
+            interrupts: Mutex::new(interrupts),
+            journal: Journal::default(),
+            seconds_max: u64::MAX,
+        })
     }
 
     /// Writes to `journal` what it asks.
     #[must_use]
     pub fn with_journal(self, journal: Journal) -> Self {
         Self { journal, ..self }
+    }
+
+    /// Waits for no answer longer than this: for somebody who only wants to know how it is.
+    #[must_use]
+    pub fn within_seconds(self, seconds_max: u64) -> Self {
+        Self { seconds_max, ..self }
     }
 
     /// Its address.
@@ -266,7 +291,7 @@ impl Server {
     fn request(&self, method: Method, path: &str, account: Option<&ClientId>, seconds: u64) -> RequestBuilder {
         let url = self.url.join(path);
         self.journal.write(|| format!("asking `{method} {url}`"));
-        let request = self.client.request(method, url).timeout(Duration::from_secs(seconds));
+        let request = self.client.request(method, url).timeout(Duration::from_secs(seconds.min(self.seconds_max)));
         match account {
             Some(account) => request.header(wire::X_CLIENT_ID, account.expose().to_string()),
             None => request,
@@ -274,7 +299,7 @@ impl Server {
     }
 
     /// Does nothing for a while; Ctrl-C ends it.
-    fn pause(&self, pause: Duration) -> Result<(), ServerError> {
+    pub fn pause(&self, pause: Duration) -> Result<(), ServerError> {
         self.until_interrupted(async {
             tokio::time::sleep(pause).await;
             Ok(())
@@ -292,7 +317,11 @@ impl Server {
     }
 
     fn broken(&self, why: &reqwest::Error) -> ServerError {
-        ServerError::Unreachable { server: Box::new(self.url.clone()), why: innermost(why) }
+        ServerError::Unreachable {
+            server: Box::new(self.url.clone()),
+            is_refused: is_refused(why),
+            why: innermost(why),
+        }
     }
 
     fn refuse_redirect(&self, response: &reqwest::Response) -> Result<(), ServerError> {
@@ -366,6 +395,17 @@ impl Answer {
         }
         serde_json::from_slice(&self.body).ok()
     }
+}
+
+fn is_refused(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(why) = cause {
+        if why.downcast_ref::<io::Error>().is_some_and(|why| why.kind() == io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = why.source();
+    }
+    false
 }
 
 /// "error sending request for url (…)" says nothing; the end of the chain ("Connection refused") says it.

@@ -1,7 +1,8 @@
 //! How long a server is waited for that answers "not now": an overloaded one, or one that a platform has put to sleep and
 //! that wakes with the first request. Only decides; waiting is [`Server::pause`]'s, and saying so the caller's.
 //!
-//! A server that can't be reached at all is not waited for: the usual reason is the address.
+//! A server that refuses the connection is asked once or twice more, within seconds: it may just be restarting. Every other way not
+//! to be reached is not waited for: the usual reason is the address.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +13,8 @@ pub const PAUSES_SECONDS_MAX: u64 = 60;
 /// Where the server names no time, in seconds: first, and at most; it doubles from pause to pause.
 const FIRST_SECONDS: u64 = 1;
 const NEXT_SECONDS_MAX: u64 = 16;
+/// Pauses before a server that refused the connection is asked again, in seconds: a restart takes less.
+const REFUSED_SECONDS: [u64; 2] = [1, 2];
 /// What a try counts for at least, in seconds, so that "try again at once" does not become a storm.
 const TRY_SECONDS_MIN: u64 = 5;
 
@@ -20,11 +23,13 @@ const TRY_SECONDS_MIN: u64 = 5;
 pub struct Patience {
     left: Duration,
     next: Duration,
+    /// How often the connection was refused.
+    refused: usize,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { left: Duration::from_secs(PAUSES_SECONDS_MAX), next: Duration::from_secs(FIRST_SECONDS) }
+        Self { left: Duration::from_secs(PAUSES_SECONDS_MAX), next: Duration::from_secs(FIRST_SECONDS), refused: 0 }
     }
 }
 
@@ -32,8 +37,14 @@ impl Patience {
     /// How long to pause before the next try; `None` = what failed is final, or enough was waited. `luck`, from 0 to 1,
     /// spreads those who were refused together over half as much time again.
     pub fn pause(&mut self, error: &ServerError, luck: f64) -> Option<Duration> {
-        let ServerError::NotNow { retry_after, .. } = error else {
-            return None;
+        let retry_after = match error {
+            ServerError::NotNow { retry_after, .. } => retry_after,
+            ServerError::Unreachable { is_refused: true, .. } => {
+                let pause = REFUSED_SECONDS.get(self.refused)?;
+                self.refused += 1;
+                return Some(Duration::from_secs(*pause));
+            }
+            _ => return None,
         };
         let pause = retry_after.unwrap_or(self.next).mul_f64(1.0 + luck.clamp(0.0, 1.0) / 2.0);
         // A server that names a time beyond our patience means it: a try before that would be refused too.
@@ -55,6 +66,10 @@ pub(super) fn retry_after(value: Option<&str>, now: SystemTime) -> Option<Durati
 
 /// What is waited for, and how long.
 pub fn waiting(why: &ServerError, pause: Duration) -> String {
+    if let ServerError::Unreachable { server, is_refused: true, .. } = why {
+        let seconds = pause.as_secs();
+        return format!("nobody answers at `{server}`; trying again in {seconds} s, in case it is just restarting");
+    }
     format!("{why}; trying again in {} s", pause.as_secs().max(1))
 }
 
@@ -119,6 +134,20 @@ mod tests {
     #[test]
     fn a_server_that_says_at_once_for_ever_is_not_asked_for_ever() {
         assert_eq!(pauses(Some(0), 0.5).len(), 12);
+    }
+
+    #[test]
+    fn a_refused_connection_is_tried_twice_more_and_no_other_failure_to_connect() {
+        let unreachable = |is_refused| ServerError::Unreachable {
+            server: Box::new("https://a.example".parse().unwrap()),
+            is_refused,
+            why: super::super::Reason("x".into()),
+        };
+        let mut patience = Patience::default();
+        let pauses: Vec<_> = std::iter::from_fn(|| patience.pause(&unreachable(true), 0.5)).collect();
+        assert_eq!(pauses.iter().map(Duration::as_secs).collect::<Vec<_>>(), REFUSED_SECONDS);
+        assert_eq!(Patience::default().pause(&unreachable(false), 0.5), None);
+        assert!(waiting(&unreachable(true), pauses[0]).ends_with("in 1 s, in case it is just restarting"));
     }
 
     #[test]

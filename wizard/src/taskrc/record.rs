@@ -100,6 +100,14 @@ impl Entry {
         Ok(path)
     }
 
+    /// All that can be read, from the oldest on: for what may be incomplete.
+    pub fn all(context: &Context) -> Vec<Self> {
+        let folder = place(context);
+        let paths =
+            numbers(&folder).unwrap_or_default().into_iter().map(|number| folder.join(format!("{number:06}.json")));
+        paths.filter_map(|path| read(&path).ok()).collect()
+    }
+
     /// The newest, and where it stands; `None` = there is nothing to take back.
     pub fn newest(context: &Context) -> Result<Option<(PathBuf, Self)>, RecordError> {
         let folder = place(context);
@@ -107,13 +115,7 @@ impl Entry {
             return Ok(None);
         };
         let path = folder.join(format!("{newest:06}.json"));
-        let read = || {
-            if std::fs::metadata(&path)?.len() > FILE_BYTES_MAX {
-                return Err(io::Error::other("it is too long"));
-            }
-            Ok(serde_json::from_slice(&std::fs::read(&path)?)?)
-        };
-        let entry = read().map_err(|why| RecordError::new(&path, why))?;
+        let entry = read(&path).map_err(|why| RecordError::new(&path, why))?;
         Ok(Some((path, entry)))
     }
 }
@@ -121,6 +123,13 @@ impl Entry {
 /// The number of the newest entry; `None` = there is none. Numbers never come again while a later one is there.
 pub fn newest_number(context: &Context) -> Option<u32> {
     numbers(&place(context)).ok()?.pop()
+}
+
+fn read(path: &Path) -> io::Result<Entry> {
+    if std::fs::metadata(path)?.len() > FILE_BYTES_MAX {
+        return Err(io::Error::other("it is too long"));
+    }
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
 }
 
 fn place(context: &Context) -> PathBuf {

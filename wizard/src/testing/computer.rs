@@ -86,6 +86,16 @@ impl FakeComputer {
         self
     }
 
+    /// With another program on PATH.
+    pub(crate) fn with_program(self, name: &str, script: &str) -> Self {
+        let name = format!("bin/{name}");
+        let this = self.with(&name, script);
+        let path = this.path(&name);
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        super::until_it_runs(&path);
+        this
+    }
+
     /// With so many tasks.
     pub(crate) fn with_tasks(self, count: u32) -> Self {
         self.with(".task/count", &count.to_string())

@@ -4,3 +4,12 @@
 
 pub(crate) mod computer;
 pub(crate) mod server;
+
+/// Waits until a script that was just written can be run: a child of another test's thread, between its fork and its exec, may
+/// still hold it open for writing ("text file busy").
+pub(crate) fn until_it_runs(script: &std::path::Path) {
+    let run = || std::process::Command::new(script).env_clear().env("HOME", "/nonexistent").output();
+    while run().is_err_and(|why| why.kind() == std::io::ErrorKind::ExecutableFileBusy) {
+        std::thread::yield_now();
+    }
+}

@@ -5,12 +5,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use taskferry_protocol::files::SERVER_LOCK as LOCK_FILE;
 
 use super::replace;
 
 /// The database's file name.
 pub const DATABASE_FILE: &str = "taskferry.sqlite3";
-const LOCK_FILE: &str = "taskferry.lock";
 const LOCK_TRIES: u32 = 3;
 const LOCK_AGAIN: std::time::Duration = std::time::Duration::from_millis(20);
 /// The reference server's file name.

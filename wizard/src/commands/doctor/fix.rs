@@ -3,12 +3,15 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use taskferry_protocol::ServerUrl;
 use zeroize::Zeroizing;
 
 use crate::checks::Fix;
+use crate::credentials::Credentials;
 use crate::error::{Explain, Failure};
 use crate::flow::Run;
 use crate::flow::checking::Findings;
+use crate::flow::computer::Computer;
 use crate::taskrc::edit::without_keys;
 use crate::taskrc::write::{FileChange, OWNER_ONLY};
 use crate::taskrc::{Change, Taskrc};
@@ -35,6 +38,7 @@ pub fn fix(run: &mut Run<'_>, findings: &Findings) -> Result<bool, Failure> {
         changed |= match fix {
             Fix::OwnerOnly(path) => owner_only(run, path)?,
             Fix::RemoveSettings(keys) => remove(run, keys)?,
+            Fix::ServerMoved(now) => follow(run, now)?,
         };
     }
     if changed {
@@ -69,6 +73,21 @@ fn remove(run: &mut Run<'_>, keys: &[&'static str]) -> Result<bool, Failure> {
     }
     let backups = change.apply(run.context)?;
     run.terminal.say(&format!("\nmended: removed `{}` from `{path}`", keys.join("`, `")));
+    for backup in backups {
+        run.terminal.say(&format!("the former file is kept as `{}`", run.context.short(&backup)));
+    }
+    Ok(true)
+}
+
+/// The same account at the server's new address: Taskwarrior carries on as if nothing had happened.
+fn follow(run: &mut Run<'_>, now: &ServerUrl) -> Result<bool, Failure> {
+    let computer = Computer::look(run)?;
+    let Some(account) = &computer.account else {
+        return Ok(false);
+    };
+    let account = Credentials { server: now.clone(), ..account.clone() };
+    let backups = computer.plan(&account, !computer.makes_recurring_tasks)?.apply(run.context)?;
+    run.terminal.say(&format!("\nmended: this computer now syncs with `{now}`"));
     for backup in backups {
         run.terminal.say(&format!("the former file is kept as `{}`", run.context.short(&backup)));
     }

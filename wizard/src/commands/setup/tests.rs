@@ -61,8 +61,9 @@ fn the_server_is_asked_for_until_it_is_an_address() {
 
       1  set up sync: cloud sync at `http://127.0.0.1:9` (does not answer right now)
       2  set up sync: a server of your own, or one that you were invited to
-      3  join from another computer, which syncs already
-      4  skip: set up nothing now
+      3  set up sync: a server on this very computer, started for you
+      4  join from another computer, which syncs already
+      5  skip: set up nothing now
 
     error: the server's address can't be used
       Caused by: `tasks.example.org` does not start with `https://` or `http://`
@@ -97,7 +98,7 @@ fn without_a_terminal_every_missing_answer_names_its_flag() {
     found Taskwarrior 3.5.0 (`~/bin/task`)
     error: setup needs to know through which server to sync, and nobody can be asked here
 
-    hint: add `--server https://…`, `--cloud` or `--skip`
+    hint: add `--server https://…`, `--cloud`, `--home` or `--skip`
     ");
     let run = script.run(SETUP, &server);
     assert_eq!(run.exit, Exit::Usage);
@@ -603,6 +604,8 @@ fn a_server_that_is_down_is_named_with_the_reason() {
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
     asking `http://127.0.0.1:1` …
+    nobody answers at `http://127.0.0.1:1`; trying again in 1 s, in case it is just restarting
+    nobody answers at `http://127.0.0.1:1`; trying again in 2 s, in case it is just restarting
     error: could not reach the sync server at `http://127.0.0.1:1`
       Caused by: Connection refused (os error 111)
 
@@ -616,7 +619,7 @@ fn a_server_that_is_down_is_named_with_the_reason() {
 fn a_computer_that_syncs_nowhere_is_offered_cloud_sync_first_and_enter_takes_it() {
     let (server, cloud) = (FakeServer::taskferry(), FakeServer::taskferry());
     let mut laptop =
-        FakeComputer::new().with_cloud(&cloud).with_person(&[("your choice, 1 to 4 [1]", ""), ("go on?", "enter")]);
+        FakeComputer::new().with_cloud(&cloud).with_person(&[("your choice, 1 to 5 [1]", ""), ("go on?", "enter")]);
     let run = laptop.run("setup", &server);
     assert_eq!(run.exit, Exit::Fine);
     assert_snapshot!(run.talk.replace(&cloud.url(), "[CLOUD]"), @r"
@@ -628,8 +631,9 @@ fn a_computer_that_syncs_nowhere_is_offered_cloud_sync_first_and_enter_takes_it(
 
       1  set up sync: cloud sync at `[CLOUD]`, nothing to run yourself
       2  set up sync: a server of your own, or one that you were invited to
-      3  join from another computer, which syncs already
-      4  skip: set up nothing now
+      3  set up sync: a server on this very computer, started for you
+      4  join from another computer, which syncs already
+      5  skip: set up nothing now
 
     asking `[CLOUD]` …
     found Taskferry 9.9.9 at `[CLOUD]`
@@ -662,7 +666,7 @@ fn cloud_sync_that_does_not_answer_like_a_sync_server_is_shown_so_and_is_not_the
     let server = FakeServer::taskferry();
     let parked = FakeServer::taskferry().answers(200, ("content-type", "text/html"), b"this domain is for sale");
     for computer in [FakeComputer::new(), FakeComputer::new().with_cloud(&parked)] {
-        let mut laptop = computer.with_person(&[("your choice, 1 to 4 [2]", "4")]);
+        let mut laptop = computer.with_person(&[("your choice, 1 to 5 [2]", "5")]);
         let run = laptop.run("setup", &server);
         assert_eq!(run.exit, Exit::Fine);
         assert!(run.talk.contains("(does not answer right now)"), "{}", run.talk);
@@ -691,7 +695,7 @@ fn an_account_of_another_computer_is_joined_from_the_same_menu() {
     let credentials = server.credentials(1, "sesame");
     server.account(&credentials);
     let link = credentials.to_text();
-    let script = [("your choice", "3"), ("paste the setup link", link.as_str()), ("go on?", "enter")];
+    let script = [("your choice", "4"), ("paste the setup link", link.as_str()), ("go on?", "enter")];
     let mut desktop = FakeComputer::new().with_person(&script);
     let run = desktop.run("setup", &server);
     assert_eq!(run.exit, Exit::Fine);
@@ -705,8 +709,8 @@ fn an_answer_that_is_no_choice_is_asked_again_and_a_link_is_recognised() {
     let script = [("your choice", "cloud"), ("your choice", "7"), ("your choice", "0")];
     let run = FakeComputer::new().with_person(&script).run("setup", &server);
     assert_eq!(run.exit, Exit::Usage);
-    assert_eq!(run.talk.matches("error: that is none of the numbers from 1 to 4").count(), 3, "{}", run.talk);
-    let script = [("your choice", link.as_str()), ("your choice", "4")];
+    assert_eq!(run.talk.matches("error: that is none of the numbers from 1 to 5").count(), 3, "{}", run.talk);
+    let script = [("your choice", link.as_str()), ("your choice", "5")];
     let run = FakeComputer::new().with_person(&script).run("setup", &server);
     assert!(run.talk.contains("error: this is a setup link") && !run.talk.contains("/j#"), "{}", run.talk);
 }

@@ -32,6 +32,7 @@ fn the_link_is_the_only_thing_on_standard_output() {
     whoever has this link can read and change all your tasks: show it only to your own computers
     the server at `[SERVER]` can't read them: it never gets the secret
     note: `[SERVER]` can be reached only from this very computer
+    note: for another one, name the address that it reaches: `taskferry share --server http://…`
 
     on your other computer, run `taskferry join` and paste what follows
     ");

@@ -77,6 +77,69 @@ fn json_is_one_line_with_one_word_for_the_state() {
 }
 
 #[test]
+fn a_prompt_gets_one_word_and_nothing_else_whatever_happens() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.history(&credentials, &[&TASKS, &TASKS]);
+    let short = |mut computer: FakeComputer| {
+        let run = computer.run("status --short", &server);
+        assert_eq!(run.talk, "");
+        (run.data.trim_end().to_owned(), run.exit)
+    };
+    let at = |number, unsent| set_up(&credentials).with_database(version(number), &TASKS, unsent);
+    assert_eq!(short(at(2, 0)), ("ok".into(), Exit::Fine));
+    assert_eq!(short(at(2, 9)), ("1".into(), Exit::Fine));
+    assert_eq!(short(at(1, 9)), ("behind".into(), Exit::Fine));
+    assert_eq!(short(at(9, 9)), ("gone".into(), Exit::Found));
+    let down = Credentials { server: "http://127.0.0.1:1".parse().unwrap(), ..credentials.clone() };
+    assert_eq!(short(set_up(&down)), ("unreachable".into(), Exit::Found));
+    assert_eq!(short(FakeComputer::new()), ("off".into(), Exit::Found));
+    assert_eq!(short(FakeComputer::new().with_variable("PATH", "/nonexistent")), ("error".into(), Exit::Found));
+}
+
+#[test]
+fn offline_no_server_is_asked_and_nothing_is_claimed_of_it() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    let mut laptop = set_up(&credentials).with_database(version(1), &TASKS, 0);
+    let run = laptop.run("status --offline", &server);
+    assert_eq!(run.exit, Exit::Fine);
+    assert_snapshot!(run.talk, @r"
+    this computer syncs with `[SERVER]`, account `00000000…`
+    on this computer: 2 tasks
+    to send: nothing
+    to fetch: not known, since the server was not asked
+    ");
+    let status = json(&laptop.run("status --offline --json", &server));
+    assert_eq!((&status["state"], &status["works"]), (&"not-asked".into(), &Value::Null));
+    assert_eq!(laptop.run("status --offline --short", &server).data, "0\n");
+    assert_eq!(server.asked(), Vec::<String>::new());
+}
+
+#[test]
+fn other_accounts_of_this_computer_are_named_and_their_secrets_are_not() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.history(&credentials, &[&TASKS]);
+    let mut laptop = set_up(&credentials).with_database(version(1), &TASKS, 0);
+    let work = "TASKRC";
+    let file = laptop.path("work.taskrc").display().to_string();
+    // Set up by this program, in a taskrc of its own.
+    laptop = laptop.with_variable(work, &file);
+    assert_eq!(laptop.run("setup --yes --no-sync --server [SERVER]", &server).exit, Exit::Fine);
+    laptop = laptop.with_variable(work, "");
+    let run = laptop.run("status", &server);
+    assert!(
+        run.talk.contains("other accounts on this computer:\n  `~/work.taskrc`: `[SERVER]`, account `"),
+        "{}",
+        run.talk
+    );
+    let status = json(&laptop.run("status --json", &server));
+    assert_eq!(status["other_accounts"][0]["file"], file.as_str());
+    assert!(!status.to_string().contains("secret"), "{status}");
+}
+
+#[test]
 fn another_server_of_the_protocol_is_asked_in_the_protocol_alone() {
     let server = FakeServer::other();
     let credentials = server.credentials(1, "sesame");
