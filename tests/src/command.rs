@@ -45,7 +45,6 @@ impl Outcome {
     /// It was killed.
     #[track_caller]
     pub fn was_killed(self) -> Transcript {
-        use std::os::unix::process::ExitStatusExt as _;
         assert_eq!(self.0.status.signal(), Some(9), "expected it to be killed:\n{}", self.0);
         self.0
     }
@@ -63,10 +62,10 @@ impl Outcome {
         self.0
     }
 
-    /// It was killed by a signal.
+    /// A signal ended it, such as the one for files that grow too large.
     #[track_caller]
-    pub fn was_killed(self) -> Transcript {
-        assert!(self.0.status.code().is_none(), "expected to see it killed:\n{}", self.0);
+    pub fn was_ended_by_a_signal(self) -> Transcript {
+        assert!(self.0.status.code().is_none(), "expected a signal to end it:\n{}", self.0);
         self.0
     }
 
