@@ -1,4 +1,5 @@
-//! No page names a command or a flag that the programs don't take: each one is given to the programs' own definitions.
+//! No page names a command, a flag, a variable or a line of a file that the programs don't take: commands are given to the programs'
+//! own definitions, and the names of settings are looked up there.
 
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
@@ -106,7 +107,38 @@ fn every_command_and_flag_in_the_manual_is_one_of_the_programs() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// The test above finds something where there is something.
+/// Whether `serve` has this flag, without dashes in front.
+fn is_setting(name: &str) -> bool {
+    let server = taskferry_server::cli::Cli::command();
+    let serve = server.find_subcommand("serve").expect("serve");
+    serve.get_arguments().any(|arg| arg.get_long() == Some(name))
+}
+
+#[test]
+fn every_variable_and_every_line_of_a_file_is_a_setting() {
+    // The wizard's, those of the build, and `TASKFERRY_NAME` and `TASKFERRY_…` for all.
+    let others = ["", "NAME", "CLOUD", "BUILD_CLOUD", "REQUIRE_TASKWARRIOR", "REQUIRE_DEPLOY_TOOLS"];
+    let mut found = Vec::new();
+    for page in pages() {
+        for (number, line) in (1..).zip(page.text.lines()) {
+            for rest in line.split("TASKFERRY_").skip(1) {
+                let end = rest.find(|c: char| !c.is_ascii_uppercase() && c != '_').unwrap_or(rest.len());
+                let name = rest[..end].trim_end_matches('_');
+                if !others.contains(&name) && !is_setting(&name.to_lowercase().replace('_', "-")) {
+                    found.push(format!("{}:{number}: `TASKFERRY_{name}`", page.path));
+                }
+            }
+        }
+        for block in page.blocks().iter().filter(|block| block.language == "toml") {
+            let table: toml::Table = toml::from_str(&block.text).unwrap_or_else(|why| panic!("{}: {why}", block.place));
+            let unknown = table.keys().filter(|key| !is_setting(&key.replace('_', "-")));
+            found.extend(unknown.map(|key| format!("{}: `{key}`", block.place)));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The tests above find something where there is something.
 #[test]
 fn calls_are_found_where_they_are_commands_and_only_there() {
     let call = |line: &str| calls_in(line).into_iter().map(|call| call.words.join(" ")).collect::<Vec<_>>();
