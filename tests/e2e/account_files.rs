@@ -246,8 +246,8 @@ fn two_imports_of_one_file_at_once_take_it_over_once() {
         for import in imports {
             // The one that came between another's look and its deed is told so.
             let told = format!("{:?}", import.join().expect("no panic"));
-            let fine = ["took over", "here already", "the account changed meanwhile"];
-            assert!(fine.iter().any(|words| told.contains(words)), "{told}");
+            let outcomes = ["took over", "here already", "the account changed meanwhile"];
+            assert!(outcomes.iter().any(|words| told.contains(words)), "{told}");
         }
     });
     assert_eq!(Account::known_as(new.address(), account.id()).chain(), account.chain());
