@@ -34,7 +34,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the server until it is told to stop
     Serve(Box<ServeArgs>),
-    /// List, show, create, disable, enable and delete accounts, also beside a running server
+    /// List, show, change, move and delete accounts, also beside a running server
     #[command(subcommand, visible_alias = "client")]
     Account(account::AccountCommand),
     /// Invite people to a server with `--registration invite`

@@ -128,37 +128,37 @@ impl Export {
         let mut writer = Writer::begin(BufWriter::new(file), &self.head).map_err(failed)?;
         if let Some(snapshot) = &self.account.snapshot {
             let record = record(Kind::Snapshot, snapshot.version, snapshot.stored_at, snapshot.bytes);
-            self.put(&mut writer, path, &record, &mut |into| self.source.snapshot_body(snapshot, into))?;
+            put(&mut writer, path, &record, &mut |into| self.source.snapshot_body(snapshot, into))?;
         }
         for link in &self.account.links {
             stop.check()?;
             let record = record(Kind::Version { parent: link.parent }, link.version, link.stored_at, link.bytes);
-            self.put(&mut writer, path, &record, &mut |into| self.source.version_body(link, into))?;
+            put(&mut writer, path, &record, &mut |into| self.source.version_body(link, into))?;
         }
         writer.finish().map_err(failed).map(drop)
     }
+}
 
-    fn put<W: Write>(
-        &self,
-        writer: &mut Writer<W>,
-        path: &Path,
-        record: &Record,
-        read: &mut dyn FnMut(Sink<'_>) -> rusqlite::Result<()>,
-    ) -> Result<(), ExportError> {
-        let failed = |cause| ExportError::File { path: path.to_owned(), cause };
-        writer.record(record).map_err(failed)?;
-        // The source can only say that SQLite failed; what failed here goes past it.
-        let mut unwritten = None;
-        let done = read(&mut |piece| {
-            writer.piece(piece).map_err(|error| {
-                unwritten = Some(error);
-                rusqlite::Error::InvalidQuery
-            })
-        });
-        match (unwritten, done) {
-            (Some(cause), _) => Err(failed(cause)),
-            (None, done) => done.map_err(ExportError::Body),
-        }
+/// Writes a record, and its body as the source reads it.
+fn put<W: Write>(
+    writer: &mut Writer<W>,
+    path: &Path,
+    record: &Record,
+    read: &mut dyn FnMut(Sink<'_>) -> rusqlite::Result<()>,
+) -> Result<(), ExportError> {
+    let failed = |cause| ExportError::File { path: path.to_owned(), cause };
+    writer.record(record).map_err(failed)?;
+    // The source can only say that SQLite failed; what failed here goes past it.
+    let mut unwritten = None;
+    let done = read(&mut |piece| {
+        writer.piece(piece).map_err(|error| {
+            unwritten = Some(error);
+            rusqlite::Error::InvalidQuery
+        })
+    });
+    match (unwritten, done) {
+        (Some(cause), _) => Err(failed(cause)),
+        (None, done) => done.map_err(ExportError::Body),
     }
 }
 

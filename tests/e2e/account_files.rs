@@ -1,7 +1,7 @@
 //! An account moves, and is kept, in one file: whole or not at all.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -246,8 +246,8 @@ fn two_imports_of_one_file_at_once_take_it_over_once() {
         for import in imports {
             // The one that came between another's look and its deed is told so.
             let told = format!("{:?}", import.join().expect("no panic"));
-            let fine = ["took over", "here already", "the account changed meanwhile"];
-            assert!(fine.iter().any(|words| told.contains(words)), "{told}");
+            let outcomes = ["took over", "here already", "the account changed meanwhile"];
+            assert!(outcomes.iter().any(|words| told.contains(words)), "{told}");
         }
     });
     assert_eq!(Account::known_as(new.address(), account.id()).chain(), account.chain());
@@ -269,4 +269,41 @@ fn a_stopped_server_and_a_directory_without_data_are_told_apart() {
     let refused = nowhere.operate(["account", "import", text(&path)]).exits_with(1);
     assert!(refused.stderr.contains("there is no data of a server"), "{refused}");
     assert!(!nowhere.data_dir().exists(), "no database by accident");
+}
+
+/// As root the verbs act as the data's owner, so what root may do is not what counts; a file to be taken over is opened before.
+#[test]
+fn where_the_datas_owner_may_not_write_there_is_no_file_and_where_root_may_read_there_is_an_account() {
+    const NOBODY: u32 = 65534;
+    let (mut server, folder) = (server(), folder());
+    let account = server.account();
+    account.grow::<2>();
+    let hash = server.hash_of(&account);
+    server.stop();
+    let file = export(&server, &account, &folder);
+    if rustix::process::geteuid().is_root() {
+        let parent = server.data_dir().parent().expect("a parent");
+        fs::set_permissions(parent, fs::Permissions::from_mode(0o755)).expect("permissions");
+        let inside =
+            fs::read_dir(server.data_dir()).expect("the data directory").map(|file| file.expect("a file").path());
+        for path in inside.chain([server.data_dir().to_owned()]) {
+            chown(path, Some(NOBODY), Some(NOBODY)).expect("another owner");
+        }
+    }
+    let closed = folder.path().join("closed");
+    fs::create_dir(&closed).expect("a folder");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o500)).expect("permissions");
+    let refused = server.operate(["account", "export", &hash, text(&closed.join("out.account"))]).exits_with(1);
+    assert!(
+        refused.stderr.contains("Permission denied") && refused.stderr.contains("where that user may write"),
+        "{refused}"
+    );
+    assert_eq!(fs::read_dir(&closed).expect("the folder").count(), 0);
+    let told = server.operate(["account", "import", text(&file)]).good();
+    assert!(told.stderr.contains("here already"), "{told}");
+    // What a verb keeps, it keeps as the owner.
+    server.operate(["account", "rewind", &hash, "--to", &VersionId::NIL.to_string(), "--yes"]).good();
+    let kept = server.data_dir().join("kept-accounts");
+    let owner = fs::metadata(server.data_dir()).expect("the data directory").uid();
+    assert_eq!(fs::metadata(kept).expect("its folder").uid(), owner);
 }

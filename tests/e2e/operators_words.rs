@@ -88,20 +88,14 @@ fn moments(text: &str) -> String {
                     expected => byte == expected,
                 })
         });
-        match found {
-            Some(shape) => {
-                out.push_str(match shape.len() {
-                    20 => "{moment}",
-                    10 => "{day}",
-                    _ => "{age}",
-                });
-                rest = &rest[shape.len()..];
-            }
-            None => {
-                out.push(first);
-                rest = &rest[first.len_utf8()..];
-            }
-        }
+        let length = found.map_or(first.len_utf8(), str::len);
+        out.push_str(match found.map(str::len) {
+            None => &rest[..length],
+            Some(20) => "{moment}",
+            Some(10) => "{day}",
+            Some(_) => "{age}",
+        });
+        rest = &rest[length..];
     }
     out
 }
@@ -370,6 +364,17 @@ fn accounts_that_are_looked_for_and_not_there() {
 }
 
 #[test]
+fn at_a_terminal_an_invite_is_shown_to_a_camera_too() {
+    let server = server();
+    let verb = ["invite", "create", "--public-url", "https://sync.example.org"];
+    let (code, screen) = server.operate_at_a_terminal(verb, "");
+    assert_eq!(code, Some(0), "{screen}");
+    // Where nobody looks, nothing is drawn.
+    assert!(screen.contains('▀') && screen.contains("\u{1b}[38;5;16;48;5;231m"), "{screen}");
+    assert!(!server.operate(verb).good().to_string().contains('▀'));
+}
+
+#[test]
 fn an_invite_made_listed_and_taken_back() {
     let server = PROGRAMS.server().option("--registration", "invite").start();
     let with_url = server.operate(["invite", "create", "--public-url", "https://sync.example.org"]).good();
@@ -382,7 +387,7 @@ fn an_invite_made_listed_and_taken_back() {
     );
     assert_eq!(
         moments(&with_url.stderr),
-        "invite 1: for one account, until {moment}\n\nthe link for whoever is invited:\n\n\
+        "invite 1: for one account, until {moment}\nthe link for whoever is invited:\n\
          or what to type on the computer that has the tasks:\n"
     );
 

@@ -121,6 +121,32 @@ fn what_is_no_version_of_the_account_is_refused_and_nobody_to_ask_is_no_yes() {
 }
 
 #[test]
+fn of_two_operators_at_once_one_takes_it_back_and_the_other_is_told() {
+    let server = server();
+    let account = server.account();
+    let [first, second, ..] = account.grow::<40>();
+    let hash = server.hash_of(&account);
+    let told: Vec<String> = std::thread::scope(|scope| {
+        let rewind = |to: VersionId| {
+            let (server, hash) = (&server, &hash);
+            scope.spawn(move || {
+                format!("{:?}", server.operate(["account", "rewind", hash, "--to", &to.to_string(), "--yes"]))
+            })
+        };
+        let both = [rewind(first), rewind(second)];
+        both.map(|one| one.join().expect("no panic")).into()
+    });
+    // One after the other is fine as well; then the second one finds that its version is gone, or the latest.
+    assert!(told.iter().any(|told| told.contains("taken back")), "{told:?}");
+    let outcomes = ["taken back", "the account changed meanwhile", "has no such version", "its latest version"];
+    assert!(told.iter().all(|told| outcomes.iter().any(|words| told.contains(words))), "{told:?}");
+    let kept = fs::read_dir(server.data_dir().join("kept-accounts")).expect("a folder").count();
+    assert_eq!(kept, told.iter().filter(|told| told.contains("taken back")).count(), "a file for each");
+    wait::until("the server notices", || account.info().versions <= 2);
+    server.operate(["db", "check"]).good();
+}
+
+#[test]
 fn where_what_goes_can_not_be_kept_nothing_goes() {
     let server = server();
     let account = server.account();

@@ -52,7 +52,8 @@ impl Table {
             if n > 0 {
                 line.push_str(&" ".repeat(GAP));
             }
-            line.push_str(&if column.right { format!("{text:>width$}") } else { format!("{text:<width$}") });
+            let cell = if column.right { format!("{text:>width$}") } else { format!("{text:<width$}") };
+            line.push_str(&cell);
         }
         line.truncate(line.trim_end().len());
         line

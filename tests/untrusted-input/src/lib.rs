@@ -6,6 +6,8 @@
 //! | [`request_head`] | the server's extractors | a stranger's, on the network |
 //! | [`registration`] | the body of a registration | a stranger's, on the network |
 //! | [`setup_link`] | the protocol's decoder | pasted, typed or scanned |
+//! | [`invite_link`] | the same for an invite | pasted, typed or scanned |
+//! | [`account_file`] | the reader of account files, also past their checksum | a file that may come from anywhere |
 //! | [`credentials`] | the wizard's decoder, which takes everything that looks like settings | pasted |
 //! | [`taskrc`] | how the wizard's block gets into a taskrc | a file that anything may have written |
 //!
@@ -29,18 +31,21 @@ use taskferry::credentials::{Credentials, Secret};
 use taskferry::error::Explain as _;
 use taskferry::taskrc::edit::{lines, put_block};
 use taskferry::taskrc::{Block, keys};
+use taskferry_protocol::account_file::{AccountFileError, Reader, Writer};
 use taskferry_protocol::describe::Problem;
 use taskferry_protocol::wire::{PROBLEM_JSON, X_CLIENT_ID};
-use taskferry_protocol::{ClientId, SetupLink, VersionId};
+use taskferry_protocol::{ClientId, InviteLink, SetupLink, VersionId};
 
 /// Something that takes any bytes.
 pub type Entry = fn(&[u8]);
 
 /// All of them, by the names of their seeds and targets.
-pub const ENTRIES: [(&str, Entry); 5] = [
+pub const ENTRIES: [(&str, Entry); 7] = [
     ("request_head", request_head),
     ("registration", registration),
     ("setup_link", setup_link),
+    ("invite_link", invite_link),
+    ("account_file", account_file),
     ("credentials", credentials),
     ("taskrc", taskrc),
 ];
@@ -132,6 +137,55 @@ pub fn setup_link(input: &[u8]) {
         // To be shown: a mistake is located within the text.
         Err(error) => assert!(error.to_string().len() < 500),
     }
+}
+
+/// What an invited person pastes in place of a server's address.
+pub fn invite_link(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    match InviteLink::parse(&text) {
+        Ok(link) => {
+            assert_eq!(InviteLink::parse(&link.to_text()).as_ref(), Ok(&link), "a link reads back as itself");
+            assert!(!format!("{link:?} {link}").contains(&**link.code.to_text()), "its code does not show by accident");
+        }
+        Err(error) => assert!(error.to_string().len() < 500),
+    }
+}
+
+/// A file that somebody wants to take an account from: as it is, and as somebody would forge it, with the right checksum.
+pub fn account_file(input: &[u8]) {
+    let mut forged = input.to_vec();
+    if let Some(end) = input.len().checked_sub(32) {
+        let sum = ring::digest::digest(&ring::digest::SHA256, &input[..end]);
+        forged[end..].copy_from_slice(sum.as_ref());
+    }
+    for file in [input, &forged] {
+        match written_again(file) {
+            Ok(again) => {
+                assert_eq!(
+                    written_again(&again).ok().as_ref(),
+                    Some(&again),
+                    "what was read is written, and read again"
+                );
+            }
+            Err(error) => assert!(error.to_string().len() < 200),
+        }
+    }
+}
+
+/// What the reader makes of the file, as the writer writes it.
+fn written_again(file: &[u8]) -> Result<Vec<u8>, AccountFileError> {
+    let mut reader = Reader::open(file)?;
+    let mut writer = Writer::begin(Vec::new(), &reader.head().clone())?;
+    while let Some(record) = reader.next()? {
+        writer.record(&record)?;
+        let mut bytes = 0;
+        while let Some(piece) = reader.piece()? {
+            bytes += piece.len() as u64;
+            writer.piece(piece)?;
+        }
+        assert_eq!(bytes, record.bytes, "a body is as long as was announced");
+    }
+    Ok(writer.finish().expect("what the reader accepts, the writer does"))
 }
 
 /// What a person pastes where credentials in any form are expected.

@@ -109,6 +109,16 @@ fn a_setup_link_reads_back_as_itself_or_says_what_is_wrong() {
 }
 
 #[test]
+fn an_invite_link_reads_back_as_itself_or_says_what_is_wrong() {
+    try_out("invite_link", CASES);
+}
+
+#[test]
+fn an_account_file_is_read_as_it_can_be_written_or_refused() {
+    try_out("account_file", CASES);
+}
+
+#[test]
 fn pasted_settings_read_back_as_themselves_or_come_with_a_hint() {
     try_out("credentials", CASES_WITH_LINKS);
 }

@@ -1,6 +1,6 @@
 //! `account rewind`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use taskferry_protocol::VersionId;
@@ -57,7 +57,7 @@ pub(super) fn run(args: &RewindArgs, env: &Env) -> Result<(), VerbError> {
         gone(&rewind),
         path.display()
     );
-    tell(args, hash, &rewind, Some(path), &text);
+    tell(args, hash, &rewind, Some(&path), &text);
     Ok(())
 }
 
@@ -114,7 +114,7 @@ fn question(hash: AccountHash, record: &Record, rewind: &Rewind, now: UnixSecond
     lines.join("\n")
 }
 
-fn tell(args: &RewindArgs, hash: AccountHash, rewind: &Rewind, kept: Option<PathBuf>, text: &str) {
+fn tell(args: &RewindArgs, hash: AccountHash, rewind: &Rewind, kept: Option<&Path>, text: &str) {
     if !args.data.json {
         return terminal::say(text);
     }

@@ -28,11 +28,11 @@ pub(super) fn run(args: &CreateArgs, env: &Env) -> Result<(), VerbError> {
     }
     terminal::say(&said(&made));
     if let Some(link) = &link {
-        show_code(link, env);
-        terminal::say("\nthe link for whoever is invited:");
+        terminal::say("the link for whoever is invited:");
         terminal::print(&link.to_text());
-        terminal::say("\nor what to type on the computer that has the tasks:");
+        terminal::say("or what to type on the computer that has the tasks:");
         terminal::print(&command(&door, &code));
+        show_code(link, env);
     } else {
         terminal::say("its code, and what to type on the computer that has the tasks:");
         terminal::print(&format!("{}\n\n{}", *code.to_text(), command(&door, &code)));
@@ -43,13 +43,13 @@ pub(super) fn run(args: &CreateArgs, env: &Env) -> Result<(), VerbError> {
     Ok(())
 }
 
-/// The link for a camera, if there is a person to show it to.
+/// The link for a camera, if there is a person to show it to. Last, so that all of it is on the screen.
 fn show_code(link: &InviteLink, env: &Env) {
     if !std::io::stderr().is_terminal() {
         return;
     }
     if let Some(drawn) = qr::draw(&link.to_text(), qr::may_have_colors(env)) {
-        terminal::say(&format!("\n{drawn}"));
+        terminal::say(&drawn);
     }
 }
 

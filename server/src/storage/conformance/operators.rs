@@ -11,7 +11,8 @@ use crate::storage::admin::{AdminError, Administration, Order, Record, Standing}
 use crate::storage::memory::MemoryStorage;
 use crate::storage::prune::{Cursor, Retention};
 use crate::storage::rewind::Rewind;
-use crate::storage::select::{self, Selection, State};
+use crate::storage::select::Order::{Created, Seen, Size, Versions};
+use crate::storage::select::{Selection, State};
 use crate::storage::stands::{Stand, Week};
 use crate::storage::{Action, Admit, Barred, Change, CommitError, Patience, Storage};
 
@@ -113,7 +114,6 @@ pub(in crate::storage) async fn an_operator_sees_the_accounts_of_a_selection_in_
     operator.order(client(4), &Order::Delete { erase_at: far }, NOW).unwrap();
 
     let by = |order, reversed| seen(operator, &Selection { order, reversed, ..Selection::default() });
-    use select::Order::{Created, Seen, Size, Versions};
     assert_eq!((by(Created, false), by(Created, true)), (vec![3, 1, 2, 4], vec![4, 2, 1, 3]));
     assert_eq!((by(Size, false), by(Size, true)), (vec![4, 1, 2, 3], vec![3, 1, 2, 4]));
     assert_eq!(by(Versions, false), [1, 2, 3, 4]);

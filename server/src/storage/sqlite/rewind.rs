@@ -97,12 +97,11 @@ impl Plan {
     /// Does it.
     pub(super) fn carry_out(&self, txn: &Transaction<'_>) -> rusqlite::Result<()> {
         let (left, gone) = self.rows.split_at(self.stay);
-        for row in gone {
-            txn.prepare_cached("DELETE FROM version WHERE seq = ?1")?.execute([row.seq])?;
-            if let Some(blob) = row.blob {
-                place::give_up(txn, blob)?;
-            }
+        if let Some(first) = gone.first() {
+            // All at once: one by one takes twice as long, and the server's writer waits.
+            txn.execute("DELETE FROM version WHERE account = ?1 AND seq >= ?2", (self.key, first.seq))?;
         }
+        gone.iter().filter_map(|row| row.blob).try_for_each(|blob| place::give_up(txn, blob))?;
         if self.rewind.takes_snapshot {
             self.take_snapshot(txn)?;
         }
