@@ -14,7 +14,6 @@ use super::Finding;
 use super::outside::{self, Outside};
 use crate::admission::space::{Pretended, Volume, VolumeOf};
 use crate::backup::status::Status;
-use crate::budget;
 use crate::cli::ServeArgs;
 use crate::cli::operate::DoctorArgs;
 use crate::config::sources::Env;
@@ -145,12 +144,6 @@ impl<'a> World<'a> {
             Some(file) => Box::new(Pretended(file)),
             None => Box::new(VolumeOf(self.data_dir()?.to_owned())),
         })
-    }
-
-    /// What this process may use of memory, and so what the server may, if it is started alike.
-    #[expect(clippy::unused_self, reason = "of this world")]
-    pub fn memory(&self) -> u64 {
-        budget::machine_memory()
     }
 
     /// The database, for looking.

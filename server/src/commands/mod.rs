@@ -118,12 +118,6 @@ pub enum VerbError {
         /// How many.
         count: usize,
     },
-    /// The same, and the count was shown too.
-    #[error("")]
-    Told {
-        /// How many.
-        count: usize,
-    },
     /// The database, by a command that is about it as a whole.
     #[error("could not {doing} the database")]
     Database {
@@ -180,7 +174,6 @@ impl VerbError {
             | Self::Store(_)
             | Self::Fetch(_)
             | Self::Problems { .. }
-            | Self::Told { .. }
             | Self::Database { .. }
             | Self::File { .. }
             | Self::Stopped(_) => None,
@@ -202,6 +195,6 @@ impl VerbError {
 
     /// Whether the verb did what it is for, and found something.
     pub const fn is_finding(&self) -> bool {
-        matches!(self, Self::Problems { .. } | Self::Told { .. })
+        matches!(self, Self::Problems { .. })
     }
 }
