@@ -21,7 +21,7 @@ use crate::config::{Beside, Config, ConfigError};
 use crate::neighbour;
 use crate::stop::Stop;
 use crate::storage::UnixSeconds;
-use crate::storage::sqlite::directory::{DATABASE_FILE, holder};
+use crate::storage::sqlite::directory::{DATABASE_FILE, Holder, holder};
 use crate::storage::sqlite::schema::{self, SchemaError};
 
 /// The settings, the data, the running server, and the way to it.
@@ -158,8 +158,8 @@ impl<'a> World<'a> {
         Ok(Status::read(self.data_dir()?))
     }
 
-    /// The process that holds the data, if one does; `Some(None)` if it did not write down which.
-    pub fn holder(&self) -> Option<Option<u32>> {
+    /// The process that holds the data, if one does.
+    pub fn holder(&self) -> Option<Holder> {
         holder(self.data_dir.as_deref()?)
     }
 
