@@ -130,10 +130,7 @@ fn verb(outcome: Result<(), VerbError>) -> ExitCode {
     if let Err(told) = &outcome
         && (told.is_choice() || told.is_finding())
     {
-        let words = told.to_string();
-        if !words.is_empty() {
-            terminal::say(&words);
-        }
+        terminal::say(&told.to_string());
         return ExitCode::from(if told.is_finding() { 3 } else { 1 });
     }
     finish(outcome, VerbError::hint, VerbError::is_usage)

@@ -63,10 +63,14 @@ fn a_device_that_is_ahead_of_a_restored_server_is_told_so() {
     let [.., latest] = account.grow::<2>();
     back_up(&server);
     let ahead = account.append(latest, "after the backup");
+    let epoch = server.info().epoch;
     server.stop();
     server.operate(["restore", "latest", "--yes"]).good();
     server.start();
-    account.child_of(ahead).refused(410, "version_gone");
+    let gone = account.child_of(ahead);
+    assert_eq!(gone.header("x-taskferry-epoch"), Some(server.info().epoch.as_str()));
+    assert_ne!(server.info().epoch, epoch, "whoever knew the former one can tell");
+    gone.refused(410, "version_gone");
     assert_eq!(account.add_version(ahead, "more").status, 409);
     assert_eq!(account.chain().len(), 2, "nothing of it was changed");
 }

@@ -181,9 +181,7 @@ fn a_bucket_that_refuses_is_told_with_its_own_reason_and_without_its_credentials
         let said = server.operate(verb).judged();
         assert!(matches!(said.code(), 1 | 3), "{said}");
         assert!(said.stderr.contains("`s3://bucket/ours`") && said.stderr.contains("AccessDenied"), "{said}");
-        assert!(
-            !said.to_string().replace(&format!("{:?}", "a-secret-that-nobody-prints"), "").contains("nobody-prints")
-        );
+        assert!(!format!("{}{}", said.stdout, said.stderr).contains("nobody-prints"), "{said}");
     }
 }
 

@@ -174,6 +174,20 @@ fn a_directory_with_the_reference_servers_data_is_left_as_it_is() {
 }
 
 #[test]
+fn health_is_told_to_programs_too() {
+    let mut server = server();
+    let ask = |server: &TestServer| {
+        server.operate_as_typed(["health", "--json", "--url", &server.url()].map(Into::into)).judged()
+    };
+    let said = ask(&server);
+    assert_eq!((said.code(), said.stdout.trim()), (0, r#"{"problem":null,"ready":true}"#));
+    server.stop();
+    let said = ask(&server);
+    assert_eq!(said.code(), 1);
+    assert!(said.stdout.contains(r#""ready":false"#) && said.stdout.contains("could not ask the server at"), "{said}");
+}
+
+#[test]
 fn a_port_that_is_taken_is_an_error_that_names_it() {
     let first = server();
     let address = first.address().to_string();

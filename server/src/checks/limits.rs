@@ -19,7 +19,8 @@ impl Check for Limits {
             Ok(config) => config,
             Err(finding) => return finding,
         };
-        let files = world.holder().flatten().and_then(|pid| files_of(&format!("/proc/{pid}/limits")));
+        let files =
+            world.holder().and_then(|holder| holder.pid).and_then(|pid| files_of(&format!("/proc/{pid}/limits")));
         let is_local = config.listen.addresses.iter().all(|address| address.ip().is_loopback());
         judge(config.limits_on, is_local && world.public_url().is_none(), config.perimeter.connections.total, files)
     }

@@ -25,6 +25,7 @@ pub fn run(
         };
         // What it would have found, nobody knows.
         world.stop().check()?;
+        world.stop().ends();
         match (finding.waits_for, finding.outcome) {
             (Some(first), _) => drop(gone.insert(name, first)),
             (None, Outcome::Problem) => drop(gone.insert(name, name)),

@@ -2,6 +2,7 @@
 
 use super::world::{Neighbour, Said};
 use super::{Check, Finding, World};
+use crate::storage::sqlite::directory::Holder;
 use crate::terminal::printable;
 
 /// The process on this machine.
@@ -24,9 +25,9 @@ impl Check for Server {
     }
 }
 
-fn judge(neighbour: &Neighbour, holder: Option<Option<u32>>) -> Finding {
+fn judge(neighbour: &Neighbour, holder: Option<Holder>) -> Finding {
     let address = neighbour.address;
-    let process = holder.flatten().map(|pid| format!(" (process {pid})")).unwrap_or_default();
+    let process = holder.and_then(|holder| holder.pid).map(|pid| format!(" (process {pid})")).unwrap_or_default();
     match &neighbour.said {
         Said::Readiness { reasons, .. } if reasons.is_empty() => {
             Finding::ok(format!("runs{process}, and is ready at {address}"))
@@ -68,10 +69,15 @@ mod tests {
         };
         let silent = || Said::Nothing(std::io::ErrorKind::ConnectionRefused.into());
         for (said, holder, outcome, words) in [
-            (readiness(&[]), Some(Some(7)), Outcome::Ok, "runs (process 7), and is ready at 127.0.0.1:8080"),
+            (
+                readiness(&[]),
+                Some(Holder { pid: Some(7) }),
+                Outcome::Ok,
+                "runs (process 7), and is ready at 127.0.0.1:8080",
+            ),
             (readiness(&["the server is starting"]), None, Outcome::Problem, "the server is starting"),
             (Said::SomethingElse, None, Outcome::Problem, "something else answers"),
-            (silent(), Some(Some(7)), Outcome::Warning, "runs (process 7), but not at"),
+            (silent(), Some(Holder { pid: Some(7) }), Outcome::Warning, "runs (process 7), but not at"),
             (silent(), None, Outcome::Warning, "does not run"),
         ] {
             let found = judge(&at(said), holder);

@@ -14,7 +14,6 @@ use super::Finding;
 use super::outside::{self, Outside};
 use crate::admission::space::{Pretended, Volume, VolumeOf};
 use crate::backup::status::Status;
-use crate::budget;
 use crate::cli::ServeArgs;
 use crate::cli::operate::DoctorArgs;
 use crate::config::sources::Env;
@@ -22,7 +21,7 @@ use crate::config::{Beside, Config, ConfigError};
 use crate::neighbour;
 use crate::stop::Stop;
 use crate::storage::UnixSeconds;
-use crate::storage::sqlite::directory::{DATABASE_FILE, holder};
+use crate::storage::sqlite::directory::{DATABASE_FILE, Holder, holder};
 use crate::storage::sqlite::schema::{self, SchemaError};
 
 /// The settings, the data, the running server, and the way to it.
@@ -147,12 +146,6 @@ impl<'a> World<'a> {
         })
     }
 
-    /// What this process may use of memory, and so what the server may, if it is started alike.
-    #[expect(clippy::unused_self, reason = "of this world")]
-    pub fn memory(&self) -> u64 {
-        budget::machine_memory()
-    }
-
     /// The database, for looking.
     pub fn database(&self) -> Result<&Connection, Finding> {
         let file = self.data_dir()?.join(DATABASE_FILE);
@@ -165,8 +158,8 @@ impl<'a> World<'a> {
         Ok(Status::read(self.data_dir()?))
     }
 
-    /// The process that holds the data, if one does; `Some(None)` if it did not write down which.
-    pub fn holder(&self) -> Option<Option<u32>> {
+    /// The process that holds the data, if one does.
+    pub fn holder(&self) -> Option<Holder> {
         holder(self.data_dir.as_deref()?)
     }
 

@@ -1,6 +1,7 @@
 //! `taskferry-server backup …`: makes backups, lists them, goes through them, and removes those that have had their time.
 
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -246,13 +247,30 @@ impl Drop for Scratch {
     }
 }
 
+/// What such a folder's name begins with.
+const DRILL_PREFIX: &str = "taskferry.drill-";
+/// One that nobody has touched for so long belongs to a drill that was killed.
+const ABANDONED_AFTER: Duration = Duration::from_hours(24);
+
 fn tempdir_beside(plan: &Plan) -> Result<Scratch, VerbError> {
     // A machine that only verifies has no data of its own.
     let parent: &Path = if plan.data_dir.is_dir() { &plan.data_dir } else { &std::env::temp_dir() };
-    let path = parent.join(format!("taskferry.drill-{}", uuid::Uuid::new_v4()));
+    sweep(parent);
+    let path = parent.join(format!("{DRILL_PREFIX}{}", uuid::Uuid::new_v4()));
     let made = crate::storage::sqlite::directory::create_private_dir(&path);
     made.map_err(|cause| VerbError::File { path: path.clone(), cause })?;
     Ok(Scratch(path))
+}
+
+/// Removes what drills that were killed have left.
+fn sweep(parent: &Path) {
+    for entry in fs_err::read_dir(parent).into_iter().flatten().flatten() {
+        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(DRILL_PREFIX));
+        let touched = entry.metadata().and_then(|folder| folder.modified());
+        if is_ours && touched.is_ok_and(|at| at.elapsed().is_ok_and(|since| since > ABANDONED_AFTER)) {
+            let _ = fs_err::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn prune(args: &PruneArgs, env: &Env) -> Result<(), VerbError> {
@@ -330,6 +348,22 @@ mod tests {
         assert_eq!(value["name"], "taskferry-20261123T054201.123Z");
         assert_eq!(value["places"][1], json!({ "place": "/b", "kept": true, "removed": 2, "problem": null }));
         assert_eq!(value["places"][2]["kept"], false);
+    }
+
+    #[test]
+    fn what_a_killed_drill_left_goes_a_day_later_and_nothing_else_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = ["taskferry.drill-old", "taskferry.drill-under-way", "somebody's"];
+        for name in names {
+            fs_err::create_dir(dir.path().join(name)).unwrap();
+            fs_err::write(dir.path().join(name).join("opened"), "as secret as the data").unwrap();
+        }
+        for name in ["taskferry.drill-old", "somebody's"] {
+            let days_ago = std::time::SystemTime::now() - Duration::from_hours(48);
+            std::fs::File::open(dir.path().join(name)).unwrap().set_modified(days_ago).unwrap();
+        }
+        sweep(dir.path());
+        assert_eq!(names.map(|name| dir.path().join(name).exists()), [false, true, true]);
     }
 
     #[test]

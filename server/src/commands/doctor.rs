@@ -40,7 +40,9 @@ pub fn run(args: &DoctorArgs, env: &Env) -> Result<(), VerbError> {
     })?;
     if aloud {
         print_what_waits(&findings);
-        terminal::print(&format!("\n{}", last_word(&findings)));
+        if let Some(words) = all_is_well(&findings) {
+            terminal::print(&format!("\n{words}"));
+        }
     }
     if args.data.json {
         terminal::print(&as_json(&findings));
@@ -50,8 +52,6 @@ pub fn run(args: &DoctorArgs, env: &Env) -> Result<(), VerbError> {
     }
     match runner::problems(&findings) {
         0 => Ok(()),
-        // Said already, in better words.
-        count if aloud => Err(VerbError::Told { count }),
         count => Err(VerbError::Problems { count }),
     }
 }
@@ -69,14 +69,13 @@ fn print_what_waits(findings: &Findings) {
     }
 }
 
-fn last_word(findings: &Findings) -> String {
-    let count = |outcome| findings.iter().filter(|(_, finding)| finding.outcome == outcome).count();
-    let counted = |number: usize, one| crate::words::count(number as u64, one);
+/// What is said at the end if there is no problem.
+fn all_is_well(findings: &Findings) -> Option<String> {
+    let count = |outcome| findings.iter().filter(|(_, finding)| finding.outcome == outcome).count() as u64;
     match (count(Outcome::Problem), count(Outcome::Warning)) {
-        (0, 0) => "no problem was found".to_owned(),
-        (0, warnings) => format!("no problem was found, but {}", counted(warnings, "warning")),
-        (problems, 0) => format!("{} found", counted(problems, "problem")),
-        (problems, warnings) => format!("{} and {} found", counted(problems, "problem"), counted(warnings, "warning")),
+        (0, 0) => Some("no problem was found".to_owned()),
+        (0, warnings) => Some(format!("no problem was found, but {}", crate::words::count(warnings, "warning"))),
+        _ => None,
     }
 }
 
@@ -102,15 +101,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_word_counts_what_was_found() {
-        let found = |outcomes: &[Outcome]| -> String {
+    fn only_where_nothing_is_wrong_it_is_said_so() {
+        let said = |outcomes: &[Outcome]| {
             let finding = |outcome: &Outcome| ("x", Finding { outcome: *outcome, ..Finding::ok("") });
-            last_word(&outcomes.iter().map(finding).collect())
+            all_is_well(&outcomes.iter().map(finding).collect())
         };
-        use Outcome::{Ok, Problem, Skipped, Warning};
-        assert_eq!(found(&[Ok, Skipped]), "no problem was found");
-        assert_eq!(found(&[Ok, Warning]), "no problem was found, but 1 warning");
-        assert_eq!(found(&[Problem, Problem]), "2 problems found");
-        assert_eq!(found(&[Problem, Warning]), "1 problem and 1 warning found");
+        assert_eq!(said(&[Outcome::Ok, Outcome::Skipped]).as_deref(), Some("no problem was found"));
+        assert_eq!(said(&[Outcome::Ok, Outcome::Warning]).as_deref(), Some("no problem was found, but 1 warning"));
+        assert_eq!(said(&[Outcome::Problem, Outcome::Warning]), None);
     }
 }

@@ -131,12 +131,6 @@ pub enum VerbError {
         /// How many.
         count: usize,
     },
-    /// The same, and the count was shown too.
-    #[error("")]
-    Told {
-        /// How many.
-        count: usize,
-    },
     /// The database, by a command that is about it as a whole.
     #[error("could not {doing} the database")]
     Database {
@@ -209,7 +203,6 @@ impl VerbError {
             | Self::Store(_)
             | Self::Fetch(_)
             | Self::Problems { .. }
-            | Self::Told { .. }
             | Self::Database { .. }
             | Self::File { .. }
             | Self::NotTaken(_)
@@ -237,6 +230,6 @@ impl VerbError {
 
     /// Whether the verb did what it is for, and found something.
     pub const fn is_finding(&self) -> bool {
-        matches!(self, Self::Problems { .. } | Self::Told { .. })
+        matches!(self, Self::Problems { .. })
     }
 }

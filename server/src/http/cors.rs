@@ -16,7 +16,13 @@ pub(crate) fn cors(origins: &[String]) -> Condition<Cors> {
     let granted = Cors::default()
         .allowed_methods(["GET", "HEAD", "POST"])
         .allowed_headers([wire::X_CLIENT_ID, CONTENT_TYPE.as_str()])
-        .expose_headers([wire::X_VERSION_ID, wire::X_PARENT_VERSION_ID, wire::X_SNAPSHOT_REQUEST, RETRY_AFTER.as_str()])
+        .expose_headers([
+            wire::X_VERSION_ID,
+            wire::X_PARENT_VERSION_ID,
+            wire::X_SNAPSHOT_REQUEST,
+            wire::X_EPOCH,
+            RETRY_AFTER.as_str(),
+        ])
         .max_age(REMEMBER_SECONDS);
     let granted = origins.iter().fold(granted, |granted, origin| granted.allowed_origin(origin));
     Condition::new(!origins.is_empty(), granted)

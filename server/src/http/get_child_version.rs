@@ -32,7 +32,7 @@ pub(super) async fn handle(
         Ok(Child::UpToDate) | Err(SyncError::UnknownAccount) => {
             Ok(HttpResponse::NotFound().insert_header(("cache-control", "no-store")).finish())
         }
-        Ok(Child::Gone) => Err(Refusal::Gone),
+        Ok(Child::Gone) => Err(Refusal::Gone { epoch: state.opened()?.info.epoch.clone() }),
         Err(error) => Err(error.into()),
     }
 }

@@ -55,7 +55,10 @@ pub(crate) enum Refusal {
     #[error("a device of this account is in the middle of sending its changes")]
     PushUnderWay,
     #[error("the version asked for is not in this account's history")]
-    Gone,
+    Gone {
+        /// The data's.
+        epoch: String,
+    },
     #[error("there is nothing at this path")]
     NoRoute,
     #[error("this is a sync request, but not under the path that this server serves")]
@@ -134,7 +137,7 @@ impl Refusal {
             Self::PushUnderWay => {
                 (S::SERVICE_UNAVAILABLE, codes::PUSH_UNDER_WAY, "nothing was changed; try again when its sync is done")
             }
-            Self::Gone => (
+            Self::Gone { .. } => (
                 S::GONE,
                 codes::VERSION_GONE,
                 "this device's history and the server's have parted: the server was restored or pruned, or the device \
@@ -262,6 +265,9 @@ impl ResponseError for Refusal {
         if let Some(seconds) = self.retry_after() {
             response.insert_header((RETRY_AFTER, seconds));
         }
+        if let Self::Gone { epoch } = self {
+            response.insert_header((wire::X_EPOCH, epoch.as_str()));
+        }
         if let Self::TooManyRequests(exceeded) | Self::TooManyAccounts(exceeded) = self {
             for header in rate_limit_headers(exceeded) {
                 response.insert_header(header);
@@ -361,7 +367,7 @@ mod tests {
             Refusal::NotAdmitted(NotAdmitted::Invite(InviteFlaw::Unknown)),
             Refusal::NotAdmitted(NotAdmitted::Invite(InviteFlaw::Expired)),
             Refusal::NotAdmitted(NotAdmitted::Invite(InviteFlaw::Used)),
-            Refusal::Gone,
+            Refusal::Gone { epoch: "e".into() },
             Refusal::NoRoute,
             Refusal::WrongBasePath,
             Refusal::Starting,

@@ -32,6 +32,8 @@ const ATTEMPTS: usize = 10;
 const ATTEMPTS_VARIABLE: &str = "aws_max_attempts";
 /// How long one request may take, a part of a large file included.
 const REQUEST: Duration = Duration::from_mins(2);
+/// How long tidying up may take: removing an object, or giving up an upload. A server that stops waits for it.
+const TIDY: Duration = Duration::from_secs(8);
 /// How often a transfer looks whether it is to stop.
 const LOOK_UP: Duration = Duration::from_millis(100);
 
@@ -88,12 +90,7 @@ impl Bucket {
         stop: &Stop,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, StoreError> {
-        let done = self.runtime.block_on(async {
-            tokio::select! {
-                done = work => done,
-                () = told(stop) => Err(Stopped.into()),
-            }
-        });
+        let done = self.runtime.block_on(unless_told(stop, work));
         done.map_err(|cause| StoreError::new(doing, self.place.clone(), cause))
     }
 
@@ -102,17 +99,15 @@ impl Bucket {
         let bytes = from.metadata()?.len();
         stop.begins(Step::of_bytes("sending it to the bucket", bytes));
         if bytes <= self.part_bytes {
-            let (key, content) = (self.key(name), fs_err::read(file)?.into());
-            return tokio::select! {
-                sent = self.store.put(&key, content) => Ok(sent.map(drop)?),
-                () = told(stop) => Err(Stopped.into()),
-            };
+            let content = fs_err::read(file)?.into();
+            unless_told(stop, self.store.put(&self.key(name), content)).await?;
+            return Ok(());
         }
-        let mut upload = self.store.put_multipart(&self.key(name)).await?;
+        let mut upload = unless_told(stop, self.store.put_multipart(&self.key(name))).await?;
         let part = self.part_bytes.max(bytes.div_ceil(PARTS_MAX));
         let sent = send_parts(upload.as_mut(), from, part, stop).await;
         if sent.is_err() {
-            let _ = upload.abort().await;
+            let _ = tokio::time::timeout(TIDY, upload.abort()).await;
         }
         sent
     }
@@ -147,9 +142,16 @@ async fn send_parts(
         let (length, sending) = (part.len() as u64, upload.put_part(part.into()));
         under_way.spawn(async move { sending.await.map(|()| length) });
     }
-    stop.check()?;
-    upload.complete().await?;
+    unless_told(stop, upload.complete()).await?;
     Ok(())
+}
+
+/// The work's outcome, unless it is to stop before.
+async fn unless_told<T, E: Into<Error>>(stop: &Stop, work: impl Future<Output = Result<T, E>>) -> Result<T, Error> {
+    tokio::select! {
+        done = work => done.map_err(Into::into),
+        () = told(stop) => Err(Stopped.into()),
+    }
 }
 
 /// Ends when it is to stop.
@@ -199,7 +201,7 @@ impl Store for Bucket {
 
     fn remove(&self, name: &str) -> Result<(), StoreError> {
         self.run("remove a backup from", &Stop::default(), async {
-            match self.store.delete(&self.key(name)).await {
+            match tokio::time::timeout(TIDY, self.store.delete(&self.key(name))).await? {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
                 Err(error) => Err(error.into()),
             }

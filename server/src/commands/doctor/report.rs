@@ -67,9 +67,7 @@ fn stands_for(core: &str) -> Option<&'static str> {
     let hex = |text: &str| text.len() == AccountHash::DIGITS && text.bytes().all(|digit| digit.is_ascii_hexdigit());
     if core.split(|c: char| !(c.is_ascii_hexdigit() || c == '-')).any(|part| uuid::Uuid::try_parse(part).is_ok()) {
         Some("[id]")
-    } else if core.contains("://") {
-        Some("[address]")
-    } else if is_address(core) || core.split(['/', ',']).any(is_address) {
+    } else if core.contains("://") || is_address(core) || core.split(['/', ',']).any(is_address) {
         Some("[address]")
     } else if core.starts_with("[data-directory]") {
         Some("[data-directory]")

@@ -11,8 +11,6 @@ use super::replace;
 
 /// The database's file name.
 pub const DATABASE_FILE: &str = "taskferry.sqlite3";
-const LOCK_TRIES: u32 = 3;
-const LOCK_AGAIN: std::time::Duration = std::time::Duration::from_millis(20);
 /// The reference server's file name.
 pub const REFERENCE_FILE: &str = "taskchampion-sync-server.sqlite3";
 
@@ -122,12 +120,6 @@ impl DataDirectory {
     fn lock(path: &Path) -> Result<std::fs::File, DirectoryError> {
         let unusable = |cause| DirectoryError::Unusable { path: path.to_owned(), cause };
         let mut file = private_file(&path.join(LOCK_FILE)).map_err(unusable)?;
-        let mut tries = LOCK_TRIES;
-        // A [`holder`] that only looks has it for a moment.
-        while tries > 1 && matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)) {
-            std::thread::sleep(LOCK_AGAIN);
-            tries -= 1;
-        }
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -156,17 +148,37 @@ impl DataDirectory {
     }
 }
 
-/// The process that holds a directory, if one does; `Some(None)` if it did not write down which. Only looks.
-pub fn holder(path: &Path) -> Option<Option<u32>> {
-    let file = std::fs::File::open(path.join(LOCK_FILE)).ok()?;
-    match file.try_lock_shared() {
-        Err(std::fs::TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let _ = file.take(32).read_to_string(&mut text);
-            Some(text.trim().parse().ok())
-        }
-        _ => None,
+/// A process that holds a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Which, if it wrote that down.
+    pub pid: Option<u32>,
+}
+
+/// The process that holds a directory, if one does. Only looks.
+pub fn holder(path: &Path) -> Option<Holder> {
+    let mut file = std::fs::File::open(path.join(LOCK_FILE)).ok()?;
+    let mut text = String::new();
+    let _ = (&mut file).take(32).read_to_string(&mut text);
+    let pid: Option<u32> = text.trim().parse().ok();
+    // A lock can be asked for only by taking it, and for that moment no server could start. So it is taken only where somebody
+    // most likely has it.
+    if pid.is_some_and(|pid| !is_alive(pid)) {
+        return None;
     }
+    matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)).then_some(Holder { pid })
+}
+
+#[cfg(unix)]
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    // Whoever may not be asked is there.
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(not(unix))]
+fn is_alive(_: u32) -> bool {
+    true
 }
 
 /// The reference's data without ours beside it is not a place to start in.
@@ -225,7 +237,7 @@ mod tests {
         let held = DataDirectory::open(dir.path()).unwrap();
         let refused = DataDirectory::open(dir.path()).unwrap_err();
         assert!(matches!(refused, DirectoryError::Held { pid: Some(pid), .. } if pid == std::process::id()));
-        assert_eq!(holder(dir.path()), Some(Some(std::process::id())));
+        assert_eq!(holder(dir.path()), Some(Holder { pid: Some(std::process::id()) }));
         drop(held);
         assert_eq!(holder(dir.path()), None);
         DataDirectory::open(dir.path()).unwrap();
