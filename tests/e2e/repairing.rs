@@ -272,10 +272,8 @@ fn tasks_that_a_cut_push_has_lost_arrive_on_every_computer() {
     assert!(export(&desktop).len() < export(&laptop).len());
 
     let said = repair(&laptop).good();
-    assert!(said.stderr.contains("an earlier sync was cut"), "{said}");
-    let said = repair(&desktop).good();
     assert!(said.stderr.contains("have different tasks, though both are at the same version"), "{said}");
-    laptop.sync().good();
+    desktop.sync().good();
     assert_equal(&[&laptop, &desktop, &joined(&laptop)]);
     assert_eq!(laptop.tasks().len(), 7);
 }
