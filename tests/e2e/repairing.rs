@@ -276,6 +276,7 @@ fn tasks_that_a_cut_push_has_lost_arrive_on_every_computer() {
     desktop.sync().good();
     assert_equal(&[&laptop, &desktop, &joined(&laptop)]);
     assert_eq!(laptop.tasks().len(), 7);
+    assert!(laptop.tasks().values().filter(|task| task.description.len() > 100_000).count() == 6);
 }
 
 #[test]
