@@ -230,6 +230,18 @@ fn a_spoiled_account_is_named_with_the_last_good_version_and_never_with_its_id_u
     // The one that did it is told that its own secret is the wrong one, and sends nothing more.
     let said = repair(&desktop).exits_with(3);
     assert!(said.stderr.contains("secret: the encryption secret does not fit"), "{said}");
+
+    // Whoever runs the server does what stood there; then the desktop gets the right secret.
+    server.operate(["account", "rewind", &id, "--to", &good, "--yes"]).good();
+    wait::until("the server notices", || state(&laptop) != "spoiled");
+    laptop.sync().good();
+    assert_eq!(to_do(&laptop.tasks()), ["buy milk", "still good", "waits"]);
+    let link = laptop.wizard(PROGRAMS, ["share", "--link"], "").good().stdout;
+    let said = desktop.wizard(PROGRAMS, ["join", "--from-stdin", "--yes", "--replace"], &link).either_way();
+    repair(&desktop).good();
+    laptop.sync().good();
+    assert_equal(&[&laptop, &desktop, &joined(&laptop)]);
+    assert_eq!(to_do(&laptop.tasks()), ["and again", "buy milk", "spoils it", "still good", "waits"], "{said}");
 }
 
 #[test]
