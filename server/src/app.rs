@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, middleware, web};
-use taskferry_protocol::describe::{SERVER_NAME, ServerInfo};
+use taskferry_protocol::describe::{FEATURE_DELETE, SERVER_NAME, ServerInfo};
 use tokio::task::JoinHandle;
 
 use crate::account_hash::AccountHasher;
@@ -246,12 +246,18 @@ async fn open(config: &Config, directory: DataDirectory, metrics: StorageMetrics
         version: env!("CARGO_PKG_VERSION").to_owned(),
         registration: config.registration.policy,
         limits: config.body_limits,
-        features: vec!["register".to_owned(), "account".to_owned()],
+        features: features(config),
         epoch: storage.epoch().to_owned(),
         public_url: config.public_url.as_ref().map(|url| url.as_str().to_owned()),
     };
     let hasher = AccountHasher::new(storage.salt());
     Ok(http::Opened { hasher, sync: SyncService::new(storage, config.snapshots, gate), info })
+}
+
+/// What there is beyond the sync protocol.
+fn features(config: &Config) -> Vec<String> {
+    let delete = config.self_deletion.then_some(FEATURE_DELETE);
+    ["register", "account"].into_iter().chain(delete).map(str::to_owned).collect()
 }
 
 /// Measures the free space now, and from now on.

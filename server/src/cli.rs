@@ -106,6 +106,9 @@ pub struct ServeArgs {
     /// Who may create an account: open (everybody), invite (who has an invite) or closed (nobody) [default: open]
     #[arg(long, value_name = "WHO")]
     pub registration: Option<String>,
+    /// Whether people may delete their own accounts: on or off; the operator can bring one back for 30 days [default: on]
+    #[arg(long, value_name = "SWITCH")]
+    pub self_deletion: Option<String>,
     /// Accounts that may be created whatever registration says, which is closed then unless told otherwise; may be given several
     /// times, or with commas. Others on this machine see flags: prefer CLIENT_ID or the configuration file
     #[arg(long, value_name = "CLIENT_ID")]

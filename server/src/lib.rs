@@ -18,7 +18,8 @@
 //! | [`budget`] | how much memory bodies may take, all requests together |
 //! | [`backup`] | copies of the data: made, proved, kept, put back |
 //! | [`invite`] | invites, as the server knows them: by a hash |
-//! | [`import`] | takes over the accounts of another server |
+//! | [`import`] | takes over the accounts of another server, or one from a file |
+//! | [`export`] | writes one account into a file |
 //! | [`stop`] | telling long work to stop |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
 //! | [`privileges`] | from root to an unprivileged user, with no way back |
@@ -49,6 +50,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod deploy;
+pub mod export;
 mod http;
 pub mod import;
 pub mod invite;

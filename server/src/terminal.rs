@@ -16,6 +16,25 @@ pub fn print(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// How many columns there are for what is printed; 80 if it goes somewhere else.
+pub fn columns() -> usize {
+    let out = std::io::stdout();
+    let columns = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).ok()).flatten();
+    // A terminal that does not know says 0.
+    columns.map_or(80, |window| if window.ws_col == 0 { 80 } else { window.ws_col.into() })
+}
+
+/// Standard output, for what is no text.
+pub fn data_out() -> std::io::Result<std::os::fd::OwnedFd> {
+    use std::os::fd::AsFd as _;
+    std::io::stdout().as_fd().try_clone_to_owned()
+}
+
+/// Whether what is printed is shown to a person.
+pub fn is_shown() -> bool {
+    std::io::stdout().is_terminal()
+}
+
 /// A text from outside, without what could steer a terminal.
 pub fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(512).collect()

@@ -20,6 +20,10 @@
 //! | [`add_version`] … [`snapshots`] | the sync protocol to the letter, one module per request |
 //! | [`wire_format`] | what holds for all of its requests: content types, spellings, sizes |
 //! | [`operators`] | what an operator does to accounts, beside a running server |
+//! | [`account_files`] | an account moves, and is kept, in one file: whole or not at all |
+//! | [`rewinding`] | a poisoned account is taken back to its last good version |
+//! | [`operators_words`] | what an operator reads, to the letter |
+//! | [`self_deletion`] | a person deletes their own account |
 //! | [`quotas`] | how much is kept, who is refused as space runs out, and who never is |
 //! | [`pruning`] | what goes when nobody needs it any more, and who notices |
 //! | [`registration`], [`pages`] | what Taskferry adds to the protocol |
@@ -35,6 +39,7 @@
     reason = "the whole crate is test code; Clippy sees only the functions marked `#[test]` as such"
 )]
 
+mod account_files;
 mod accounts;
 mod add_version;
 mod backups;
@@ -55,6 +60,7 @@ mod metrics;
 mod moving_house;
 mod moving_in;
 mod operators;
+mod operators_words;
 mod pages;
 mod perimeter;
 mod privileges;
@@ -63,6 +69,8 @@ mod quotas;
 mod recovery;
 mod registration;
 mod repairing;
+mod rewinding;
+mod self_deletion;
 mod snapshots;
 mod two_computers;
 mod wire_format;

@@ -142,7 +142,8 @@ fn vacuum(args: &DataArgs, env: &Env) -> Result<(), VerbError> {
     Ok(())
 }
 
-fn shrink(db: &Connection, stop: &Stop) -> rusqlite::Result<()> {
+/// Gives free pages back, a little at a time.
+pub(super) fn shrink(db: &Connection, stop: &Stop) -> rusqlite::Result<()> {
     let free = || db.query_row("PRAGMA freelist_count", [], |row| row.get::<_, u64>(0));
     let mut left = free()?;
     while left > 0 && !stop.is_set() {

@@ -4,8 +4,6 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use qrcode::QrCode;
-use qrcode::render::unicode::Dense1x2;
 use taskferry_protocol::ServerUrl;
 use taskferry_protocol::describe::{Registration, ServerInfo};
 
@@ -215,7 +213,7 @@ fn check(url: &str, patience: Duration) -> Result<(), DeployError> {
     }))?;
     terminal::say(&format!("`{url}` is ready: Taskferry {}\n", terminal::printable(&info.version)));
     if std::io::stderr().is_terminal()
-        && let Some(code) = qr(&url)
+        && let Some(code) = super::qr::draw(url.as_str(), false)
     {
         terminal::say(&format!("{code}\n"));
     }
@@ -252,13 +250,6 @@ fn notes(url: &ServerUrl, info: &ServerInfo) -> Vec<String> {
     notes
 }
 
-/// The server's address for a camera; the page there says what to do.
-fn qr(url: &ServerUrl) -> Option<String> {
-    let code = QrCode::new(url.as_str()).ok()?;
-    // Light on dark, as most terminals are; cameras read both.
-    Some(code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,11 +274,5 @@ mod tests {
         let url: ServerUrl = "https://sync.example.org".parse().unwrap();
         assert_eq!(testers_command(&url, Registration::Open), "taskferry setup --server https://sync.example.org");
         assert!(testers_command(&url, Registration::Invite).ends_with(" --invite CODE"));
-    }
-
-    #[test]
-    fn the_code_fits_a_terminal() {
-        let code = qr(&"https://a-rather-long-name-for-a-server.example.org/sync".parse().unwrap()).unwrap();
-        assert!(code.lines().count() <= 24 && code.lines().all(|line| line.chars().count() <= 80), "\n{code}");
     }
 }

@@ -22,6 +22,8 @@ const PREFIX_DIGITS_MIN: usize = 4;
 pub(super) struct Door {
     pub(super) data: Administrator,
     pub(super) hasher: AccountHasher,
+    /// Where it lies.
+    pub(super) directory: PathBuf,
     /// How people reach the server, if that is known.
     pub(super) public_url: Option<ServerUrl>,
 }
@@ -37,7 +39,7 @@ impl Door {
         act_as_owner(&data_dir).map_err(VerbError::Owner)?;
         let data = Administrator::open(&data_dir)?;
         let hasher = AccountHasher::new(data.salt());
-        Ok(Self { data, hasher, public_url })
+        Ok(Self { data, hasher, directory: data_dir, public_url })
     }
 
     /// The data directory alone.

@@ -13,9 +13,11 @@ mod interrupt;
 pub mod invite;
 pub mod man;
 pub mod prune;
+mod qr;
 pub mod restore;
 pub mod serve;
 pub mod stats;
+mod table;
 mod words;
 
 use std::path::PathBuf;
@@ -25,7 +27,9 @@ use crate::backup::restore::RestoreError;
 use crate::backup::store::StoreError;
 use crate::backup::verify::FetchError;
 use crate::config::ConfigError;
+use crate::export::ExportError;
 use crate::import::ImportError;
+use crate::import::source::Skip;
 use crate::invite::NoRandomness;
 use crate::stop::Stopped;
 use crate::storage::admin::AdminError;
@@ -111,6 +115,15 @@ pub enum VerbError {
     /// The import did not come to its end.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// An account was not taken over. Nothing was changed.
+    #[error("this account was not taken over: {0}")]
+    NotTaken(Skip),
+    /// An account was not written into a file.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// A terminal can't show what would be written to it.
+    #[error("an account file is nothing for a terminal")]
+    NotForATerminal,
     /// A check found something. It was shown.
     #[error("problems were found: {count}")]
     Problems {
@@ -155,6 +168,16 @@ impl VerbError {
             Self::Data(AdminError::Deleted) => {
                 Some("`taskferry-server account enable` brings it back while its tasks are still there".into())
             }
+            Self::Data(AdminError::UnknownVersion) => Some(
+                "`taskferry verify`, on a computer that is affected, names the last good one;\n\
+                 `taskferry-server account show` has the latest"
+                    .into(),
+            ),
+            Self::Data(AdminError::Changed) => Some(
+                "nothing was changed; a device has just sent something: run the same command again,\n\
+                 or keep devices away meanwhile with `taskferry-server account disable`"
+                    .into(),
+            ),
             Self::Data(AdminError::Erased) => Some("its devices can be set up with a new account".into()),
             Self::Ambiguous { .. } => Some("type more of its digits".into()),
             Self::NoSuchInvite { .. } => Some("`taskferry-server invite list` shows all invites".into()),
@@ -163,6 +186,12 @@ impl VerbError {
             Self::Fetch(FetchError::Unseal(error)) => error.hint(),
             Self::Restore(error) => error.hint(),
             Self::Import(error) => error.hint(),
+            Self::NotTaken(Skip::Another) => {
+                Some("`--replace` takes the file's history instead, and keeps what is here in a file".into())
+            }
+            Self::NotTaken(Skip::DeletedHere) => Some("`--replace` takes it over all the same".into()),
+            Self::Export(error) => error.hint(),
+            Self::NotForATerminal => Some("name a file, or send it on with `>` or `|`".into()),
             Self::NeedsYes { .. } => Some("add `--yes`".into()),
             Self::Owner(_) => Some("run the command as the user of the server".into()),
             Self::Data(_)
@@ -175,6 +204,7 @@ impl VerbError {
             | Self::Problems { .. }
             | Self::Database { .. }
             | Self::File { .. }
+            | Self::NotTaken(_)
             | Self::Stopped(_) => None,
         }
     }
@@ -183,13 +213,18 @@ impl VerbError {
     pub const fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Config(_) | Self::NotAnAccount | Self::Duration { .. } | Self::Value { .. } | Self::NeedsYes { .. }
+            Self::Config(_)
+                | Self::NotAnAccount
+                | Self::Duration { .. }
+                | Self::Value { .. }
+                | Self::NeedsYes { .. }
+                | Self::NotForATerminal
         )
     }
 
     /// Whether it is somebody's decision, and no error.
     pub const fn is_choice(&self) -> bool {
-        matches!(self, Self::Declined | Self::Stopped(_))
+        matches!(self, Self::Declined | Self::Stopped(_) | Self::Export(ExportError::Stopped(_)))
     }
 
     /// Whether the verb did what it is for, and found something.

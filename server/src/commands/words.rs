@@ -24,6 +24,14 @@ pub(super) fn count(number: u64, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
+/// A time that has passed: `5 minutes`, `3 days`; the largest unit that is not 0.
+pub(super) fn age(seconds: UnixSeconds) -> String {
+    const UNITS: [(UnixSeconds, &str); 4] = [(86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
+    let seconds = seconds.max(0);
+    let (unit, name) = UNITS.into_iter().find(|(unit, _)| seconds >= *unit).unwrap_or((1, "second"));
+    count((seconds / unit).unsigned_abs(), name)
+}
+
 /// The day, in UTC: `2026-11-23`.
 pub(super) fn day(time: UnixSeconds) -> String {
     moment(time).chars().take(10).collect()
@@ -42,6 +50,26 @@ mod tests {
     fn sizes_have_few_digits() {
         let shown = [0, 999, 1000, 999_949, 999_950, 1_234_567, 64 << 20, u64::MAX].map(size);
         assert_eq!(shown, ["0 B", "999 B", "1.0 kB", "999.9 kB", "1.0 MB", "1.2 MB", "67.1 MB", "18446744.1 TB"]);
+    }
+
+    #[test]
+    fn an_age_is_told_in_its_largest_unit() {
+        let told = [-5, 0, 1, 59, 60, 7199, 7200, 86_399, 86_400, 200_000].map(age);
+        assert_eq!(
+            told,
+            [
+                "0 seconds",
+                "0 seconds",
+                "1 second",
+                "59 seconds",
+                "1 minute",
+                "1 hour",
+                "2 hours",
+                "23 hours",
+                "1 day",
+                "2 days"
+            ]
+        );
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub struct Config {
     pub body_limits: Limits,
     /// Who may create an account.
     pub registration: Registration,
+    /// Whether people may delete their own accounts.
+    pub self_deletion: bool,
     /// How many accounts may be created, by everybody together.
     pub newcomers: Rates,
     /// How much an account may keep.
@@ -166,6 +168,7 @@ const LOG_LEVEL: Setting = Setting { name: "log-level", reference: &[] };
 const LOG_FORMAT: Setting = Setting { name: "log-format", reference: &[] };
 
 const REGISTRATION: Setting = Setting { name: "registration", reference: &[] };
+const SELF_DELETION: Setting = Setting { name: "self-deletion", reference: &[] };
 const ALLOW_CLIENT_ID: Setting = Setting { name: "allow-client-id", reference: &["CLIENT_ID"] };
 /// The reference server's way to say "closed".
 const CREATE_CLIENTS: &str = "CREATE_CLIENTS";
@@ -193,6 +196,7 @@ const SETTINGS: &[&Setting] = &[
     &LOG_LEVEL,
     &LOG_FORMAT,
     &REGISTRATION,
+    &SELF_DELETION,
     &ALLOW_CLIENT_ID,
     &NEW_ACCOUNTS_PER_HOUR,
     &NEW_ACCOUNTS_PER_DAY,
@@ -311,6 +315,7 @@ impl Config {
             snapshots,
             body_limits,
             registration: registration(&sources, args)?,
+            self_deletion: or_default(one(&SELF_DELETION, &args.self_deletion), values::on_or_off, true)?,
             newcomers,
             quota: quota(&sources, args)?,
             min_free: one(&MIN_FREE, &args.min_free).map(|given| given.parse(values::bytes)).transpose()?,

@@ -12,10 +12,12 @@ mod body;
 mod client_id;
 mod connection;
 mod cors;
+mod delete_account;
 mod gate;
 mod get_child_version;
 mod get_snapshot;
 mod health;
+mod invite_page;
 mod join_page;
 mod no_route;
 mod observe;
@@ -116,11 +118,23 @@ fn endpoints(config: &mut web::ServiceConfig) {
         .service(post(Route::AddSnapshot, &version(wire::ADD_SNAPSHOT), add_snapshot::handle))
         .service(get(Route::GetSnapshot, wire::SNAPSHOT, get_snapshot::handle))
         .service(post(Route::Register, wire::REGISTER, register::handle))
-        .service(get(Route::Account, wire::ACCOUNT, account::handle))
+        .service(account_endpoint())
         .service(get(Route::WellKnown, wire::WELL_KNOWN, well_known::handle))
         .service(health_endpoints())
         .service(get(Route::JoinPage, wire::JOIN_PAGE, join_page::handle))
+        .service(get(Route::InvitePage, wire::INVITE_PAGE, invite_page::handle))
         .service(get(Route::Root, "/", root::handle));
+}
+
+/// Looked at by GET, deleted by DELETE.
+fn account_endpoint() -> Resource {
+    const METHODS: &[Method] = &[Method::GET, Method::HEAD, Method::DELETE];
+    web::resource(wire::ACCOUNT)
+        .app_data(Route::Account)
+        .route(web::get().to(account::handle))
+        .route(web::head().to(account::handle))
+        .route(web::delete().to(delete_account::handle))
+        .default_service(web::to(|| async { problem::wrong_method(METHODS) }))
 }
 
 fn health_endpoints() -> impl HttpServiceFactory {

@@ -50,6 +50,10 @@ pub(crate) enum Refusal {
     Barred(Barred),
     #[error(transparent)]
     NotAdmitted(NotAdmitted),
+    #[error("on this server, only the operator deletes accounts")]
+    SelfDeletionOff,
+    #[error("a device of this account is in the middle of sending its changes")]
+    PushUnderWay,
     #[error("the version asked for is not in this account's history")]
     Gone,
     #[error("there is nothing at this path")]
@@ -77,6 +81,7 @@ impl Refusal {
     fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Busy | Self::Starting | Self::Stopping => Some(2),
+            Self::PushUnderWay => Some(10),
             // A volume does not get larger by itself.
             Self::NotAdmitted(NotAdmitted::StorageLow) => Some(300),
             // Rounded up: a second too early would be refused again.
@@ -123,6 +128,12 @@ impl Refusal {
             ),
             Self::Barred(barred) => barred_entry(barred),
             Self::NotAdmitted(why) => not_admitted_entry(*why),
+            Self::SelfDeletionOff => {
+                (S::FORBIDDEN, codes::SELF_DELETION_OFF, "nothing was changed; ask whoever runs this server")
+            }
+            Self::PushUnderWay => {
+                (S::SERVICE_UNAVAILABLE, codes::PUSH_UNDER_WAY, "nothing was changed; try again when its sync is done")
+            }
             Self::Gone => (
                 S::GONE,
                 codes::VERSION_GONE,
@@ -234,6 +245,7 @@ impl From<SyncError> for Refusal {
             SyncError::Barred(barred) => Self::Barred(barred),
             SyncError::NotAdmitted(why) => Self::NotAdmitted(why),
             SyncError::Busy => Self::Busy,
+            SyncError::PushUnderWay => Self::PushUnderWay,
             error @ (SyncError::Storage(_) | SyncError::Core(_)) => Self::Internal(error),
         }
     }

@@ -5,12 +5,14 @@
 //! | [`source`] | what an account is to an import, and where it comes from |
 //! | [`mod@reference`] | the reference server's database |
 //! | [`taskferry`] | another Taskferry's |
+//! | [`mod@file`] | an account file: one account |
 //! | [`target`] | puts an account into our database, or finds it there |
 //!
 //! The source is only read, also while its server runs. An account arrives in one transaction: a device finds all of it or
 //! nothing. So an import can be interrupted anywhere and begun again: what has arrived is recognised and left alone. Nothing that
 //! is there is ever changed.
 
+pub mod file;
 pub mod reference;
 pub mod source;
 pub mod target;
@@ -54,9 +56,7 @@ impl ImportError {
             Self::NoData { .. } => Some(format!(
                 "it would be in a file `{REFERENCE_FILE}` (the reference server) or `{DATABASE_FILE}` (another Taskferry)"
             )),
-            Self::Source(_) => {
-                Some("the source is only read; run it as a user who may read and write in its directory".into())
-            }
+            Self::Source(error) => error.hint(),
             Self::Target(error) => error.hint(),
         }
     }
@@ -135,13 +135,14 @@ fn one(
     };
     match target.find(&account).map_err(TargetError::from)? {
         Found::Same => report.present += 1,
-        Found::Another => return Ok(Err(Skip::Another)),
-        Found::Nothing => {
+        Found::Another(_) => return Ok(Err(Skip::Another)),
+        Found::Deleted(_) => return Ok(Err(Skip::DeletedHere)),
+        found @ (Found::Nothing | Found::Empty(_)) => {
             if let Err(skip) = target.room_for(&account) {
                 return Ok(Err(skip));
             }
             if !dry_run {
-                target.add(source, &account).map_err(TargetError::from)?;
+                target.put(source, &account, found)?;
             }
             report.imported += 1;
             report.versions += account.links.len() as u64;

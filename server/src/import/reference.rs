@@ -8,12 +8,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, MAIN_DB, OpenFlags, OptionalExtension as _};
 use taskferry_protocol::{ClientId, VersionId};
 
-use super::source::{Account, Link, Sink, Skip, SnapshotLink, Source, SourceError};
+use super::source::{Account, Link, SURELY_OLDER, Sink, Skip, SnapshotLink, Source, SourceError};
 use crate::storage::UnixSeconds;
 use crate::storage::body::CHUNK_BYTES;
-
-/// An account whose age is not known must not be taken for one of today: newcomers have less.
-const SURELY_OLDER: UnixSeconds = 2 * 24 * 60 * 60;
 
 /// See the module.
 #[derive(Debug)]

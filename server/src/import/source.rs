@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
+use taskferry_protocol::account_file::AccountFileError;
 use taskferry_protocol::{ClientId, VersionId};
 
 use crate::storage::UnixSeconds;
 use crate::storage::sqlite::schema::SchemaError;
+
+/// An account whose age is not known must not be taken for one of today: newcomers have less.
+pub(super) const SURELY_OLDER: UnixSeconds = 2 * 24 * 60 * 60;
 
 /// A version, and where its body lies.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +22,7 @@ pub struct Link {
     pub stored_at: UnixSeconds,
     /// Size of its body.
     pub bytes: u64,
-    /// The source's row.
+    /// The source's row, or whatever it calls the place.
     pub row: i64,
 }
 
@@ -33,7 +37,7 @@ pub struct SnapshotLink {
     pub versions_since: u64,
     /// Size of its body.
     pub bytes: u64,
-    /// The source's row.
+    /// The source's row, or whatever it calls the place.
     pub row: i64,
 }
 
@@ -61,9 +65,10 @@ pub struct Account {
 }
 
 impl Account {
-    /// Its newest version; nil if there is none.
+    /// Its newest version; nil if there is none. Of an account whose versions are all gone, it is the snapshot's.
     pub fn latest(&self) -> VersionId {
-        self.links.last().map_or(VersionId::NIL, |link| link.version)
+        let snapshot = self.snapshot.map_or(VersionId::NIL, |snapshot| snapshot.version);
+        self.links.last().map_or(snapshot, |link| link.version)
     }
 
     /// Bytes of its versions.
@@ -84,6 +89,9 @@ pub enum Skip {
     /// It is deleted there.
     #[error("it was deleted")]
     Deleted,
+    /// It was deleted here.
+    #[error("there was an account with this ID, and it was deleted")]
+    DeletedHere,
     /// There is such an account here, with another history.
     #[error("there is an account with this ID already, and its history is another one")]
     Another,
@@ -107,6 +115,35 @@ pub enum SourceError {
     /// It is not what it seems.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// An account file that can't be used.
+    #[error("could not take an account from `{}`", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        cause: AccountFileError,
+    },
+}
+
+impl SourceError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        let Self::File { cause, .. } = self else {
+            return Some("the source is only read; run it as a user who may read and write in its directory".into());
+        };
+        Some(match cause {
+            AccountFileError::NotOne => {
+                "`taskferry-server account export` and `taskferry export --sealed` make account files".into()
+            }
+            AccountFileError::UnknownFormat => "it was made by a later version: take over with that one".into(),
+            AccountFileError::CutOff | AccountFileError::Damaged => {
+                "nothing was changed; copy the file again from where it was made, or export the account again".into()
+            }
+            AccountFileError::Flaw(_) => "nothing was changed; export the account again".into(),
+            AccountFileError::Io(_) => "nothing was changed; check the path, and who may read the file".into(),
+        })
+    }
 }
 
 /// Takes a piece of a body.

@@ -24,6 +24,9 @@ pub enum TargetError {
     /// The data can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The account here is not what it was when it was looked for. It was left as it is.
+    #[error("the account changed meanwhile, and nothing was taken over")]
+    Changed,
     /// SQLite failed. The account at which it did is not there; those before it are.
     #[error("could not take over an account")]
     Database(#[from] rusqlite::Error),
@@ -34,6 +37,9 @@ impl TargetError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Open(error) => error.hint(),
+            Self::Changed => {
+                Some("run the same command again; a disabled account (`account disable`) can't change".into())
+            }
             Self::Database(_) => {
                 Some("run the same command again when this is mended: it goes on where it stopped".into())
             }
@@ -57,10 +63,41 @@ pub struct Target {
 pub enum Found {
     /// No.
     Nothing,
+    /// Yes, and nothing was ever stored in it.
+    Empty(There),
     /// Yes, with this history; its devices may have added to it since.
     Same,
     /// Its ID is, with another history.
-    Another,
+    Another(There),
+    /// It was, and was deleted.
+    Deleted(There),
+}
+
+/// What is there in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct There {
+    /// Its key in the other tables.
+    key: i64,
+    /// Its latest version; nil if it has none.
+    pub latest: VersionId,
+    /// Its versions.
+    pub versions: u64,
+    /// Their bytes.
+    pub version_bytes: u64,
+    has_snapshot: bool,
+    state: i64,
+}
+
+impl There {
+    /// Whether nothing is stored in it.
+    pub const fn is_empty(&self) -> bool {
+        self.versions == 0 && !self.has_snapshot
+    }
+
+    /// Whether it was deleted.
+    pub const fn is_deleted(&self) -> bool {
+        self.state == schema::DELETED
+    }
 }
 
 impl Target {
@@ -99,28 +136,37 @@ impl Target {
     /// Looks for it.
     pub fn find(&self, account: &Account) -> rusqlite::Result<Found> {
         let Some(db) = &self.db else { return Ok(Found::Nothing) };
-        let row: Option<(i64, [u8; 16])> = db
-            .prepare_cached("SELECT id, latest FROM account WHERE client_id = ?1")?
-            .query_row([account.client.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let Some((key, latest)) = row else { return Ok(Found::Nothing) };
-        if account.links.is_empty() {
-            // Whatever is here goes on from nothing.
+        let Some(there) = there(db, account.client)? else { return Ok(Found::Nothing) };
+        if there.is_deleted() {
+            return Ok(Found::Deleted(there));
+        }
+        let is_nothing = account.links.is_empty() && account.snapshot.is_none();
+        // Whatever is here goes on from nothing.
+        if is_nothing {
             return Ok(Found::Same);
         }
-        // Version IDs are random: who has the latest one here has the chain, and every link is held against ours all the same.
+        if there.is_empty() {
+            return Ok(Found::Empty(there));
+        }
         let mut ours = db.prepare_cached("SELECT version, bytes FROM version WHERE account = ?1 AND parent = ?2")?;
+        let mut child = |parent: VersionId| -> rusqlite::Result<Option<([u8; 16], u64)>> {
+            ours.query_row((there.key, parent.as_bytes()), |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        };
+        let is_its_latest = there.latest == account.latest();
+        if account.links.is_empty() {
+            let same = is_its_latest || child(account.latest())?.is_some();
+            return Ok(if same { Found::Same } else { Found::Another(there) });
+        }
+        // Version IDs are random: who has the latest one here has the chain, and every link is held against ours all the same.
         let mut same = true;
         for link in &account.links {
-            let found: Option<([u8; 16], u64)> =
-                ours.query_row((key, link.parent.as_bytes()), |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-            match found {
-                Some(found) => same &= found == (*link.version.as_bytes(), link.bytes),
+            same &= match child(link.parent)? {
+                Some(found) => found == (*link.version.as_bytes(), link.bytes),
                 // Pruned here since, perhaps; then the latest must be the same.
-                None => same &= latest == *account.latest().as_bytes(),
-            }
+                None => is_its_latest,
+            };
         }
-        Ok(if same { Found::Same } else { Found::Another })
+        Ok(if same { Found::Same } else { Found::Another(there) })
     }
 
     /// Whether it can come in now.
@@ -129,11 +175,23 @@ impl Target {
         if self.beside && bytes > BESIDE_BYTES_MAX { Err(Skip::TooLargeBeside) } else { Ok(()) }
     }
 
-    /// Puts it in, all of it in one transaction.
-    pub fn add(&mut self, source: &dyn Source, account: &Account) -> rusqlite::Result<()> {
-        let Some(db) = &mut self.db else { return Err(rusqlite::Error::InvalidQuery) };
+    /// Puts it in, all of it in one transaction: as a new account, or in the place of what was `found`, which keeps nothing but its
+    /// row: state, quota and age. One that was deleted is in use again.
+    pub fn put(&mut self, source: &dyn Source, account: &Account, found: Found) -> Result<(), TargetError> {
+        let Some(db) = &mut self.db else { return Err(rusqlite::Error::InvalidQuery.into()) };
         let txn = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let key = add_row(&txn, account)?;
+        let before = match found {
+            Found::Nothing => None,
+            Found::Empty(there) | Found::Another(there) | Found::Deleted(there) => Some(there),
+            Found::Same => return Ok(()),
+        };
+        if there(&txn, account.client)? != before {
+            return Err(TargetError::Changed);
+        }
+        let key = match before {
+            None => add_row(&txn, account)?,
+            Some(there) => clear(&txn, there.key)?,
+        };
         for link in &account.links {
             let place = Place::store(&txn, link.bytes, &mut |into| source.version_body(link, into))?;
             txn.prepare_cached(
@@ -154,50 +212,93 @@ impl Target {
             txn.prepare_cached("INSERT INTO snapshot (account, body, blob) VALUES (?1, ?2, ?3)")?
                 .execute((key, place.body, place.blob))?;
         }
-        txn.commit()
+        fill_row(&txn, key, account)?;
+        Ok(txn.commit()?)
     }
 }
 
-fn add_row(db: &Connection, account: &Account) -> rusqlite::Result<i64> {
-    let added = account.links.len() as u64;
-    let first = account.links.first().map(|link| link.parent);
-    let before = account.links.iter().rev().skip(1).map(|link| link.version).chain(first);
-    let earlier: Vec<u8> = before.take(Tip::VERSIONS - 1).flat_map(|id: VersionId| *id.as_bytes()).collect();
-    // Versions may have been pruned there, and are not counted here; what was added since the snapshot is.
-    let added = added.max(account.snapshot.map_or(0, |snapshot| snapshot.versions_since));
-    let (snapshot_at, snapshot_bytes, snapshot_added, snapshot_version) = match &account.snapshot {
-        None => (None, None, None, None),
-        Some(snapshot) => (
-            Some(snapshot.stored_at),
-            Some(snapshot.bytes),
-            Some(added - snapshot.versions_since),
-            Some(*snapshot.version.as_bytes()),
-        ),
-    };
+/// What is there under this ID.
+fn there(db: &Connection, client: ClientId) -> rusqlite::Result<Option<There>> {
     db.prepare_cached(
-        "INSERT INTO account (client_id, state, reason, latest, earlier, versions, version_bytes, added, created_at, \
-           last_version_at, snapshot_version, snapshot_at, snapshot_bytes, snapshot_added, quota_bytes, quota_versions) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        "SELECT id, latest, versions, version_bytes, snapshot_version IS NOT NULL, state FROM account WHERE client_id = ?1",
     )?
-    .execute(rusqlite::params![
+    .query_row([client.as_bytes()], |row| {
+        Ok(There {
+            key: row.get(0)?,
+            latest: VersionId::from_uuid(Uuid::from_bytes(row.get(1)?)),
+            versions: row.get(2)?,
+            version_bytes: row.get(3)?,
+            has_snapshot: row.get(4)?,
+            state: row.get(5)?,
+        })
+    })
+    .optional()
+}
+
+/// A row for an account that is not there yet.
+fn add_row(db: &Connection, account: &Account) -> rusqlite::Result<i64> {
+    db.prepare_cached(
+        "INSERT INTO account (client_id, state, reason, created_at, quota_bytes, quota_versions) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute((
         account.client.as_bytes(),
         account.state,
-        account.reason,
-        account.latest().as_bytes(),
-        earlier,
-        account.links.len() as u64,
-        account.version_bytes(),
-        added,
+        &account.reason,
         account.created_at,
-        account.last_version_at,
-        snapshot_version,
-        snapshot_at,
-        snapshot_bytes,
-        snapshot_added,
         account.quota.0,
         account.quota.1,
-    ])?;
+    ))?;
     Ok(db.last_insert_rowid())
+}
+
+/// Takes everything away that an account has stored. A server that runs beside knows who is still reading a large body, and
+/// deletes it.
+fn clear(db: &Connection, key: i64) -> rusqlite::Result<i64> {
+    for table in ["version", "snapshot"] {
+        let sql = format!(
+            "UPDATE blob SET linked = 2 WHERE id IN (SELECT blob FROM {table} WHERE account = ?1 AND blob IS NOT NULL)"
+        );
+        db.execute(&sql, [key])?;
+    }
+    for table in ["version", "snapshot", "stand"] {
+        db.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [key])?;
+    }
+    db.execute("UPDATE account SET state = 0, erase_at = NULL WHERE id = ?1 AND state = ?2", (key, schema::DELETED))?;
+    Ok(key)
+}
+
+/// What an account's row says of its versions and its snapshot.
+fn fill_row(db: &Connection, key: i64, account: &Account) -> rusqlite::Result<()> {
+    let links = &account.links;
+    let first = links.first().map(|link| link.parent);
+    let before = links.iter().rev().skip(1).map(|link| link.version).chain(first);
+    let mut earlier: Vec<u8> = before.take(Tip::VERSIONS - 1).flat_map(|id: VersionId| *id.as_bytes()).collect();
+    if links.is_empty() && !account.latest().is_nil() {
+        // Nothing is known of what was before the snapshot.
+        earlier.extend(VersionId::NIL.as_bytes());
+    }
+    // Versions may have been pruned there, and are not counted here; what was added since the snapshot is.
+    let since = account.snapshot.map_or(0, |snapshot| snapshot.versions_since);
+    db.execute(
+        "UPDATE account SET latest = ?2, earlier = ?3, versions = ?4, version_bytes = ?5, added = max(added, ?6), \
+           last_version_at = ?7, snapshot_version = ?8, snapshot_at = ?9, snapshot_bytes = ?10, \
+           snapshot_added = CASE WHEN ?8 IS NULL THEN NULL ELSE max(added, ?6) - ?11 END WHERE id = ?1",
+        rusqlite::params![
+            key,
+            account.latest().as_bytes(),
+            earlier,
+            links.len() as u64,
+            account.version_bytes(),
+            since.max(links.len() as u64),
+            account.last_version_at,
+            account.snapshot.map(|snapshot| *snapshot.version.as_bytes()),
+            account.snapshot.map(|snapshot| snapshot.stored_at),
+            account.snapshot.map(|snapshot| snapshot.bytes),
+            since,
+        ],
+    )
+    .map(drop)
 }
 
 /// Where a body went: into its row if it is small, else into pieces.

@@ -31,6 +31,11 @@ impl Taskferry {
         read(&self.db).map_err(|cause| SourceError::Read { path: self.path.clone(), cause })
     }
 
+    /// The epoch of its server's data.
+    pub fn epoch(&self) -> Result<String, SourceError> {
+        Ok(schema::epoch(&self.db)?)
+    }
+
     /// A body by its row in `table`.
     fn pieces(&self, table: &str, row: i64, into: Sink<'_>) -> rusqlite::Result<()> {
         let (body, blob): (Option<Vec<u8>>, Option<i64>) = self
@@ -48,7 +53,13 @@ impl Taskferry {
         Ok(())
     }
 
-    fn links(db: &Connection, key: i64, latest: VersionId) -> rusqlite::Result<Result<Vec<Link>, Skip>> {
+    /// The chain that ends at `latest`. `nothing_but`: where it ends if there are no versions, but a snapshot.
+    fn links(
+        db: &Connection,
+        key: i64,
+        latest: VersionId,
+        nothing_but: Option<VersionId>,
+    ) -> rusqlite::Result<Result<Vec<Link>, Skip>> {
         let mut links = db
             .prepare_cached("SELECT parent, version, stored_at, bytes, rowid FROM version WHERE account = ?1")?
             .query_map([key], |row| {
@@ -68,7 +79,8 @@ impl Taskferry {
             chain.push(link);
         }
         chain.reverse();
-        let whole = links.is_empty() && chain.last().is_some_and(|last| last.version == latest) || latest.is_nil();
+        let ends = chain.last().map(|last| last.version).or(nothing_but).unwrap_or(VersionId::NIL);
+        let whole = links.is_empty() && ends == latest;
         Ok(if whole { Ok(chain) } else { Err(Skip::Broken("its versions do not follow each other")) })
     }
 }
@@ -99,14 +111,15 @@ impl Source for Taskferry {
                 return Ok(Err(Skip::Deleted));
             }
             let (key, latest) = (row.get("id")?, id(row.get("latest")?));
-            let links = match Self::links(db, key, latest)? {
+            let snapshot_version = row.get::<_, Option<[u8; 16]>>("snapshot_version")?.map(id);
+            let links = match Self::links(db, key, latest, snapshot_version)? {
                 Ok(links) => links,
                 Err(skip) => return Ok(Err(skip)),
             };
-            let snapshot = match row.get::<_, Option<[u8; 16]>>("snapshot_version")? {
+            let snapshot = match snapshot_version {
                 None => None,
                 Some(version) => Some(SnapshotLink {
-                    version: id(version),
+                    version,
                     stored_at: row.get("snapshot_at")?,
                     versions_since: row.get::<_, u64>("added")?.saturating_sub(row.get("snapshot_added")?),
                     bytes: row.get("snapshot_bytes")?,

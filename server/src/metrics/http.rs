@@ -27,6 +27,7 @@ pub enum Route {
     Ready,
     Health,
     JoinPage,
+    InvitePage,
     Root,
     /// Every path that nothing is at.
     Other,
@@ -34,7 +35,7 @@ pub enum Route {
 
 impl Route {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AddVersion,
         Self::GetChildVersion,
         Self::AddSnapshot,
@@ -46,6 +47,7 @@ impl Route {
         Self::Ready,
         Self::Health,
         Self::JoinPage,
+        Self::InvitePage,
         Self::Root,
         Self::Other,
     ];
@@ -64,6 +66,7 @@ impl Route {
             Self::Ready => "readyz",
             Self::Health => "health",
             Self::JoinPage => "join-page",
+            Self::InvitePage => "invite-page",
             Self::Root => "root",
             Self::Other => "other",
         }

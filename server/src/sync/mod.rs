@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use taskchampion_sync_server_core as core;
+use taskferry_protocol::describe::Deletion;
 use taskferry_protocol::{ClientId, SnapshotUrgency, VersionId};
 
 use self::locks::AccountLocks;
@@ -31,7 +32,9 @@ use self::stands::Stands;
 use crate::admission::{Admission, Gate, NotAdmitted};
 use crate::storage::body::{Incoming, Outgoing, Staging};
 use crate::storage::stands::Week;
-use crate::storage::{Account, Action, Barred, Change, CommitError, Patience, Storage, StorageError, UnixSeconds};
+use crate::storage::{
+    Account, Action, Admit, Barred, Change, CommitError, Patience, Storage, StorageError, UnixSeconds,
+};
 
 /// When the server asks for a snapshot; the core does the arithmetic. It asks urgently at one and a half times either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,9 @@ pub enum SyncError {
     /// Too much is waiting to be written.
     #[error("the server is busy")]
     Busy,
+    /// It would cut the account off in the middle of a large push.
+    #[error("the account is in the middle of a push")]
+    PushUnderWay,
     /// Storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -102,6 +108,8 @@ pub enum Child {
     Gone,
 }
 
+/// For how long an operator can bring an account back that its owner deleted.
+const GRACE_SECONDS: UnixSeconds = 30 * 24 * 60 * 60;
 /// Stands in one hand-over, which shares a transaction with people's versions.
 const STANDS: usize = 64;
 
@@ -352,6 +360,22 @@ impl SyncService {
         self.storage.account(client).await?.ok_or(SyncError::UnknownAccount)
     }
 
+    /// Deletes the account, as its owner wants: refused from now on, erased when the time of grace is over. Not in the middle of a
+    /// large push: its device would take what it has sent of it for all.
+    pub async fn delete(&self, client: ClientId) -> Result<Deletion, SyncError> {
+        // A version that is being stored is stored before or refused, never cut off.
+        let _alone = self.locks.lock(client).await;
+        self.account(client).await?.check_usable()?;
+        if self.pushes.is_under_way(client, Instant::now()) {
+            return Err(SyncError::PushUnderWay);
+        }
+        let now = now();
+        let erase_at = now + GRACE_SECONDS;
+        let (admit, action) = (Admit::No, Action::Delete { erase_at });
+        self.storage.commit(Change { client, admit, now, patience: Patience::Refuse, action }).await?;
+        Ok(Deletion { erase_at })
+    }
+
     /// What to say of an account that is not there.
     fn unknown(&self, client: ClientId) -> SyncError {
         self.gate.check_creatable(client).map_or_else(SyncError::NotAdmitted, |()| SyncError::UnknownAccount)
@@ -599,6 +623,28 @@ mod tests {
         assert!([first.unwrap(), second.unwrap()].contains(&Added::Conflict(winner)));
         let refused = add(&sync, ClientId::generate(), VersionId::NIL, "c").await;
         assert!(matches!(refused, Err(SyncError::NotAdmitted(NotAdmitted::TooManyAccounts { .. }))), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn an_account_is_not_deleted_in_the_middle_of_a_large_push() {
+        let (sync, me) = (sync(), ClientId::generate());
+        assert!(matches!(sync.delete(me).await, Err(SyncError::UnknownAccount)));
+        let mut large = sync.stage().await.unwrap();
+        large.push(Bytes::from_static(b"more follows")).await.unwrap();
+        let admission = sync.admit_version(me, VersionId::NIL).await.unwrap();
+        let Added::Stored { version, .. } =
+            sync.add_version(me, VersionId::NIL, large.finish(), admission).await.unwrap()
+        else {
+            panic!("a conflict")
+        };
+        assert!(matches!(sync.delete(me).await, Err(SyncError::PushUnderWay)));
+        let last = stored(&sync, me, version, "the last one").await;
+        assert!(matches!(sync.get_child_version(me, last).await.unwrap(), Child::UpToDate));
+        let Deletion { erase_at } = sync.delete(me).await.unwrap();
+        assert!((0..=5).contains(&(now() + GRACE_SECONDS - erase_at)));
+        assert!(matches!(sync.delete(me).await, Err(SyncError::Barred(Barred::Deleted))));
+        let refused = add(&sync, me, last, "starting anew").await;
+        assert!(matches!(refused, Err(SyncError::Barred(Barred::Deleted))), "{refused:?}");
     }
 
     #[tokio::test]

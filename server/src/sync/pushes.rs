@@ -120,6 +120,11 @@ impl Pushes {
         }
     }
 
+    /// Whether the account is in the middle of a large push, as far as is known.
+    pub(super) fn is_under_way(&self, client: ClientId, now: Instant) -> bool {
+        self.lock().awaited.peek(&client).is_some_and(|awaited| awaited.until > now)
+    }
+
     fn go_on(&self, client: ClientId, now: Instant, is_last: impl FnOnce(bool) -> bool) {
         if let Some(awaited) = self.lock().awaited.get_mut(&client).filter(|awaited| awaited.until >= now) {
             *awaited = Awaited::after(is_last(awaited.is_last), now);
@@ -174,6 +179,8 @@ mod tests {
         assert!(!under_way(0), "small ones alone are complete");
         pushes.stored_large(one, start);
         assert!(under_way(9) && !under_way(10));
+        assert!(pushes.is_under_way(one, after(9)) && !pushes.is_under_way(one, after(10)));
+        assert!(!pushes.is_under_way(other, after(9)));
         pushes.stored_snapshot(one, after(5));
         pushes.nothing_new(one, after(6));
         assert!(under_way(15) && !under_way(16), "the next version may follow");

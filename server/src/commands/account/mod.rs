@@ -5,8 +5,12 @@ mod create;
 mod delete;
 mod disable;
 mod enable;
+mod export;
+mod import;
+mod kept;
 mod list;
 mod quota;
+mod rewind;
 mod show;
 
 use serde_json::{Value, json};
@@ -29,16 +33,9 @@ pub fn run(command: &AccountCommand, env: &Env) -> Result<(), VerbError> {
         AccountCommand::Enable(args) => enable::run(args, env),
         AccountCommand::Delete(args) => delete::run(args, env),
         AccountCommand::Quota(args) => quota::run(args, env),
-    }
-}
-
-/// How the account stands, in a word.
-fn state(record: &Record) -> &'static str {
-    match (&record.account.barred, record.erase_at) {
-        (None, _) => "active",
-        (Some(Barred::Disabled { .. }), _) => "disabled",
-        (Some(Barred::Deleted), Some(_)) => "deleted",
-        (Some(Barred::Deleted), None) => "erased",
+        AccountCommand::Rewind(args) => rewind::run(args, env),
+        AccountCommand::Export(args) => export::run(args, env),
+        AccountCommand::Import(args) => import::run(args, env),
     }
 }
 
@@ -51,11 +48,12 @@ fn as_json(door: &Door, record: &Record, reveal: bool) -> Value {
     };
     let mut value = json!({
         "account": door.hasher.of(record.client).to_string(),
-        "state": state(record),
+        "state": record.state().name(),
         "reason": reason,
         "erase_at": record.erase_at,
         "created_at": account.created_at,
         "last_version_at": account.last_version_at,
+        "seen_at": record.seen_at(),
         "latest_version_id": account.latest().to_string(),
         "versions": account.versions,
         "version_bytes": account.version_bytes,

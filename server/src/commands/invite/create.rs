@@ -1,9 +1,11 @@
 //! `invite create`: the only moment at which the code is known.
 
-use taskferry_protocol::InviteCode;
+use std::io::IsTerminal as _;
+
+use taskferry_protocol::{InviteCode, InviteLink};
 
 use super::super::door::{Door, now, seconds};
-use super::super::{VerbError, words};
+use super::super::{VerbError, qr, words};
 use crate::cli::invite::CreateArgs;
 use crate::config::sources::Env;
 use crate::invite::{self, InviteHash};
@@ -19,25 +21,42 @@ pub(super) fn run(args: &CreateArgs, env: &Env) -> Result<(), VerbError> {
     let code = invite::new_code()?;
     let now = now();
     let made = door.data.create_invite(InviteHash::of(&code), args.uses.get(), now + lasts, now)?;
+    let link = door.public_url.clone().map(|server| InviteLink { server, code: code.clone() });
     if args.data.json {
-        terminal::print(&as_json(&door, &made, &code));
+        terminal::print(&as_json(&door, &made, &code, link.as_ref()));
+        return Ok(());
+    }
+    terminal::say(&said(&made));
+    if let Some(link) = &link {
+        show_code(link, env);
+        terminal::say("\nthe link for whoever is invited:");
+        terminal::print(&link.to_text());
+        terminal::say("\nor what to type on the computer that has the tasks:");
+        terminal::print(&command(&door, &code));
     } else {
-        terminal::say(&said(&made));
+        terminal::say("its code, and what to type on the computer that has the tasks:");
         terminal::print(&format!("{}\n\n{}", *code.to_text(), command(&door, &code)));
-        if door.public_url.is_none() {
-            terminal::say("\nhint: with `--public-url URL`, the server's address stands in the command");
-        }
+        terminal::say(
+            "\nhint: with `--public-url URL`, there is a link too, and the server's address\n  stands in the command",
+        );
     }
     Ok(())
+}
+
+/// The link for a camera, if there is a person to show it to.
+fn show_code(link: &InviteLink, env: &Env) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    if let Some(drawn) = qr::draw(&link.to_text(), qr::may_have_colors(env)) {
+        terminal::say(&format!("\n{drawn}"));
+    }
 }
 
 fn said(made: &Invite) -> String {
     let accounts = if made.uses == 1 { "one account".to_owned() } else { format!("{} accounts", made.uses) };
     let until = words::moment(made.expires_at);
-    format!(
-        "invite {}: for {accounts}, until {until}\nits code, and what to type on the computer that has the tasks:",
-        made.id
-    )
+    format!("invite {}: for {accounts}, until {until}", made.id)
 }
 
 /// For the invited person, in lines that a terminal does not break.
@@ -46,12 +65,13 @@ fn command(door: &Door, code: &InviteCode) -> String {
     format!("taskferry setup --server {server} \\\n  --invite {}", *code.to_text())
 }
 
-fn as_json(door: &Door, made: &Invite, code: &InviteCode) -> String {
+fn as_json(door: &Door, made: &Invite, code: &InviteCode, link: Option<&InviteLink>) -> String {
     serde_json::json!({
         "id": made.id,
         "code": *code.to_text(),
         "uses": made.uses,
         "expires_at": made.expires_at,
+        "link": link.map(|link| link.to_text().to_string()),
         "command": command(door, code).replace(" \\\n ", ""),
     })
     .to_string()

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, Transaction
 use taskferry_protocol::{ClientId, VersionId};
 use uuid::Uuid;
 
-use super::directory::DATABASE_FILE;
+use super::directory::{DATABASE_FILE, DataDirectory};
 use super::{account, erase, place, prune, rewind, schema, stands};
 use crate::invite::InviteHash;
 use crate::storage::admin::{AdminError, Administration, EXPIRED_INVITE_SECONDS, Invite, Order, Record, Standing};
@@ -19,6 +19,9 @@ use crate::storage::rewind::Rewind;
 use crate::storage::select::{self, Selection, State};
 use crate::storage::stands::Week;
 use crate::storage::{Barred, StorageError, UnixSeconds};
+
+/// Pieces of a body that are deleted in one transaction: some 4 MiB.
+const SWEEP_CHUNKS: u32 = 16;
 
 /// Why there is no door. Display says what failed, `source` why, [`AdministratorError::hint`] what mends it.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +66,16 @@ impl Administrator {
         let db = schema::open_beside(&file)?;
         let salt = schema::salt(&db)?;
         Ok(Self { db, salt })
+    }
+
+    /// Deletes a little of the large bodies that nothing links any more, while no server runs, which `_alone` shows: it would do it
+    /// itself, and knows who is still reading. Returns whether there may be more.
+    pub fn sweep_some(&self, _alone: &DataDirectory) -> Result<bool, AdminError> {
+        let Some(blob) = place::unlinked(&self.db).map_err(reading)?.first().copied() else { return Ok(false) };
+        let txn = self.begin()?;
+        place::delete_some(&txn, blob, SWEEP_CHUNKS).map_err(writing)?;
+        txn.commit().map_err(writing)?;
+        Ok(true)
     }
 
     /// A transaction that is the only one to write from its beginning on: what it reads first is true until its end.

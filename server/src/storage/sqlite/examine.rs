@@ -273,8 +273,8 @@ impl Account {
             steps += 1;
             met |= snapshot == Some(at);
         }
-        // An empty account has no first version, and the walk from nowhere ends at its latest: nil.
-        Ok((steps, if versions == 0 { VersionId::NIL } else { at }, met))
+        // An account without versions has no first one: it is empty, or nothing but the snapshot at its latest is left of it.
+        Ok((steps, if versions == 0 && !met { VersionId::NIL } else { at }, met))
     }
 
     fn snapshot_flaw(&self, db: &Connection, seen: &mut Examination) -> rusqlite::Result<Option<Flaw>> {
