@@ -1,7 +1,6 @@
 //! A program run to its end, and what it said.
 
 use std::io::{Read, Write as _};
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::{fmt, thread};
@@ -53,25 +52,11 @@ impl Outcome {
         self.0
     }
 
-    /// It was killed by a signal.
-    #[track_caller]
-    pub fn was_killed(self) -> Transcript {
-        assert!(self.0.status.code().is_none(), "expected to see it killed:\n{}", self.0);
-        self.0
-    }
-
     /// It ended with this exit code.
     #[track_caller]
     pub fn exits_with(self, code: i32) -> Transcript {
         assert_eq!(self.0.status.code(), Some(code), "expected exit code {code}:\n{}", self.0);
         self.0
-    }
-}
-
-impl Transcript {
-    /// The signal that ended it, if one did.
-    pub fn signal(&self) -> Option<i32> {
-        self.status.signal()
     }
 }
 
