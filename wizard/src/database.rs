@@ -1,5 +1,5 @@
-//! Taskwarrior's database, which is only read: at which version of its account this computer is, what it has not sent yet,
-//! and the tasks themselves, as they are stored.
+//! Taskwarrior's database, which is only read here ([`crate::rescue`] changes it): at which version of its account this computer
+//! is, what it has not sent yet, and the tasks themselves, as they are stored.
 //!
 //! Taskwarrior tells none of this: `task sync` reports success after it lost changes, too. The tables are those of the
 //! `taskchampion` crate, as of every Taskwarrior that can sync. Opened read-only and left after one short

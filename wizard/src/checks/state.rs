@@ -42,6 +42,8 @@ pub enum State {
     WrongSecret,
     /// Both are at the same version, and have different tasks.
     Different,
+    /// Other computers can't join the account: the beginning of its history is not there, nor a snapshot in its place.
+    Incomplete,
 }
 
 /// What `taskferry repair` does, wherever that mends it.
@@ -83,7 +85,7 @@ impl State {
                               either the server lost its data, or this computer synced with another account before; \
                               nothing is lost on this computer"
                 .into(),
-            Self::Ahead | Self::Pruned | Self::Different => REPAIR.into(),
+            Self::Ahead | Self::Pruned | Self::Different | Self::Incomplete => REPAIR.into(),
             Self::OtherAccount => format!("{REPAIR}\nto go back to the former account instead, run `taskferry undo`"),
             Self::Gone => format!(
                 "this computer was away for very long, or the server was taken back to an older state, or this computer \
@@ -104,6 +106,7 @@ impl State {
                 | Self::OtherAccount
                 | Self::Gone
                 | Self::Different
+                | Self::Incomplete
         )
     }
 }

@@ -358,3 +358,6 @@ fn say_what_is_next(run: &mut Run<'_>, synced: Synced, fingerprint: &str, kept: 
         ));
     }
 }
+
+#[cfg(test)]
+mod tests;

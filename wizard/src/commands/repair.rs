@@ -5,6 +5,7 @@
 //! the next one.
 
 mod bring_together;
+mod complete;
 mod fill_again;
 mod recognise;
 
@@ -16,11 +17,12 @@ use crate::commands::share::ShareError;
 use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
 use crate::flow::computer::Computer;
-use crate::flow::proving::{Mend, NotEqual, prove_now};
+use crate::flow::proving::{Mend, prove_now};
 use crate::flow::sync::{database_of, sync};
 use crate::flow::{Run, Stopped, tasks};
 use crate::json::{self, RepairOutcome};
-use crate::proof::{self, Verdict};
+use crate::proof::rebuild::RebuildError;
+use crate::proof::{self, ProofError, Verdict};
 use crate::rescue::steps::{self, Steps};
 use crate::seen::Seen;
 use crate::taskwarrior::Which;
@@ -103,7 +105,13 @@ fn compare(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) -> Result
     run.terminal.say("comparing this computer with what the server holds …");
     let verdict = match database.content()?.is_blank() {
         true => Verdict::Overtaken,
-        false => proof::prove(run.server(account.server.clone())?, account, &database)?,
+        false => match proof::prove(run.server(account.server.clone())?, account, &database) {
+            Err(ProofError::There(RebuildError::Incomplete)) => {
+                recognise::say(run, State::Incomplete);
+                return complete::run(run, patient);
+            }
+            verdict => verdict?,
+        },
     };
     match verdict {
         Verdict::Equal { tasks: count } => {
@@ -118,18 +126,6 @@ fn compare(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) -> Result
         }
         Verdict::Empty | Verdict::Overtaken => {
             healthy(run, patient, state, "there is nothing to repair: `task sync` goes on from where this computer is")
-        }
-        Verdict::Different(difference) if difference.is_only_a_lack() => {
-            let all = database.content()?.tasks.len().try_into().unwrap_or(u64::MAX);
-            run.terminal.say(&format!("{}", NotEqual::Lacks { missing: difference.lacking(), all }));
-            run.terminal.say("an earlier sync was cut while it sent them");
-            plan(run, &[format!("put {} of this computer on the server again, encrypted", all_tasks(all))]);
-            if !accepted(run, patient, state, true)? {
-                return Ok(());
-            }
-            prove_now(run, &computer.taskwarrior, account, Mend::Yes)?;
-            let done = Done { sent: difference.lacking(), ..Done::default() };
-            report(run, patient, State::Different, RepairOutcome::Repaired, done)
         }
         Verdict::Different(_) => {
             recognise::say(run, State::Different);

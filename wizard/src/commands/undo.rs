@@ -64,7 +64,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
     let kept = undo.apply(run.context)?;
     drop(steps);
     if with_tasks {
-        run.terminal.say("your tasks have their former place in the account's history again");
+        run.terminal.say("your tasks belong to their former account again");
     }
     for line in done {
         run.terminal.say(&line);
@@ -84,9 +84,9 @@ pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
 /// What happens to the tasks.
 fn tasks_in_words(back: &Back) -> String {
     match back.changed_since() {
-        0 => "give your tasks their former place in the account's history".into(),
+        0 => "let your tasks belong to their former account again; all of them stay".into(),
         count => format!(
-            "give your tasks their former place in the account's history; changes of {} since then stay, and wait to be sent",
+            "let your tasks belong to their former account again; what was changed since in {} stays, and waits to be sent",
             tasks(count)
         ),
     }

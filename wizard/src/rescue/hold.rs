@@ -405,7 +405,7 @@ mod tests {
         let laptop = laptop();
         Connection::open(laptop.database.path())
             .unwrap()
-            .execute_batch("ALTER TABLE operations DROP COLUMN synced; ALTER TABLE operations DROP COLUMN uuid;")
+            .execute_batch("DROP INDEX operations_by_uuid; DROP INDEX operations_by_synced; ALTER TABLE operations DROP COLUMN synced; ALTER TABLE operations DROP COLUMN uuid;")
             .unwrap();
         let mut holder = Holder::open(&laptop.database).unwrap();
         let held = holder.hold(&laptop.context, laptop.mark()).unwrap();

@@ -33,7 +33,8 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) ->
     let mut kept: Option<Kept> = None;
     let mut agreed = false;
     for _ in 0..ROUNDS_MAX {
-        run.terminal.say("reading the account from the server …");
+        let again = if agreed { "" } else { "\n" };
+        run.terminal.say(&format!("{again}reading the account from the server …"));
         let parts = Parts::read(&database, || account::read(&connect, account).map_err(PushError::Look))?;
         let union = unite(&parts.here, &parts.there.side);
         if !agreed {
@@ -166,13 +167,15 @@ fn in_words(run: &Run<'_>, patient: &Patient<'_, '_>, union: &Union) -> Vec<Stri
 }
 
 fn say_notes(run: &mut Run<'_>, state: State, union: &Union) {
-    if !union.only_here.is_empty() && matches!(state, State::Pruned | State::Gone) {
-        run.terminal.say_note(
+    let note = match state {
+        _ if union.only_here.is_empty() => return,
+        State::Pruned | State::Gone => {
             "a task that was purged on another computer long ago comes back, if this one still has it: nobody remembers \
-             the purge",
-        );
-    }
-    if state == State::OtherAccount && !union.only_here.is_empty() {
-        run.terminal.say_note("whoever has the link to the account will be able to read what is sent to it");
-    }
+             the purge"
+        }
+        State::OtherAccount => "whoever has the link to the account will be able to read what is sent to it",
+        _ => return,
+    };
+    run.terminal.say_note(note);
+    run.terminal.say("");
 }
