@@ -7,11 +7,12 @@ use serde::Serialize;
 use taskferry_protocol::VersionId;
 use taskferry_protocol::describe::{AccountInfo, AccountState};
 
+use crate::checks::home::is_expected_at;
 use crate::checks::position::Place;
 use crate::cli;
 use crate::commands::share::ShareError;
 use crate::credentials::Credentials;
-use crate::database::{Stand, Unsent};
+use crate::database::{Database, Stand, Unsent};
 use crate::error::{Exit, Explain, Failure};
 use crate::flow::computer::Computer;
 use crate::flow::sync::database_of;
@@ -57,6 +58,7 @@ struct Status {
     tasks: u64,
     unsent_changes: u64,
     unsent_tasks: u64,
+    oldest_unsent_seconds_ago: Option<u64>,
     server_has_newer: Option<bool>,
     newest_synced_change_seconds_ago: Option<u64>,
     last_change_seconds_ago: Option<u64>,
@@ -72,11 +74,14 @@ struct Status {
 pub struct DoesNotWork {
     why: String,
     is_told: bool,
+    /// Whether it is the server at home that does not answer.
+    at_home: bool,
 }
 
 impl Explain for DoesNotWork {
     fn hint(&self) -> Option<String> {
-        Some("run `taskferry doctor` to find out why".into())
+        let remedy = if self.at_home { "run `taskferry home start`" } else { "run `taskferry doctor` to find out why" };
+        Some(remedy.into())
     }
 
     fn is_told(&self) -> bool {
@@ -90,6 +95,8 @@ impl Explain for DoesNotWork {
 
 /// Seconds for each answer of the server.
 const ANSWER_SECONDS: u64 = 5;
+/// From which age on a change that waits is worth a word.
+const TELLS_OF_WAITING_SECONDS: u64 = 600;
 /// What `--short` says where there is no account.
 const OFF: &str = "off";
 /// And where nobody can tell, such as without Taskwarrior.
@@ -102,7 +109,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         Err(failure) if args.short && !failure.error().is_told() && !failure.error().is_choice() => {
             let why = failure.error().to_string();
             run.data(if why == ShareError::NotSetUp.to_string() { OFF } else { ERROR })?;
-            Err(DoesNotWork { why, is_told: true }.into())
+            Err(DoesNotWork { why, is_told: true, at_home: false }.into())
         }
         done => done.map_err(Failure::as_found),
     }
@@ -111,7 +118,8 @@ pub fn run(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
 fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
     let computer = Computer::look(run)?;
     let account = computer.account.as_ref().ok_or(ShareError::NotSetUp)?;
-    let stand = database_of(&computer.taskwarrior).map(|database| database.stand()).transpose()?;
+    let database = database_of(&computer.taskwarrior);
+    let stand = database.as_ref().map(Database::stand).transpose()?;
     let stand = stand.unwrap_or(Stand {
         base: VersionId::NIL,
         unsent: Unsent::default(),
@@ -133,6 +141,8 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         None => Status::without_server(account, computer.tasks, &stand),
     };
     if !args.short {
+        let oldest = database.as_ref().map(Database::oldest_unsent).transpose()?.flatten();
+        status.oldest_unsent_seconds_ago = oldest.map(seconds_ago);
         status.other_accounts = others::find(run.context, Some(&account.client_id), computer.taskrc.path());
     }
     if args.short {
@@ -143,7 +153,10 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         status.say(run);
     }
     match status.why {
-        Some(why) => Err(DoesNotWork { why, is_told: args.short }.into()),
+        Some(why) => {
+            let at_home = status.state == State::Unreachable && is_expected_at(run.context, &account.server);
+            Err(DoesNotWork { why, is_told: args.short, at_home }.into())
+        }
         None => Ok(()),
     }
 }
@@ -207,6 +220,7 @@ impl Status {
             tasks,
             unsent_changes: unsent,
             unsent_tasks: stand.unsent.tasks,
+            oldest_unsent_seconds_ago: None,
             server_has_newer: why.is_none().then_some(state == State::Behind),
             newest_synced_change_seconds_ago: stand.newest_shared.map(seconds_ago),
             other_accounts: Vec::new(),
@@ -247,6 +261,9 @@ impl Status {
             0 => "to send: nothing".to_owned(),
             count => format!("to send: changes of {}; run `task sync`", tasks(count)),
         });
+        if let Some(seconds) = self.oldest_unsent_seconds_ago.filter(|seconds| *seconds >= TELLS_OF_WAITING_SECONDS) {
+            run.terminal.say(&format!("the oldest of these changes has been waiting for {}", span(seconds)));
+        }
         match self.server_has_newer {
             Some(true) => run.terminal.say("to fetch: other computers have changed something; run `task sync`"),
             Some(false) => run.terminal.say("to fetch: nothing"),

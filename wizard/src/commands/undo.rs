@@ -4,6 +4,7 @@ use crate::cli;
 use crate::error::{Explain, Failure};
 use crate::flow::{Run, Stopped};
 use crate::pending::Pending;
+use crate::serving::{Note, holder};
 use crate::taskrc::undo::{How, Step, Undo};
 
 /// Nothing was changed by this program, or all of it was taken back.
@@ -55,6 +56,9 @@ pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
         run.terminal.say(&format!("what stood there is kept as `{}`", run.context.short(&backup)));
     }
     run.terminal.say("your tasks stay on this computer, and the account stays on the server");
+    if Note::find(run.context)?.is_some_and(|note| matches!(holder::of(&note.data), Ok(Some(_)))) {
+        run.terminal.say("your server at home still runs; to end it, run `taskferry home stop`");
+    }
     run.terminal.say("to sync with it again, run `taskferry share` on another computer, and `taskferry join` here");
     Ok(())
 }
