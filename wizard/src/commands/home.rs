@@ -74,6 +74,12 @@ fn start(run: &mut Run<'_>, args: &cli::HomeStart) -> Result<(), Failure> {
         Some(Whose::Own) => format!("{} runs already, at `{url}`", kind.name()),
         Some(Whose::Others) => format!("{} runs already, at `{url}`; it was not started by you", kind.name()),
     });
+    if runs == Some(Whose::Others) {
+        run.terminal.say_note(&format!(
+            "to start one of your own beside it, name another port: `taskferry home start --listen 127.0.0.1:{}`",
+            url.port().saturating_add(1)
+        ));
+    }
     if let Some(before) = moved_from {
         say_moved(run, before, &url);
     }

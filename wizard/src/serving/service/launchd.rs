@@ -39,7 +39,7 @@ pub fn agent(context: &Context, spec: &Spec<'_>) -> Result<String, ServiceError>
     Ok(format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
-         <!-- {MARK}; `taskferry home remove` takes it away. -->\n\
+         <!-- {MARK}, removed by `taskferry home remove`. -->\n\
          <plist version=\"1.0\">\n\
          <dict>\n\
          \x20 <key>Label</key>\n\
