@@ -443,7 +443,7 @@ mod tests {
             link.to_text().split_once('#').map(|(base, code)| (base.to_owned(), code.to_owned())).unwrap();
         assert!("OILB".chars().all(|letter| payload.contains(letter)), "{payload}");
         let ones = payload.chars().filter(|c| matches!(c, 'I' | 'L')).count();
-        assert!(ones <= MISREAD_ONES_MAX as usize, "{payload}");
+        assert!(ones <= MISREAD_ONES_MAX, "{payload}");
         let misread = payload.replace('O', "0").replace(['I', 'L'], "1").replace('B', "8");
         assert_eq!(SetupLink::parse(&format!("{base}#{misread}")).unwrap(), link);
         let shouted = format!("{base}#{payload}").to_uppercase();

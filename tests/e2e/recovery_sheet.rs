@@ -10,7 +10,7 @@ use e2e::{Person, TaskHome, TestServer};
 
 use crate::{PROGRAMS, server};
 
-/// A computer in sync with two tasks, and the sheet that was made there.
+/// A computer in sync with a task and one that recurs, and the sheet that was made there.
 fn with_sheet(server: &TestServer, name: &str) -> (TaskHome, PathBuf) {
     let laptop = TaskHome::untouched();
     laptop.wizard(PROGRAMS, ["setup", "--server", &server.url(), "--yes"], "").good();
@@ -43,7 +43,7 @@ fn a_sheet_typed_on_a_new_computer_brings_the_tasks_back_when_the_old_one_is_gon
     for (number, row) in (1..).zip(&rows) {
         person.sees(&format!("row {number}:")).answers(&row.to_lowercase());
     }
-    person.sees("the sheet opens the account: 2 tasks").sees("nothing was changed");
+    person.sees("the sheet opens the account: 1 task").sees("nothing was changed");
     person.is_done_after(1 + rows.len());
     assert_eq!(fs::read_dir(anywhere.path()).expect("a folder").count(), 0, "a test leaves nothing behind");
 
@@ -52,7 +52,7 @@ fn a_sheet_typed_on_a_new_computer_brings_the_tasks_back_when_the_old_one_is_gon
     for (number, row) in (1..).zip(&rows) {
         person.sees(&format!("row {number}:")).answers(row);
     }
-    person.sees("go on? [Y/n]").answers("").sees("joined; 2 tasks arrived").sees("pending");
+    person.sees("go on? [Y/n]").answers("").sees("joined; 1 task arrived").sees("pending");
     person.is_done_after(2 + rows.len());
     assert_eq!(anywhere.tasks(), before);
     // Nobody else makes the next ones of a recurring task any more.
@@ -91,7 +91,7 @@ fn the_printed_page_is_one_and_its_qr_code_opens_the_account() {
     let image = [photo.as_os_str()];
     let test = ["recover", "--test", "--image"].map(std::ffi::OsStr::new);
     let said = anywhere.wizard(PROGRAMS, test.into_iter().chain(image), "").good();
-    assert!(said.stderr.contains("the sheet opens the account: 2 tasks"), "{said}");
+    assert!(said.stderr.contains("the sheet opens the account: 1 task"), "{said}");
     let join = ["join", "--yes", "--image"].map(std::ffi::OsStr::new);
     anywhere.wizard(PROGRAMS, join.into_iter().chain(image), "").good();
     assert_eq!(anywhere.tasks(), laptop.tasks());

@@ -92,8 +92,10 @@ fn tasks_are_synced_at_home_and_survive_the_server_being_killed() {
     assert!(said.stderr.contains("hint: run `taskferry home start`"), "{said}");
     laptop.home.task(["add", "call Ada"]).good();
     laptop.home.sync().fails_with("error sending request");
-    let said = laptop.wizard(&["doctor"]).exits_with(3);
-    assert!(said.stderr.contains("hint: run `taskferry home start`"), "{said}");
+    for looking in ["doctor", "status"] {
+        let said = laptop.wizard(&[looking]).exits_with(3);
+        assert!(said.stderr.contains("hint: run `taskferry home start`"), "{said}");
+    }
 
     let said = laptop.wizard(&["home", "start"]).good();
     assert_eq!(said.stdout.trim(), laptop.url());
@@ -101,10 +103,14 @@ fn tasks_are_synced_at_home_and_survive_the_server_being_killed() {
     let said = laptop.wizard(&["verify"]).good();
     assert!(said.stderr.contains("has the same 2 tasks"), "{said}");
 
+    // Under the address that another computer would use.
     let desktop = TaskHome::untouched();
-    let link = laptop.wizard(&["share"]).good().stdout;
+    let address = format!("http://localhost:{}", laptop.port.address().port());
+    let link = laptop.wizard(&["share", "--server", &address]).good().stdout;
     desktop.wizard(PROGRAMS, ["join", "--from-stdin", "--yes"], &link).good();
     assert_eq!(to_do(&desktop.tasks()), ["buy milk", "call Ada"]);
+    let said = laptop.wizard(&["undo", "--yes"]).good();
+    assert!(said.stderr.contains("your server at home still runs"), "{said}");
 }
 
 #[test]
@@ -210,6 +216,11 @@ fn as_a_service_it_is_started_by_systemd_and_taken_away_again() {
     };
     laptop.wizard(&["home", "start"]).good();
     let by_hand = laptop.process();
+    std::fs::write(laptop.home.path().join("no-bus"), "").expect("a file");
+    let said = run(&["home", "install", "--yes"]).exits_with(1);
+    assert!(said.stderr.contains("error: `systemctl --user daemon-reload` failed"), "{said}");
+    assert_eq!(laptop.process(), by_hand, "where services don't work, nothing has changed");
+    std::fs::remove_file(laptop.home.path().join("no-bus")).expect("a file");
     let said = run(&["home", "install", "--yes"]).good();
     assert!(said.stderr.contains("start it with systemd, now and whenever you log in"), "{said}");
     assert!(said.stderr.contains("`loginctl enable-linger`"), "{said}");

@@ -3,6 +3,10 @@
 # and stops it by its process. Writes down how it was called.
 printf '%s\n' "$*" >>"$HOME/systemctl.calls"
 [ "$1" = --user ] || exit 1
+if [ -e "$HOME/no-bus" ]; then
+  echo 'Failed to connect to bus: No medium found' >&2
+  exit 1
+fi
 shift
 [ "$1" != --quiet ] || shift
 unit="$HOME/.config/systemd/user/taskferry-home.service"

@@ -104,7 +104,7 @@ pub struct Setup {
     /// `~/.config/taskferry/config.toml`.
     #[arg(long, group = "where")]
     pub cloud: bool,
-    /// Sync through a server of one's own, such as `https://tasks.example.org`
+    /// Sync through a server of one's own, such as `https://tasks.example.org`; an invite link goes here, too
     #[arg(long, value_name = "URL", group = "where")]
     pub server: Option<String>,
     /// Sync through a server on this very computer, which is started if it does not run; see `taskferry home`

@@ -187,6 +187,18 @@ impl Database {
         })
     }
 
+    /// When the oldest change was made that was not sent yet: seconds since 1970-01-01 UTC; `None` = there is none.
+    pub fn oldest_unsent(&self) -> Result<Option<i64>, DatabaseError> {
+        self.read(|at| {
+            let query = format!(
+                "SELECT min(CAST(strftime('%s', json_extract(data, '$.Update.timestamp')) AS INTEGER)) FROM operations
+                 WHERE ({}) AND data LIKE '{{\"Update\"%'",
+                not_sent(at)?
+            );
+            Ok(at.query_row(&query, [], |row| row.get(0))?)
+        })
+    }
+
     /// All tasks.
     pub fn content(&self) -> Result<Content, DatabaseError> {
         self.read(content)
@@ -286,6 +298,7 @@ mod tests {
         let stand = database.stand().unwrap();
         assert_eq!(stand.unsent, Unsent { changes: 1, tasks: 1, bytes: update.len() as u64 });
         assert_eq!((stand.base, stand.newest_shared, stand.has_recurring), (VersionId::NIL, Some(100), true));
+        assert_eq!(database.oldest_unsent().unwrap(), Some(100));
         let content = database.content().unwrap();
         assert_eq!(content.unsent, BTreeSet::from([TASK]));
         assert_eq!(content.tasks[&TASK]["description"], "milk");

@@ -25,7 +25,9 @@ impl Check for Connection {
         Ok(match server.connect(addresses) {
             Err(why) => return Finding::from_server(&why),
             Ok(Ok(_)) => Finding::ok(format!("`{host}` answers on port {port}")),
-            Ok(Err(why)) if why.kind() == ErrorKind::ConnectionRefused && home::is_expected_at(world, server.url()) => {
+            Ok(Err(why))
+                if why.kind() == ErrorKind::ConnectionRefused && home::is_expected_at(world.context, server.url()) =>
+            {
                 Finding::problem("your server at home does not run", "run `taskferry home start`")
             }
             Ok(Err(why)) if why.kind() == ErrorKind::ConnectionRefused => Finding::problem(

@@ -4,6 +4,7 @@
 use taskferry_protocol::ServerUrl;
 
 use super::World;
+use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::server::account::Known;
 use crate::serving::Note;
@@ -20,7 +21,7 @@ pub fn moved_to(world: &World<'_>, account: &Credentials) -> Option<ServerUrl> {
 }
 
 /// Whether it is this computer's own server that should answer there.
-pub fn is_expected_at(world: &World<'_>, server: &ServerUrl) -> bool {
-    let note = Note::find(world.context).ok().flatten();
+pub fn is_expected_at(context: &Context, server: &ServerUrl) -> bool {
+    let note = Note::find(context).ok().flatten();
     note.and_then(|note| note.url()).is_some_and(|url| url == *server)
 }

@@ -104,7 +104,7 @@ pub enum Fix {
     /// Removes the lines of these settings from the taskrc, after a backup.
     RemoveSettings(Vec<&'static str>),
     /// Changes the server's address in the taskrc, after a backup: the server is the same, and has moved on this computer.
-    ServerMoved(taskferry_protocol::ServerUrl),
+    ServerMoved(Box<taskferry_protocol::ServerUrl>),
 }
 
 impl Finding {

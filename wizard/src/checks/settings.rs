@@ -25,7 +25,7 @@ impl Check for Settings {
                     ),
                     "run `taskferry doctor --fix`, which changes the address in your taskrc",
                 )
-                .fixed_by(Fix::ServerMoved(now)),
+                .fixed_by(Fix::ServerMoved(Box::new(now))),
                 None => Finding::ok(format!("sync with `{}`, account `{}`", account.server, account.client_id.short())),
             },
             (_, Ok(None)) => Finding::problem(

@@ -25,7 +25,7 @@ pub fn run(run: &mut Run<'_>) -> Result<(), Failure> {
     run.terminal.say("taskferry carries your Taskwarrior tasks between your computers");
     computer.introduce(run);
     match setup::choose_where(run, "show all commands")? {
-        Where::Server(address) => setup::set_up(run, &cli::Setup::default(), None, &computer, address),
+        Where::Server(address, invited) => setup::set_up(run, &cli::Setup::default(), invited, &computer, address),
         Where::Home => setup::at_home(run, &cli::Setup::default(), None, &computer),
         Where::Join => join::ask_and_join(run, &cli::Join::default(), &computer),
         Where::Neither => help(run),
@@ -62,7 +62,7 @@ mod tests {
 
           1  set up sync: cloud sync at `[SERVER]`, nothing to run yourself
           2  set up sync: a server of your own, or one that you were invited to
-          3  set up sync: a server on this very computer, started for you
+          3  set up sync: a server on this very computer (needs `taskferry-server`, not found)
           4  join from another computer, which syncs already
           5  show all commands
         ");

@@ -2,11 +2,14 @@
 //! how other computers reach it is told, since that is what it does not do by itself.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
+use taskferry_protocol::ServerUrl;
 
 use crate::cli;
+use crate::context::Context;
 use crate::error::{Exit, Explain, Failure};
 use crate::flow::{Run, Stopped};
 use crate::server::probe::Kind;
@@ -40,7 +43,7 @@ impl Explain for NotRunning {
 /// There is nothing to make a service of.
 #[derive(Debug, thiserror::Error)]
 #[error("the server at `{0}` was not started by you, so it is not yours to install")]
-struct NotYours(taskferry_protocol::ServerUrl);
+struct NotYours(ServerUrl);
 
 impl Explain for NotYours {
     fn hint(&self) -> Option<String> {
@@ -61,7 +64,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Home) -> Result<(), Failure> {
     }
 }
 
-/// For scripts: the address is data.
+/// For scripts the address is data; at a terminal it was just read.
 fn start(run: &mut Run<'_>, args: &cli::HomeStart) -> Result<(), Failure> {
     let home = Home::look(run, args.listen)?;
     let (url, runs, moved_from) = (home.url().clone(), home.runs(), home.moved_from());
@@ -71,17 +74,23 @@ fn start(run: &mut Run<'_>, args: &cli::HomeStart) -> Result<(), Failure> {
         Some(Whose::Own) => format!("{} runs already, at `{url}`", kind.name()),
         Some(Whose::Others) => format!("{} runs already, at `{url}`; it was not started by you", kind.name()),
     });
+    if runs == Some(Whose::Others) {
+        run.terminal.say_note(&format!(
+            "to start one of your own beside it, name another port: `taskferry home start --listen 127.0.0.1:{}`",
+            url.port().saturating_add(1)
+        ));
+    }
     if let Some(before) = moved_from {
         say_moved(run, before, &url);
     }
     if runs.is_none() {
         say_how_long(run);
     }
-    run.data(url.as_str())
+    if run.context.window.is_some() { Ok(()) } else { run.data(url.as_str()) }
 }
 
 /// Computers that were set up for the former address don't find it any more.
-pub(super) fn say_moved(run: &mut Run<'_>, before: SocketAddr, url: &taskferry_protocol::ServerUrl) {
+pub(super) fn say_moved(run: &mut Run<'_>, before: SocketAddr, url: &ServerUrl) {
     run.terminal.say_note(&format!(
         "port {} is taken by another program, so the server has moved to `{url}`\n\
          this computer: run `taskferry doctor --fix`, which changes the address in your taskrc",
@@ -108,9 +117,11 @@ fn stop(run: &mut Run<'_>) -> Result<(), Failure> {
 }
 
 /// What there is, for scripts.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Status {
     running: bool,
+    /// Whether it runs on this person's data; of somebody else's, only the address is told.
+    own: bool,
     url: Option<String>,
     version: Option<String>,
     listen: Option<SocketAddr>,
@@ -121,93 +132,106 @@ struct Status {
     runs_without_login: Option<bool>,
 }
 
+/// The server at home as it is now.
+struct Present {
+    kind: Kind,
+    url: ServerUrl,
+    whose: Whose,
+    listen: SocketAddr,
+    data: PathBuf,
+    process: Option<u32>,
+}
+
 fn status(run: &mut Run<'_>, json: bool) -> Result<(), Failure> {
-    let context = run.context;
-    let note = Note::find(context)?;
-    let data = home::data(context)?;
+    let present = match present(run) {
+        Ok(present) => present,
+        Err(failure) => {
+            // A script gets its answer in any case.
+            if json && failure.error().exit() == Exit::Found {
+                run.report(&Status::default())?;
+            }
+            return Err(failure);
+        }
+    };
+    if json {
+        return run.report(&Status::of(run.context, &present));
+    }
+    present.say(run);
+    Ok(())
+}
+
+/// What runs; [`NotRunning`] if nothing does.
+fn present(run: &mut Run<'_>) -> Result<Present, Failure> {
+    let note = Note::find(run.context)?;
+    let data = home::data(run.context)?;
     let holder = match &data {
         Some(data) => holder::of(data).map_err(HomeError::System)?,
         None => None,
     };
-    // Only what runs has an address; where it would be started is not asked here.
+    // Where one would be started is of no interest here, nor why it couldn't.
     let home = match holder {
         Some(_) => Some(Home::look(run, None)?),
-        None => Home::look(run, None).ok().filter(|home| home.runs() == Some(Whose::Others)),
+        None => Home::look(run, None).ok(),
     };
-    let Some(home) = home else {
-        let error = NotRunning { was_there: note.is_some() };
-        if json {
-            let data = data.map(|data| data.display().to_string());
-            run.report(&Status { running: false, data, ..Status::none(&note) })?;
-        }
-        return Err(error.into());
+    let not_running = NotRunning { was_there: note.is_some() };
+    let Some((home, whose)) = home.and_then(|home| home.runs().map(|whose| (home, whose))) else {
+        return Err(not_running.into());
     };
-    let (url, whose) = (home.url().clone(), home.runs());
+    let url = home.url().clone();
     let (_, kind) = home.start(run)?;
-    let service = Service::installed(context);
-    let is_own = whose == Some(Whose::Own);
-    if json {
-        let version = match &kind {
-            Kind::Taskferry(info) => Some(printable(&info.version)),
-            Kind::Other => None,
-        };
-        let lingers = service.as_ref().and_then(Service::lingers);
-        return run.report(&Status {
-            running: true,
-            url: Some(url.to_string()),
-            version,
-            data: data.filter(|_| is_own).map(|data| data.display().to_string()),
-            process: holder.and_then(|holder| holder.process),
-            service: service.map(|service| service.manager().name()),
-            runs_without_login: lingers,
-            ..Status::none(&note.clone().filter(|_| is_own)).with_log(context, is_own)
-        });
-    }
-    run.terminal.say(&format!("{} runs at `{url}`", kind.name()));
-    if !is_own {
-        run.terminal.say("it was not started by you; whoever runs it looks after it");
-        return Ok(());
-    }
-    if let Some(data) = &data {
-        run.terminal.say(&format!("data: `{}`", context.short(data)));
-    }
-    match &service {
-        Some(service) => {
-            run.terminal.say(&format!("starts: by itself, as a service of {}", service.manager().name()));
-            say_lingering(run, service);
-        }
-        None => {
-            let logged = log::place(context);
-            if logged.exists() {
-                run.terminal.say(&format!("log: `{}`", context.short(&logged)));
-            }
-            run.terminal
-                .say("starts: only by `taskferry home start`; `taskferry home install` makes it start by itself");
-        }
-    }
-    let listen = note.map_or_else(|| SocketAddr::from(([127, 0, 0, 1], url.port())), |note| note.listen);
-    say_ways(run, listen);
-    Ok(())
+    Ok(Present {
+        kind,
+        whose,
+        listen: note.map_or_else(|| SocketAddr::from(([127, 0, 0, 1], url.port())), |note| note.listen),
+        data: data.unwrap_or_default(),
+        process: holder.and_then(|holder| holder.process),
+        url,
+    })
 }
 
 impl Status {
-    fn none(note: &Option<Note>) -> Self {
+    fn of(context: &Context, present: &Present) -> Self {
+        let Present { kind, url, whose, listen, data, process } = present;
+        let version = match kind {
+            Kind::Taskferry(info) => Some(printable(&info.version)),
+            Kind::Other => None,
+        };
+        let running = Self { running: true, url: Some(url.to_string()), version, ..Self::default() };
+        if *whose == Whose::Others {
+            return running;
+        }
+        let service = Service::installed(context);
+        let log = Some(log::place(context)).filter(|log| service.is_none() && log.exists());
         Self {
-            running: false,
-            url: None,
-            version: None,
-            listen: note.as_ref().map(|note| note.listen),
-            data: note.as_ref().map(|note| note.data.display().to_string()),
-            log: None,
-            process: None,
-            service: None,
-            runs_without_login: None,
+            own: true,
+            listen: Some(*listen),
+            data: Some(data.display().to_string()),
+            log: log.map(|log| log.display().to_string()),
+            process: *process,
+            service: service.as_ref().map(|service| service.manager().name()),
+            runs_without_login: service.as_ref().and_then(Service::lingers),
+            ..running
         }
     }
+}
 
-    fn with_log(self, context: &crate::context::Context, is_own: bool) -> Self {
-        let place = log::place(context);
-        Self { log: (is_own && place.exists()).then(|| place.display().to_string()), ..self }
+impl Present {
+    fn say(&self, run: &mut Run<'_>) {
+        let context = run.context;
+        run.terminal.say(&format!("{} runs at `{}`", self.kind.name(), self.url));
+        if self.whose == Whose::Others {
+            run.terminal.say("it was not started by you; whoever runs it looks after it");
+            return;
+        }
+        run.terminal.say(&format!("data: `{}`", context.short(&self.data)));
+        if let Some(service) = Service::installed(context) {
+            run.terminal.say(&format!("starts: by itself, as a service of {}", service.manager().name()));
+            say_lingering(run, &service);
+        } else {
+            run.terminal.say(&format!("log: `{}`", context.short(&log::place(context))));
+            run.terminal.say("starts: when you say so; `taskferry home install` makes it start by itself");
+        }
+        say_ways(run, self.listen);
     }
 }
 
@@ -255,15 +279,22 @@ fn install(run: &mut Run<'_>, args: &cli::HomeInstall) -> Result<(), Failure> {
     run.terminal.say_diff(&lines.join("\n"));
     run.terminal.say(&format!("  start it with {}, now and whenever you log in\n", service.manager().name()));
     confirm(run, args.yes)?;
-    if home.runs().is_some() {
+    // Before anything stops: where services don't work, the server goes on as it was.
+    service.write(&spec)?;
+    let was_running = home.runs().is_some();
+    if was_running {
         home::stop(run)?;
     }
-    service.write(&spec)?;
-    let (server, kind) = match Home::look(run, args.listen.or(Some(listen)))?.start(run) {
+    let start = |run: &mut Run<'_>| Home::look(run, Some(listen))?.start(run);
+    let (server, kind) = match start(run) {
         Ok(started) => started,
         Err(failure) => {
             // What does not work now will not work at the next login.
             let _ = service.remove();
+            if was_running {
+                start(run)?;
+                run.terminal.say("the server runs as it did before");
+            }
             return Err(failure);
         }
     };

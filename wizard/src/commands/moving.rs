@@ -118,15 +118,15 @@ pub fn run(run: &mut Run<'_>, args: &cli::Move) -> Result<(), Failure> {
     }
     let computer = Computer::look_to_change(run)?;
     computer.introduce(run);
-    let address = match given {
-        Some(address) => address,
+    let (address, invited) = match given {
+        Some(address) => (address, None),
         None => choose_where(run)?,
     };
-    move_to(run, args, invite, &computer, address)
+    move_to(run, args, invite.or(invited), &computer, address)
 }
 
-/// Asks to which server.
-pub(super) fn choose_where(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
+/// Asks to which server, or takes a link that invites to one.
+pub(super) fn choose_where(run: &mut Run<'_>) -> Result<(ServerUrl, Option<InviteCode>), Failure> {
     run.must_be_able_to_ask("move needs to know to which server", "add `--server https://…` or `--cloud`")?;
     let cloud = cloud::address(run)?;
     let (default, words) = match cloud::look(run, &cloud) {
@@ -139,7 +139,7 @@ pub(super) fn choose_where(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
         (false, "a server of your own, or one that you were invited to".into()),
     ];
     run.terminal.say("where shall your tasks move?\n");
-    if choose(run, &choices, default)? { Ok(cloud) } else { ask_for_address(run) }
+    if choose(run, &choices, default)? { Ok((cloud, None)) } else { ask_for_address(run) }
 }
 
 /// Whether tasks of this computer count as sent to an account that it does not have: an ordinary setup would leave them behind.

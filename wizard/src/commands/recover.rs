@@ -17,6 +17,7 @@ use crate::database::Tasks;
 use crate::error::{Exit, Explain, Failure};
 use crate::flow::computer::Computer;
 use crate::flow::{Run, reach, replace, server_url, tasks};
+use crate::proof::count;
 use crate::proof::rebuild::{RebuildError, Rebuilt, Start, rebuild};
 use crate::server::ServerError;
 use crate::server::account::Known;
@@ -92,7 +93,7 @@ struct Tested {
     proved: bool,
     server: String,
     account: String,
-    tasks: usize,
+    tasks: u64,
     pending: usize,
     newest_change_seconds_ago: Option<u64>,
 }
@@ -170,7 +171,7 @@ impl Tested {
             proved: !at.is_nil(),
             server: credentials.server.to_string(),
             account: credentials.client_id.short(),
-            tasks: tasks.len(),
+            tasks: count(tasks),
             pending: tasks.values().filter(|task| task.get("status").is_some_and(|status| status == "pending")).count(),
             newest_change_seconds_ago: newest(tasks).map(status::seconds_ago),
         }
@@ -191,7 +192,7 @@ impl Tested {
             });
             return;
         }
-        let count = tasks(self.tasks.try_into().unwrap_or(u64::MAX));
+        let count = tasks(self.tasks);
         run.terminal.say(&format!("\nthe sheet opens the account: {count}, {} pending", self.pending));
         if let Some(seconds) = self.newest_change_seconds_ago {
             let day = SystemTime::now().checked_sub(Duration::from_secs(seconds)).map(date).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use taskferry_protocol::describe::Registration;
 use taskferry_protocol::invite::BadInvite;
+use taskferry_protocol::invite_link::{BadInviteLink, InviteLink};
 use taskferry_protocol::server_url::BadServerUrl;
 use taskferry_protocol::{ClientId, InviteCode, ServerUrl};
 
@@ -26,6 +27,7 @@ use crate::server::probe::Kind;
 use crate::server::{Server, ServerError};
 use crate::serving::Home;
 use crate::serving::home::Whose;
+use crate::serving::program::Program;
 use crate::{cli, cloud, json};
 
 /// The invite can't be one.
@@ -82,14 +84,20 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         return skip(run);
     }
     // What is on the command line is looked at before anything else, and this computer before anybody is asked.
+    let mut invited = None;
     let given = match &args.server {
+        Some(text) if InviteLink::looks_like_one(text) => {
+            let link = invite_link(text)?;
+            invited = Some(link.code);
+            Some(link.server)
+        }
         Some(address) => Some(server_url(address)?),
         None if args.cloud => Some(cloud::address(run)?),
         None => None,
     };
     let home = if args.home { Some(Home::look(run, None)?) } else { None };
     let given = given.or_else(|| home.as_ref().map(|home| home.url().clone()));
-    let invite = args.invite.as_deref().map(invite_code).transpose()?;
+    let invite = args.invite.as_deref().map(invite_code).transpose()?.or(invited);
     let mut computer = Computer::look_to_change(run)?;
     replace::leftover_may_go(run, &mut computer, args.replace, args.yes)?;
     computer.introduce(run);
@@ -116,7 +124,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         "add `--server https://…`, `--cloud`, `--home` or `--skip`",
     )?;
     match choose_where(run, "skip: set up nothing now")? {
-        Where::Server(address) => set_up(run, args, invite, &computer, address),
+        Where::Server(address, invited) => set_up(run, args, invite.or(invited), &computer, address),
         Where::Home => at_home(run, args, invite, &computer),
         Where::Join => join::ask_and_join(run, &cli::Join { replace: args.replace, ..cli::Join::default() }, &computer),
         Where::Neither => skip(run),
@@ -141,8 +149,8 @@ fn offer_to_move(
     if !run.prompter.confirm(&format!("move them to a new account at {to}?"), true)? {
         return Err(Stopped::Declined.into());
     }
-    let address = given.map_or_else(|| moving::choose_where(run), Ok)?;
-    moving::move_to(run, &move_instead(args), invite, computer, address)
+    let (address, invited) = given.map_or_else(|| moving::choose_where(run), |address| Ok((address, None)))?;
+    moving::move_to(run, &move_instead(args), invite.or(invited), computer, address)
 }
 
 /// The same wishes for a move.
@@ -152,8 +160,8 @@ fn move_instead(args: &cli::Setup) -> cli::Move {
 
 /// Where an account is to be.
 pub(super) enum Where {
-    /// A new one, at this server.
-    Server(ServerUrl),
+    /// A new one, at this server, with the invite that came with its address.
+    Server(ServerUrl, Option<InviteCode>),
     /// A new one, at a server on this computer.
     Home,
     /// On another computer, which has it already.
@@ -179,10 +187,14 @@ pub(super) fn choose_where(run: &mut Run<'_>, last: &str) -> Result<Where, Failu
         Err(error) if error.is_choice() => return Err(error.into()),
         Err(_) => (Choice::Own, format!("set up sync: cloud sync at `{cloud}` (does not answer right now)")),
     };
+    let home_words = match Program::find(run.context) {
+        Ok(_) => "set up sync: a server on this very computer, started for you",
+        Err(_) => "set up sync: a server on this very computer (needs `taskferry-server`, not found)",
+    };
     let choices = [
         (Choice::Cloud, cloud_words),
         (Choice::Own, "set up sync: a server of your own, or one that you were invited to".into()),
-        (Choice::Home, "set up sync: a server on this very computer, started for you".into()),
+        (Choice::Home, home_words.into()),
         (Choice::Join, "join from another computer, which syncs already".into()),
         (Choice::Last, last.to_owned()),
     ];
@@ -191,8 +203,11 @@ pub(super) fn choose_where(run: &mut Run<'_>, last: &str) -> Result<Where, Failu
          none can read them: they are encrypted here first\n",
     );
     Ok(match choose(run, &choices, default)? {
-        Choice::Cloud => Where::Server(cloud),
-        Choice::Own => Where::Server(ask_for_address(run)?),
+        Choice::Cloud => Where::Server(cloud, None),
+        Choice::Own => {
+            let (server, invited) = ask_for_address(run)?;
+            Where::Server(server, invited)
+        }
         Choice::Home => Where::Home,
         Choice::Join => Where::Join,
         Choice::Last => Where::Neither,
@@ -357,8 +372,29 @@ pub(super) fn admission(
     }
 }
 
+/// The invite link can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("could not read the invite link")]
+pub struct BadLink(#[source] BadInviteLink);
+
+impl Explain for BadLink {
+    fn hint(&self) -> Option<String> {
+        Some("copy the whole link from what you were sent, or ask whoever runs the server for a new one".into())
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}
+
+pub(super) fn invite_link(text: &str) -> Result<InviteLink, BadLink> {
+    InviteLink::parse(text).map_err(BadLink)
+}
+
 pub(super) fn invite_code(text: &str) -> Result<InviteCode, Mistyped> {
-    text.parse().map_err(Mistyped)
+    // Whoever was sent a link may give it here, too; then the code is what counts.
+    let code = text.split_once("/i#").map_or(text, |(_, code)| code);
+    code.parse().map_err(Mistyped)
 }
 
 /// Passes the server's answer on; if it refuses the invite and somebody is there, another one is tried.
@@ -469,22 +505,27 @@ fn refuse_false_success(server: &Server, credentials: &Credentials, synced: Sync
     Ok(())
 }
 
-pub(super) fn ask_for_address(run: &mut Run<'_>) -> Result<ServerUrl, Failure> {
+/// A server's address, or a link that invites to it.
+pub(super) fn ask_for_address(run: &mut Run<'_>) -> Result<(ServerUrl, Option<InviteCode>), Failure> {
     let mut meant: Option<ServerUrl> = None;
     run.ask_until_ok(|prompter| {
         let question = match &meant {
             Some(meant) => format!("address of the sync server [{meant}]"),
-            None => "address of the sync server (https://…)".into(),
+            None => "address of the sync server (https://…), or invite link".into(),
         };
         let answer = prompter.line(&question)?;
         if let (Some(meant), true) = (meant.take(), answer.is_empty()) {
-            return Ok(meant);
+            return Ok((meant, None));
+        }
+        if InviteLink::looks_like_one(&answer) {
+            let InviteLink { server, code } = invite_link(&answer)?;
+            return Ok((server, Some(code)));
         }
         let read = server_url(&answer);
         if let Err(Stopped::BadServer(BadServerUrl::NoScheme { given })) = &read {
             meant = likely_meant(given);
         }
-        Ok(read?)
+        Ok((read?, None))
     })
 }
 

@@ -7,13 +7,14 @@ use serde::Serialize;
 use taskferry_protocol::VersionId;
 use taskferry_protocol::describe::{AccountInfo, AccountState};
 
+use crate::checks::home::is_expected_at;
 use crate::checks::position::Account;
 use crate::checks::state::State;
 use crate::cli;
 use crate::commands::share::ShareError;
 use crate::credentials::Credentials;
 use crate::credentials::unseal::Key;
-use crate::database::{Stand, Unsent};
+use crate::database::{Database, Stand, Unsent};
 use crate::error::{Exit, Explain, Failure};
 use crate::flow::computer::Computer;
 use crate::flow::sync::database_of;
@@ -36,6 +37,7 @@ struct Status {
     tasks: u64,
     unsent_changes: u64,
     unsent_tasks: u64,
+    oldest_unsent_seconds_ago: Option<u64>,
     server_has_newer: Option<bool>,
     newest_synced_change_seconds_ago: Option<u64>,
     last_change_seconds_ago: Option<u64>,
@@ -55,16 +57,21 @@ pub struct DoesNotWork {
     why: String,
     state: Option<State>,
     is_told: bool,
+    /// Whether it is the server at home that does not answer.
+    at_home: bool,
 }
 
 impl Explain for DoesNotWork {
     fn hint(&self) -> Option<String> {
         let mended = |state: State| state.is_mended_by_repair() && state != State::UnknownAccount;
-        Some(if self.state.is_some_and(mended) {
-            "run `taskferry repair`: it mends that, and keeps every task; `taskferry doctor` says more".into()
+        let remedy = if self.at_home {
+            "run `taskferry home start`"
+        } else if self.state.is_some_and(mended) {
+            "run `taskferry repair`: it mends that, and keeps every task; `taskferry doctor` says more"
         } else {
-            "run `taskferry doctor` to find out why".into()
-        })
+            "run `taskferry doctor` to find out why"
+        };
+        Some(remedy.into())
     }
 
     fn is_told(&self) -> bool {
@@ -78,6 +85,8 @@ impl Explain for DoesNotWork {
 
 /// Seconds for each answer of the server.
 const ANSWER_SECONDS: u64 = 5;
+/// From which age on a change that waits is worth a word.
+const TELLS_OF_WAITING_SECONDS: u64 = 600;
 /// What `--short` says where there is no account.
 const OFF: &str = "off";
 /// And where nobody can tell, such as without Taskwarrior.
@@ -90,7 +99,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         Err(failure) if args.short && !failure.error().is_told() && !failure.error().is_choice() => {
             let why = failure.error().to_string();
             run.data(if why == ShareError::NotSetUp.to_string() { OFF } else { ERROR })?;
-            Err(DoesNotWork { why, state: None, is_told: true }.into())
+            Err(DoesNotWork { why, state: None, is_told: true, at_home: false }.into())
         }
         done => done.map_err(Failure::as_found),
     }
@@ -99,7 +108,8 @@ pub fn run(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
 fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
     let computer = Computer::look(run)?;
     let account = computer.account.as_ref().ok_or(ShareError::NotSetUp)?;
-    let stand = database_of(&computer.taskwarrior).map(|database| database.stand()).transpose()?;
+    let database = database_of(&computer.taskwarrior);
+    let stand = database.as_ref().map(Database::stand).transpose()?;
     let stand = stand.unwrap_or(Stand {
         base: VersionId::NIL,
         unsent: Unsent::default(),
@@ -123,6 +133,8 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
     };
     status.interrupted = unfinished(run.context).map(Command::words);
     if !args.short {
+        let oldest = database.as_ref().map(Database::oldest_unsent).transpose()?.flatten();
+        status.oldest_unsent_seconds_ago = oldest.map(seconds_ago);
         status.other_accounts = others::find(run.context, Some(&account.client_id), computer.taskrc.path());
     }
     if args.short {
@@ -137,7 +149,10 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
     }
     let state = status.state;
     match status.why {
-        Some(why) => Err(DoesNotWork { why, state: Some(state), is_told: args.short }.into()),
+        Some(why) => {
+            let at_home = state == State::Unreachable && is_expected_at(run.context, &account.server);
+            Err(DoesNotWork { why, state: Some(state), is_told: args.short, at_home }.into())
+        }
         None => {
             if let Some(known) = known {
                 Seen::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
@@ -204,6 +219,7 @@ impl Status {
             tasks,
             unsent_changes: stand.unsent.changes,
             unsent_tasks: stand.unsent.tasks,
+            oldest_unsent_seconds_ago: None,
             server_has_newer: why.is_none().then_some(state == State::Behind),
             newest_synced_change_seconds_ago: stand.newest_shared.map(seconds_ago),
             other_accounts: Vec::new(),
@@ -245,6 +261,9 @@ impl Status {
             0 => "to send: nothing".to_owned(),
             count => format!("to send: changes of {}; run `task sync`", tasks(count)),
         });
+        if let Some(seconds) = self.oldest_unsent_seconds_ago.filter(|seconds| *seconds >= TELLS_OF_WAITING_SECONDS) {
+            run.terminal.say(&format!("the oldest of these changes has been waiting for {}", span(seconds)));
+        }
         match self.server_has_newer {
             Some(true) => run.terminal.say("to fetch: other computers have changed something; run `task sync`"),
             Some(false) => run.terminal.say("to fetch: nothing"),

@@ -6,6 +6,7 @@ use crate::flow::{Run, Stopped, tasks};
 use crate::pending::Pending;
 use crate::rescue::back::Back;
 use crate::rescue::steps::{Steps, has_changed_something, unfinished};
+use crate::serving::{Note, holder};
 use crate::taskrc::undo::{How, Step, Undo};
 
 /// Nothing was changed by this program, or all of it was taken back.
@@ -73,6 +74,9 @@ pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
         run.terminal.say(&format!("what stood there is kept as `{}`", run.context.short(&backup)));
     }
     run.terminal.say("your tasks stay on this computer, and the account stays on the server");
+    if Note::find(run.context)?.is_some_and(|note| matches!(holder::of(&note.data), Ok(Some(_)))) {
+        run.terminal.say("your server at home still runs; to end it, run `taskferry home stop`");
+    }
     if with_tasks {
         run.terminal.say("run `taskferry sync` to sync with the former account again");
         return Ok(());

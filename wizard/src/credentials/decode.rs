@@ -7,6 +7,7 @@
 use std::fmt;
 
 use taskferry_protocol::ids::NotAUuid;
+use taskferry_protocol::invite_link::InviteLink;
 use taskferry_protocol::link::{BadLink, BadSecret, Slip};
 use taskferry_protocol::server_url::BadServerUrl;
 use zeroize::Zeroizing;
@@ -62,6 +63,9 @@ impl fmt::Display for Part {
 /// Why no credentials could be read. Carries a few characters of the text at most: half of a secret is still a secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
+    /// An invite link, which is for somebody without an account.
+    #[error("this is an invite link: it makes a new account, and brings no computer into one")]
+    Invite,
     /// None of the known forms.
     #[error("this is neither a setup link nor sync settings")]
     Unrecognised,
@@ -98,6 +102,9 @@ impl DecodeError {
 impl Explain for DecodeError {
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Invite => "to make an account with it, run `taskferry setup --server LINK`\n\
+                             to join another computer, run `taskferry share` there and copy the whole link"
+                .into(),
             Self::Link { why: BadLink::UnknownFormat(_), .. } => "update taskferry on this computer".into(),
             Self::Link { near: Some(near), .. } => format!(
                 "it is what stands in brackets: `{near}`\n\
@@ -120,6 +127,9 @@ pub fn decode(text: &str) -> Result<Decoded, DecodeError> {
         let quoted =
             text.split('"').find(|part| text.trim_start().starts_with('{') && Credentials::looks_like_one(part));
         return Ok(Decoded { credentials: link_within(quoted.unwrap_or(text))?, checked: true });
+    }
+    if InviteLink::looks_like_one(text) {
+        return Err(DecodeError::Invite);
     }
     let parts = if text.trim_start().starts_with('{') { Parts::of_json(text) } else { Parts::of_lines(text) };
     Ok(Decoded { credentials: parts.assemble()?, checked: false })

@@ -1,6 +1,8 @@
 //! A choice between a few things: a numbered list and a line to answer in. Not a menu that moves with the arrow keys: a list is
 //! read out by a screen reader as it stands, works in every terminal, and stays visible with its answer.
 
+use taskferry_protocol::invite_link::InviteLink;
+
 use super::{Run, Stopped};
 use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
@@ -35,6 +37,9 @@ pub fn choose<T: Copy + PartialEq>(run: &mut Run<'_>, choices: &[(T, String)], d
         let answer = prompter.line(&question)?;
         if Credentials::looks_like_one(&answer) {
             return Err(Stopped::SetupLink.into());
+        }
+        if InviteLink::looks_like_one(&answer) {
+            return Err(Stopped::InviteLink.into());
         }
         let number = if answer.is_empty() { Some(default + 1) } else { answer.parse().ok() };
         let chosen = number.and_then(|number: usize| choices.get(number.checked_sub(1)?));

@@ -86,6 +86,9 @@ pub enum Stopped {
     /// The output that somebody asked for can't be written.
     #[error("could not write to standard output")]
     Output(#[source] io::Error),
+    /// An invite link in the place of a choice. It holds the invite, so it is not shown again.
+    #[error("this is an invite link, not the number of a choice")]
+    InviteLink,
     /// A setup link in the place of an address. It holds the secret, so it is not shown again.
     #[error("this is a setup link, not the address of a server")]
     SetupLink,
@@ -110,6 +113,9 @@ impl Explain for Stopped {
             })
             .map(|hint| hint.unwrap_or_else(|| ADDRESS_EXAMPLE.into())),
             Self::NoServer => Some(ADDRESS_EXAMPLE.into()),
+            Self::InviteLink => Some(
+                "choose the server that you were invited to, and paste the link when its address is asked for".into(),
+            ),
             Self::SetupLink => Some("run `taskferry join`, and paste the link when it asks for it".into()),
         }
     }
@@ -120,7 +126,9 @@ impl Explain for Stopped {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::MissingAnswer { .. } | Self::BadServer(_) | Self::NoServer | Self::SetupLink => Exit::Usage,
+            Self::MissingAnswer { .. } | Self::BadServer(_) | Self::NoServer | Self::SetupLink | Self::InviteLink => {
+                Exit::Usage
+            }
             Self::Declined | Self::Output(_) => Exit::Failed,
         }
     }

@@ -119,10 +119,17 @@ pub fn missing_in_history(
     Ok((there.at == here.base).then_some(missing))
 }
 
+/// How many tasks there are as `task count` counts: what recurs is counted by its tasks, not by the template that makes them.
+pub fn count(tasks: &crate::database::Tasks) -> u64 {
+    let is_template =
+        |task: &&crate::database::Attributes| task.get("status").is_some_and(|status| status == "recurring");
+    tasks.values().filter(|task| !is_template(task)).count().try_into().unwrap_or(u64::MAX)
+}
+
 fn judge(here: &Content, there: &crate::database::Tasks) -> Verdict {
     let difference = Difference::between(here, there);
     if difference.is_none() {
-        let tasks = there.len().try_into().unwrap_or(u64::MAX);
+        let tasks = count(there);
         return Verdict::Equal { tasks };
     }
     Verdict::Different(difference)

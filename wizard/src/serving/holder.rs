@@ -4,15 +4,15 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use taskferry_protocol::files::SERVER_LOCK;
 
+use super::lock::Awaited;
+
 /// Digits of a process's number, and a line break.
 const TEXT_BYTES_MAX: u64 = 32;
-/// How often it is looked whether it ended.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A server that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,14 +51,12 @@ impl Holder {
 
 /// Waits until nobody holds the data. Whether that came to pass in time.
 pub fn wait_until_free(data: &Path, at_most: Duration) -> io::Result<bool> {
-    let deadline = Instant::now() + at_most;
-    while of(data)?.is_some() {
-        if Instant::now() >= deadline {
-            return Ok(false);
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
-    Ok(true)
+    let file = match File::open(data.join(SERVER_LOCK)) {
+        Ok(file) => file,
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(why) => return Err(why),
+    };
+    Ok(Awaited::shared(file).within(at_most)?.is_some())
 }
 
 #[cfg(test)]
@@ -76,7 +74,8 @@ mod tests {
         assert_eq!(of(data.path()).unwrap(), Some(Holder { process: Some(1) }));
         assert!(!wait_until_free(data.path(), Duration::ZERO).unwrap());
         drop(held);
-        assert!(wait_until_free(data.path(), Duration::ZERO).unwrap());
+        assert!(wait_until_free(data.path(), Duration::from_mins(1)).unwrap());
+        assert!(wait_until_free(&data.path().join("none"), Duration::ZERO).unwrap());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The server at home as it is now: it runs, or this is what would be started. Looking changes nothing; [`Home::start`] and
 //! [`stop`] do.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use taskferry_protocol::ServerUrl;
 
 use super::holder::{self, Holder};
+use super::lock::Awaited;
 use super::note::{self, Note};
 use super::program::{Program, ProgramError, Usual};
 use super::service::{Service, Spec};
@@ -327,22 +328,13 @@ fn lock(run: &mut Run<'_>) -> Result<File, Failure> {
         write::make_own(&run.context.state_dir())?;
         OpenOptions::new().write(true).create(true).truncate(false).mode(write::OWNER_ONLY).open(&path)
     };
-    let file = open().map_err(HomeError::System)?;
-    let (begun, mut was_told) = (Instant::now(), false);
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::Error(why)) => return Err(HomeError::System(why).into()),
-            Err(TryLockError::WouldBlock) if begun.elapsed() > START_WITHIN => return Err(HomeError::Busy.into()),
-            Err(TryLockError::WouldBlock) => {
-                if !was_told && begun.elapsed() > TELL_AFTER {
-                    was_told = true;
-                    run.terminal.say("another `taskferry` is just starting or stopping the server: waiting for it …");
-                }
-                std::thread::sleep(LOOK_EVERY);
-            }
-        }
+    let awaited = Awaited::exclusive(open().map_err(HomeError::System)?);
+    if let Some(locked) = awaited.within(TELL_AFTER).map_err(HomeError::System)? {
+        return Ok(locked);
     }
+    run.terminal.say("another `taskferry` is just starting or stopping the server: waiting for it …");
+    let locked = awaited.within(START_WITHIN).map_err(HomeError::System)?;
+    Ok(locked.ok_or(HomeError::Busy)?)
 }
 
 fn launch(run: &mut Run<'_>, to_start: &ToStart, url: &ServerUrl) -> Result<(Server, Kind), Failure> {

@@ -8,6 +8,7 @@
 //! | [`home`] | what is there, what would be started, and starting it |
 //! | [`keeper`] | the process that outlives the wizard and keeps the server's log short |
 //! | [`log`] | that log |
+//! | [`lock`] | waiting for a lock, but not for ever |
 //! | [`service`] | systemd and launchd, which start it by themselves |
 //! | [`reach`] | how other computers get to it |
 //!
@@ -17,6 +18,7 @@
 pub mod holder;
 pub mod home;
 pub mod keeper;
+pub mod lock;
 pub mod log;
 pub mod note;
 pub mod program;

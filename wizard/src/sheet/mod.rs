@@ -139,7 +139,7 @@ mod tests {
             client_id: "7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10".parse().unwrap(),
             secret: Secret::parse("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f".into()).unwrap(),
         };
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
         let sheet = Sheet::of(&credentials, &block(&credentials).unwrap(), now);
         (credentials, sheet)
     }

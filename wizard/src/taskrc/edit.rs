@@ -62,10 +62,10 @@ pub fn remove_block(old: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, BadMarkers
         return Ok(None);
     };
     let before = &old[..start];
-    let before = [&b"\r\n\r\n"[..], b"\n\n"]
-        .iter()
-        .find(|blank| before.ends_with(blank))
-        .map_or(before, |blank| &before[..start - blank.len() / 2]);
+    // In the block's own habit, whatever the line before it has; an editor may have turned all of them into another.
+    let with_blank = |line_end: &&[u8]| before.strip_suffix(*line_end).is_some_and(|rest| rest.ends_with(b"\n"));
+    let blank = [line_end_of(&old[start..end]), b"\r\n", b"\n"].into_iter().find(with_blank);
+    let before = &before[..start - blank.map_or(0, <[u8]>::len)];
     Ok(Some(Zeroizing::new([before, &old[end..]].concat())))
 }
 
@@ -184,6 +184,13 @@ mod tests {
         let new = without_keys(old, &["sync.local.server_dir"]);
         assert_eq!(&new[..], b"a=1\n # sync.local.server_dir=/x\nsync.local.server_dirs=2\nlast\xff");
         assert_eq!(&without_keys(b"\xef\xbb\xbfa=1\nb=2", &["a"])[..], b"b=2");
+    }
+
+    #[test]
+    fn a_block_goes_without_a_trace_from_a_file_with_both_kinds_of_line_ends() {
+        for old in [&b"\r\n\n"[..], b"a=1\r\nb=2\n", b"a=1\nb=2\r\n"] {
+            assert_eq!(remove_block(&put(old)).unwrap().unwrap().as_slice(), old);
+        }
     }
 
     #[test]

@@ -64,7 +64,9 @@ fn another_servers_place_is_used_and_not_taken_for_ones_own() {
     let mut laptop = FakeComputer::new().with_program("taskferry-server", &script);
     let run = laptop.run("home start", &server);
     assert_eq!((run.exit, run.data.trim()), (Exit::Fine, server.url().as_str()));
-    assert_eq!(run.talk, "Taskferry 9.9.9 runs already, at `[SERVER]`; it was not started by you\n");
+    assert!(
+        run.talk.starts_with("Taskferry 9.9.9 runs already, at `[SERVER]`; it was not started by you\nnote: to start")
+    );
     let run = laptop.run("home status", &server);
     assert!(run.talk.contains("whoever runs it looks after it"), "{}", run.talk);
     assert!(laptop.run("home stop", &server).talk.contains("no server of yours runs here"));

@@ -61,7 +61,7 @@ fn the_server_is_asked_for_until_it_is_an_address() {
 
       1  set up sync: cloud sync at `http://127.0.0.1:9` (does not answer right now)
       2  set up sync: a server of your own, or one that you were invited to
-      3  set up sync: a server on this very computer, started for you
+      3  set up sync: a server on this very computer (needs `taskferry-server`, not found)
       4  join from another computer, which syncs already
       5  skip: set up nothing now
 
@@ -631,7 +631,7 @@ fn a_computer_that_syncs_nowhere_is_offered_cloud_sync_first_and_enter_takes_it(
 
       1  set up sync: cloud sync at `[CLOUD]`, nothing to run yourself
       2  set up sync: a server of your own, or one that you were invited to
-      3  set up sync: a server on this very computer, started for you
+      3  set up sync: a server on this very computer (needs `taskferry-server`, not found)
       4  join from another computer, which syncs already
       5  skip: set up nothing now
 
@@ -710,6 +710,10 @@ fn an_answer_that_is_no_choice_is_asked_again_and_a_link_is_recognised() {
     let run = FakeComputer::new().with_person(&script).run("setup", &server);
     assert_eq!(run.exit, Exit::Usage);
     assert_eq!(run.talk.matches("error: that is none of the numbers from 1 to 5").count(), 3, "{}", run.talk);
+    let invited = format!("https://sync.example.org/i#{INVITE}");
+    let script = [("your choice", invited.as_str()), ("your choice", "5")];
+    let run = FakeComputer::new().with_person(&script).run("setup", &server);
+    assert!(run.talk.contains("error: this is an invite link, not the number of a choice"), "{}", run.talk);
     let script = [("your choice", link.as_str()), ("your choice", "5")];
     let run = FakeComputer::new().with_person(&script).run("setup", &server);
     assert!(run.talk.contains("error: this is a setup link") && !run.talk.contains("/j#"), "{}", run.talk);
@@ -859,4 +863,34 @@ fn verbose_tells_files_and_requests_but_no_secrets() {
         let (_, value) = line.split_once('=').unwrap();
         assert!(!run.talk.contains(value), "{}", run.talk);
     }
+}
+
+#[test]
+fn an_invite_link_is_server_and_invite_in_one() {
+    let server = FakeServer::taskferry().invites(INVITE);
+    let words = format!("setup --yes --server [SERVER]/i#{}", INVITE.replace('-', ""));
+    let run = FakeComputer::new().run(&words, &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    let link = format!("{}/i#{}", server.url(), INVITE.to_lowercase());
+    let script = [("your choice", "2"), ("or invite link", link.as_str()), ("go on?", "enter")];
+    assert_eq!(FakeComputer::new().with_person(&script).run("setup", &server).exit, Exit::Fine);
+    let words = format!("setup --yes --server [SERVER] --invite {link}");
+    assert_eq!(FakeComputer::new().run(&words, &server).exit, Exit::Fine);
+    assert_eq!(server.accounts(), 3);
+}
+
+#[test]
+fn a_mistyped_invite_link_is_told_and_one_in_the_place_of_a_setup_link_too() {
+    let server = FakeServer::taskferry().invites(INVITE);
+    let run = FakeComputer::new().run("setup --yes --server [SERVER]/i#GAYT", &server);
+    assert_eq!(run.exit, Exit::Usage);
+    assert!(
+        run.talk.starts_with("error: could not read the invite link\n  Caused by: the invite link has no usable code")
+    );
+    assert!(!run.talk.contains("GAYT"), "{}", run.talk);
+    let link = format!("{}/i#{INVITE}", server.url());
+    let run = FakeComputer::new().with_input(&link).run("join --from-stdin --yes", &server);
+    assert!(run.talk.contains("error: this is an invite link: it makes a new account"), "{}", run.talk);
+    assert!(run.talk.contains("hint: to make an account with it, run `taskferry setup --server LINK`"), "{}", run.talk);
+    assert_eq!(server.accounts(), 0);
 }

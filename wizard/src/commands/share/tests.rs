@@ -108,6 +108,21 @@ fn a_script_gets_the_link_or_the_place_of_the_picture() {
 }
 
 #[test]
+fn another_address_of_the_same_server_is_handed_on_and_checked_like_any_other() {
+    let server = FakeServer::taskferry();
+    let run = computer_in_sync(&server).run("share --server HTTP://192.168.1.5:8080/", &server);
+    assert_eq!(run.exit, Exit::Fine);
+    let shared = decode(&run.data).unwrap().credentials;
+    assert_eq!(shared.server.as_str(), "http://192.168.1.5:8080");
+    assert_eq!(shared.client_id, server.credentials(1, "sesame").client_id);
+    assert!(!run.talk.contains("only from this very computer"), "{}", run.talk);
+    assert_eq!(server.asked(), Vec::<String>::new(), "this computer may not reach it");
+    let run = computer_in_sync(&server).run("share --server 192.168.1.5", &server);
+    assert_eq!((run.exit, run.data.as_str()), (Exit::Usage, ""));
+    assert!(run.talk.contains("hint: did you mean `http://192.168.1.5`?"), "{}", run.talk);
+}
+
+#[test]
 fn an_address_in_the_old_key_is_shared_too() {
     let server = FakeServer::taskferry();
     let old = computer_in_sync(&server).read(".taskrc").unwrap().replace("server.url", "server.origin");

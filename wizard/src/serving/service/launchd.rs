@@ -1,6 +1,7 @@
 //! The agent for launchd, which starts it when its user logs in. It runs our own keeper rather than the server: launchd would
 //! let a log file grow for ever.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::{MARK, ServiceError, Spec, plain};
@@ -30,7 +31,7 @@ pub fn agent(context: &Context, spec: &Spec<'_>) -> Result<String, ServiceError>
     let mut words = String::new();
     for word in keeper::command_line(own, spec.listen, spec.data) {
         let word = PathBuf::from(word);
-        words.push_str(&format!("    <string>{}</string>\n", escaped(plain(&word)?)));
+        let _ = writeln!(words, "    <string>{}</string>", escaped(plain(&word)?));
     }
     // The server is found beside this program, or where it was found now.
     let folder = spec.program.parent().unwrap_or(spec.program);
@@ -38,7 +39,7 @@ pub fn agent(context: &Context, spec: &Spec<'_>) -> Result<String, ServiceError>
     Ok(format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
-         <!-- {MARK}; `taskferry home remove` takes it away. -->\n\
+         <!-- {MARK}, removed by `taskferry home remove`. -->\n\
          <plist version=\"1.0\">\n\
          <dict>\n\
          \x20 <key>Label</key>\n\

@@ -190,15 +190,22 @@ impl<'a> Service<'a> {
     /// Writes its file, unless it is as it should be.
     pub fn write(&self, spec: &Spec<'_>) -> Result<(), ServiceError> {
         let content = self.content(spec)?;
-        if self.present()?.as_ref() == Some(&content) {
+        let before = self.present()?;
+        if before.as_ref() == Some(&content) {
             return Ok(());
         }
         write::replace(&self.file, content.as_bytes(), FILE_MODE)
             .map_err(|why| ServiceError::File { path: self.file.clone(), why })?;
-        match self.manager {
-            Manager::Systemd => self.run("systemctl", &["--user", "daemon-reload"]).map(drop),
-            Manager::Launchd => Ok(()),
+        if self.manager == Manager::Systemd
+            && let Err(why) = self.run("systemctl", &["--user", "daemon-reload"])
+        {
+            if before.is_none() {
+                // A unit that nobody reads is none.
+                let _ = std::fs::remove_file(&self.file);
+            }
+            return Err(why);
         }
+        Ok(())
     }
 
     /// Starts it now, and from now on by itself.
@@ -392,8 +399,10 @@ mod tests {
     fn without_a_session_the_way_out_is_named() {
         let (_home, context) = world(Platform::Unknown, &["systemctl"]);
         std::fs::write(context.home().join("no-bus"), "").unwrap();
-        let error = Service::here(&context).unwrap().start().unwrap_err();
-        assert_eq!(error.to_string(), "`systemctl --user enable --now taskferry-home.service` failed");
+        let service = Service::here(&context).unwrap();
+        let error = service.write(&spec()).unwrap_err();
+        assert_eq!(error.to_string(), "`systemctl --user daemon-reload` failed");
+        assert!(!service.file().exists());
         assert!(error.hint().unwrap().contains("`ssh`"), "{error:?}");
         let (_home, nothing) = world(Platform::Unknown, &[]);
         assert!(matches!(Service::here(&nothing), Err(ServiceError::NoManager)));

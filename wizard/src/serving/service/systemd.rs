@@ -19,7 +19,7 @@ pub fn unit(spec: &Spec<'_>) -> Result<String, ServiceError> {
     let (program, data) = (quoted(spec.program)?, quoted(spec.data)?);
     let listen = spec.listen;
     Ok(format!(
-        "# {MARK}; `taskferry home remove` takes it away.\n\
+        "# {MARK}, removed by `taskferry home remove`.\n\
          [Unit]\n\
          Description=Taskferry, a sync server for Taskwarrior, at home\n\
          \n\
