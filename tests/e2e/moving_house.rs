@@ -502,23 +502,27 @@ fn exported_count() -> usize {
     home.tasks().len()
 }
 
-/// As on a full disk, but on this process alone: no file may grow beyond so many blocks of 512 bytes.
+/// As on a full disk, but for this process alone: no file may grow beyond so many blocks of 512 bytes.
 #[test]
 #[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
 fn a_disk_without_room_for_the_copy_stops_a_move_before_anything_changes() {
-    let family = Family::new();
-    let (taskrc, before) = (settings(&family.laptop), exported(&family.laptop));
-    let wizard = family.laptop.command_of(PROGRAMS);
+    let (old, new) = (server(), server());
+    let laptop = TaskHome::with_many_tasks(&old.new_account(), 2001);
+    laptop.sync().good();
+    let (taskrc, before) = (settings(&laptop), exported(&laptop));
+    let wizard = laptop.command_of(PROGRAMS);
     let mut cramped = Command::new("/bin/sh");
-    let script = "trap '' XFSZ; ulimit -f 16; exec \"$0\" move --server \"$1\" --yes --without-old";
-    cramped.args(["-c", script, PROGRAMS.wizard, &family.new.url()]);
-    cramped.env_clear().current_dir(family.laptop.path());
+    let script = "trap '' XFSZ; ulimit -f 600; exec \"$0\" move --server \"$1\" --yes";
+    cramped.args(["-c", script, PROGRAMS.wizard, &new.url()]);
+    cramped.env_clear().current_dir(laptop.path());
     cramped.envs(wizard.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let said = run(&mut cramped, "").exits_with(1);
     assert!(said.stderr.contains("could not keep a copy of your tasks"), "{said}");
-    assert_eq!((settings(&family.laptop), exported(&family.laptop)), (taskrc, before.clone()));
-    family.laptop.sync().good();
+    assert_eq!((settings(&laptop), exported(&laptop)), (taskrc, before.clone()));
+    let copies = laptop.path().join(".local/state/taskferry/databases");
+    assert_eq!(std::fs::read_dir(copies).expect("a folder").count(), 0, "nothing half is kept");
+    laptop.sync().good();
 
-    family.laptop.wizard(PROGRAMS, ["move", "--yes"], "").good();
-    assert_eq!(exported(&family.laptop), before);
+    laptop.wizard(PROGRAMS, ["move", "--yes"], "").good();
+    assert_eq!(exported(&laptop), before);
 }
