@@ -36,14 +36,6 @@ impl Outcome {
         self.0
     }
 
-    /// It was killed.
-    #[track_caller]
-    pub fn was_killed(self) -> Transcript {
-        use std::os::unix::process::ExitStatusExt as _;
-        assert_eq!(self.0.status.signal(), Some(9), "expected it to be killed:\n{}", self.0);
-        self.0
-    }
-
     /// It failed, and told the person why.
     #[track_caller]
     pub fn fails_with(self, words: &str) -> Transcript {
