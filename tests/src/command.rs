@@ -44,6 +44,13 @@ impl Outcome {
         self.0
     }
 
+    /// It was killed by a signal.
+    #[track_caller]
+    pub fn was_killed(self) -> Transcript {
+        assert!(self.0.status.code().is_none(), "expected to see it killed:\n{}", self.0);
+        self.0
+    }
+
     /// It ended with this exit code.
     #[track_caller]
     pub fn exits_with(self, code: i32) -> Transcript {
