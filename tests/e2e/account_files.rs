@@ -209,7 +209,7 @@ fn a_disk_that_fills_up_leaves_no_file_and_a_killed_export_can_be_made_again() {
     assert!(full.stderr.contains("could not write") && full.stderr.contains("File too large"), "{full}");
     assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 0, "nothing is left");
 
-    server.operate_with_files_of(512, false, verb).was_ended_by_a_signal();
+    server.operate_with_files_of(512, false, verb).was_killed();
     assert!(!path.exists(), "no file that is not whole has its name");
     server.operate(verb).good();
     check(fs::File::open(&path).expect("the file")).expect("a whole file");
@@ -225,7 +225,7 @@ fn an_import_that_fails_or_is_killed_in_the_middle_leaves_nothing_half_done() {
     let verb = ["account", "import", text(&file)];
     let full = new.operate_with_files_of(1024, true, verb).exits_with(1);
     assert!(full.stderr.contains("could not take over an account"), "{full}");
-    new.operate_with_files_of(1024, false, verb).was_ended_by_a_signal();
+    new.operate_with_files_of(1024, false, verb).was_killed();
 
     let here = Account::known_as(new.address(), account.id());
     here.describe().refused(404, "unknown_account");

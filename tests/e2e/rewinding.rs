@@ -156,7 +156,7 @@ fn where_what_goes_can_not_be_kept_nothing_goes() {
     let verb = ["account", "rewind", &hash, "--to", &first.to_string(), "--yes"];
     let full = server.operate_with_files_of(512, true, verb).exits_with(1);
     assert!(full.stderr.contains("could not write"), "{full}");
-    server.operate_with_files_of(512, false, verb).was_ended_by_a_signal();
+    server.operate_with_files_of(512, false, verb).was_killed();
     assert_eq!(account.info().latest_version_id, latest);
     assert_eq!(account.chain().len(), 2);
     server.operate(verb).good();

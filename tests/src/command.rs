@@ -49,15 +49,10 @@ impl Outcome {
         self.0
     }
 
-    /// However it ended.
-    pub fn judged(self) -> Transcript {
-        self.0
-    }
-
-    /// A signal ended it, such as the one for files that grow too large.
+    /// It was killed by a signal: ours, or the one for files that grow too large.
     #[track_caller]
-    pub fn was_ended_by_a_signal(self) -> Transcript {
-        assert!(self.0.status.code().is_none(), "expected a signal to end it:\n{}", self.0);
+    pub fn was_killed(self) -> Transcript {
+        assert!(self.0.status.code().is_none(), "expected to see it killed:\n{}", self.0);
         self.0
     }
 

@@ -83,7 +83,7 @@ fn histories_that_have_parted_come_together_and_every_step_is_said() {
     this is going to happen:
 
       keep a copy of all tasks of this computer in `~/.local/state/taskferry/databases`
-      send to the account at `[SERVER]` what only this computer has: 1 task
+      send to the account what only this computer has: 1 task
       bring to this computer what only the account has: 1 task
       run `task sync`, and compare both
 
