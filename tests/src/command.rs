@@ -70,11 +70,6 @@ impl Transcript {
     pub fn code(&self) -> i32 {
         self.status.code().unwrap_or_else(|| panic!("ended by a signal:\n{self}"))
     }
-
-    /// The signal that ended it, if one did.
-    pub fn signal(&self) -> Option<i32> {
-        self.status.signal()
-    }
 }
 
 impl fmt::Display for Transcript {
