@@ -7,8 +7,8 @@
 //! | [`taskferry`] | another Taskferry's |
 //! | [`target`] | puts an account into our database, or finds it there |
 //!
-//! The source is only read, also while its server runs. An account arrives in one transaction: a device finds all of it or
-//! nothing. So an import can be interrupted anywhere and begun again: what has arrived is recognised and left alone. Nothing that
+//! The source is only read, also while its server runs. An account arrives in one transaction, which small ones share: a device
+//! finds all of it or nothing. So an import can be interrupted anywhere and begun again: what has arrived is recognised and left alone. Nothing that
 //! is there is ever changed.
 
 pub mod reference;
@@ -121,6 +121,7 @@ pub fn import(
             }
         }
     }
+    target.commit().map_err(TargetError::from)?;
     Ok(report)
 }
 
