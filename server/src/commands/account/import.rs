@@ -90,7 +90,8 @@ fn take(
 ) -> Result<(Outcome, Option<PathBuf>), VerbError> {
     let mut put = |outcome| -> Result<Outcome, VerbError> {
         stop.check()?;
-        target.put(file, file.only(), found).map_err(ImportError::from)?;
+        let taken = target.put(file, file.only(), found).and_then(|()| Ok(target.commit()?));
+        taken.map_err(ImportError::from)?;
         Ok(outcome)
     };
     match found {

@@ -288,12 +288,10 @@ impl Administration for Administrator {
     }
 
     fn prune_some(&self, behind: Cursor, retention: Retention) -> Result<Pruned, AdminError> {
-        let slice = self.db.unchecked_transaction().and_then(|txn| {
-            let slice = prune::prune_some(&txn, behind, retention, place::give_up)?;
-            txn.commit()?;
-            Ok(slice)
-        });
-        Ok(slice.map_err(writing)?.pruned)
+        let txn = self.begin()?;
+        let slice = prune::prune_some(&txn, behind, retention, place::give_up).map_err(writing)?;
+        txn.commit().map_err(writing)?;
+        Ok(slice.pruned)
     }
 
     fn create_invite(
