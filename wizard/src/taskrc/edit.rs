@@ -56,16 +56,22 @@ fn key_of(line: &[u8]) -> Option<&[u8]> {
     Some(key.strip_prefix(b"\xef\xbb\xbf").unwrap_or(key).trim_ascii())
 }
 
+/// Whether our block sets `key`.
+pub fn block_sets(bytes: &[u8], key: &str) -> bool {
+    let Ok(Some((begin, end))) = find_block(bytes) else { return false };
+    lines(&bytes[begin..end]).any(|line| key_of(line) == Some(key.as_bytes()))
+}
+
 /// `old` without our block, and without the empty line that was put before it; `None` = there is none.
 pub fn remove_block(old: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, BadMarkers> {
     let Some((start, end)) = find_block(old)? else {
         return Ok(None);
     };
     let before = &old[..start];
-    let before = [&b"\r\n\r\n"[..], b"\n\n"]
-        .iter()
-        .find(|blank| before.ends_with(blank))
-        .map_or(before, |blank| &before[..start - blank.len() / 2]);
+    // It ends as the block's lines do, unless somebody has turned the lines before it around since.
+    let ends = [line_end_of(&old[start..end]), b"\r\n", b"\n"];
+    let without = |end: &&[u8]| before.strip_suffix(*end).filter(|rest| rest.ends_with(b"\n"));
+    let before = ends.iter().find_map(without).unwrap_or(before);
     Ok(Some(Zeroizing::new([before, &old[end..]].concat())))
 }
 
@@ -184,6 +190,21 @@ mod tests {
         let new = without_keys(old, &["sync.local.server_dir"]);
         assert_eq!(&new[..], b"a=1\n # sync.local.server_dir=/x\nsync.local.server_dirs=2\nlast\xff");
         assert_eq!(&without_keys(b"\xef\xbb\xbfa=1\nb=2", &["a"])[..], b"b=2");
+    }
+
+    #[test]
+    fn a_block_goes_without_a_trace_from_a_file_of_mixed_line_ends() {
+        for old in [&b"\r\n\n"[..], b"a=1\r\nb=2\n", b"\n\r\n"] {
+            assert_eq!(remove_block(&put(old)).unwrap().unwrap().to_vec(), old);
+        }
+    }
+
+    #[test]
+    fn only_what_our_block_sets_is_ours() {
+        let with = put_block(b"recurrence=on\n", &sample().without_recurrence()).unwrap();
+        let without = put_block(b"recurrence=off\n", &sample()).unwrap();
+        assert_eq!([block_sets(&with, "recurrence"), block_sets(&without, "recurrence")], [true, false]);
+        assert!(!block_sets(b"recurrence=off\n", "recurrence"));
     }
 
     #[test]

@@ -97,13 +97,13 @@ pub(super) fn join_known(
     args: &cli::Join,
 ) -> Result<Joined, Failure> {
     let recurrence_off = !args.keep_recurrence && computer.makes_recurring_tasks;
-    let change = computer.plan(credentials, recurrence_off)?;
+    let change = computer.plan(credentials, recurrence_off || computer.taskrc.leaves_recurrence())?;
     let database = database_of(&computer.taskwarrior).ok_or(NoDatabase)?;
     refuse_read_only(&database)?;
 
     run.terminal.say("comparing the tasks of this computer with the account's …");
     let Both { union, .. } = Both::read(run, credentials, &database)?;
-    let plan = plan(run, computer, credentials, change, recurrence_off, &union);
+    let plan = plan(run, computer, change, recurrence_off, &union);
     plan.show(run);
     plan.confirm(run, args.yes)?;
 
@@ -128,7 +128,7 @@ pub(super) fn go_on(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> 
     computer.introduce(run);
     run.terminal.say(&format!("going on to join the account at `{}`, which was interrupted", credentials.server));
     let recurrence_off = !(note.keep_recurrence || args.keep_recurrence) && computer.makes_recurring_tasks;
-    let change = computer.plan(&credentials, recurrence_off)?;
+    let change = computer.plan(&credentials, recurrence_off || computer.taskrc.leaves_recurrence())?;
     let database = database_of(&computer.taskwarrior).ok_or(NoDatabase)?;
     let Joined { arrived, now } = carry_out(run, steps, &computer, &credentials, &database, &change, note.tasks)?;
     report(run, JoinOutcome::Joined, &credentials, arrived, Some(now))
@@ -154,14 +154,7 @@ impl Both {
     }
 }
 
-fn plan(
-    run: &Run<'_>,
-    computer: &Computer<'_>,
-    account: &Credentials,
-    change: Change,
-    recurrence_off: bool,
-    union: &Union,
-) -> Plan {
+fn plan(run: &Run<'_>, computer: &Computer<'_>, change: Change, recurrence_off: bool, union: &Union) -> Plan {
     let count = |count: usize| tasks(count.try_into().unwrap_or(u64::MAX));
     let both = |whole: usize, parts: usize| match (whole, parts) {
         (0, 0) => "nothing".to_owned(),
@@ -174,8 +167,7 @@ fn plan(
         first.push(format!("run `task sync` once more with the present account ({old})"));
     }
     first.push(format!(
-        "send to the account at `{}` what only this computer has: {}",
-        account.server,
+        "send to the account what only this computer has: {}",
         both(union.only_here.len(), union.newer_here.len())
     ));
     first.push(format!(
