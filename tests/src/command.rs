@@ -1,6 +1,7 @@
 //! A program run to its end, and what it said.
 
 use std::io::{Read, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::{fmt, thread};
