@@ -28,6 +28,10 @@ fn use_everything(server: &TestServer, account: &Account) -> Vec<String> {
     let unknown = server.unknown_account();
     unknown.child_of(version);
     unknown.describe();
+    unknown.delete();
+    let deleted = server.account();
+    deleted.delete().good();
+    deleted.delete();
     let broken = account.id().expose().to_string().replace('-', "_");
     for id in [broken.clone(), format!("{broken}0")] {
         Request::new("POST", format!("{ADD_VERSION}/{version}"))
@@ -35,10 +39,10 @@ fn use_everything(server: &TestServer, account: &Account) -> Vec<String> {
             .body("x")
             .send(server.address());
     }
-    for path in ["/", "/j", "/livez", "/readyz", "/health", "/.well-known/taskferry", "/nowhere?secret-query"] {
+    for path in ["/", "/j", "/i", "/livez", "/readyz", "/health", "/.well-known/taskferry", "/nowhere?secret-query"] {
         Request::get(path).send(server.address());
     }
-    let ids = [account.id().expose(), unknown.id().expose(), version.as_uuid()];
+    let ids = [account.id().expose(), unknown.id().expose(), deleted.id().expose(), version.as_uuid()];
     let spelled = ids.iter().flat_map(|id| [id.hyphenated().to_string(), id.simple().to_string()]);
     let bodies = ["sealed-", "secret-invite-code", "secret-query", "x-client-id"].map(str::to_owned);
     spelled.chain(bodies).chain([broken]).collect()

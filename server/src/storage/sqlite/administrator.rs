@@ -96,6 +96,12 @@ impl Administrator {
         Ok(true)
     }
 
+    fn plan_rewind(&self, client: ClientId, to: VersionId) -> Result<rewind::Plan, AdminError> {
+        // One moment for all of it.
+        let txn = self.db.unchecked_transaction().map_err(reading)?;
+        rewind::plan(&txn, client, to)
+    }
+
     /// A transaction that is the only one to write from its beginning on: what it reads first is true until its end.
     fn begin(&self) -> Result<Transaction<'_>, AdminError> {
         Ok(Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate).map_err(writing)?)
@@ -263,15 +269,14 @@ impl Administration for Administrator {
     }
 
     fn look_back(&self, client: ClientId, to: VersionId) -> Result<Rewind, AdminError> {
-        // One moment for all of it.
-        let txn = self.db.unchecked_transaction().map_err(reading)?;
-        Ok(rewind::plan(&txn, client, to)?.rewind)
+        Ok(self.plan_rewind(client, to)?.rewind)
     }
 
     fn rewind(&self, client: ClientId, rewind: &Rewind) -> Result<(), AdminError> {
+        // The long look keeps nobody waiting; then a short one shows that it still holds.
+        let plan = self.plan_rewind(client, rewind.to)?;
         let txn = self.begin()?;
-        let plan = rewind::plan(&txn, client, rewind.to)?;
-        if plan.rewind != *rewind {
+        if plan.rewind != *rewind || !plan.holds(&txn, client).map_err(reading)? {
             return Err(AdminError::Changed);
         }
         plan.carry_out(&txn).map_err(writing)?;

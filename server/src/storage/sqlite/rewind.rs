@@ -9,7 +9,7 @@ use super::{account, place, schema, stands, version_id};
 use crate::storage::admin::AdminError;
 use crate::storage::rewind::Rewind;
 use crate::storage::tip::Tip;
-use crate::storage::{StorageError, UnixSeconds};
+use crate::storage::{Account, StorageError, UnixSeconds};
 
 const LOOKING: &str = "following an account's versions";
 
@@ -26,6 +26,8 @@ struct Row {
 /// What it comes to, and all that is needed to do it.
 pub(super) struct Plan {
     key: i64,
+    /// The account as it was when it was looked at.
+    seen: Account,
     rows: Vec<Row>,
     /// How many of the rows stay.
     stay: usize,
@@ -65,7 +67,7 @@ pub(super) fn plan(db: &Connection, client: ClientId, to: VersionId) -> Result<P
             || (found.snapshot.is_some() && !takes_snapshot),
         last_seen: stood.iter().filter(|(at, _)| gone_versions.contains(*at)).map(|(_, week)| *week).max(),
     };
-    Ok(Plan { key, rows, stay, rewind })
+    Ok(Plan { key, seen: found, rows, stay, rewind })
 }
 
 fn check_there(db: &Connection, key: i64) -> rusqlite::Result<Result<(), AdminError>> {
@@ -94,6 +96,11 @@ fn rows(db: &Connection, key: i64) -> rusqlite::Result<Vec<Row>> {
 }
 
 impl Plan {
+    /// Whether the account is still what it was. Its row tells of everything that can happen to its versions.
+    pub(super) fn holds(&self, db: &Connection, client: ClientId) -> rusqlite::Result<bool> {
+        Ok(account::find(db, client)?.is_some_and(|now| now == (self.key, self.seen.clone())))
+    }
+
     /// Does it.
     pub(super) fn carry_out(&self, txn: &Transaction<'_>) -> rusqlite::Result<()> {
         let (left, gone) = self.rows.split_at(self.stay);
