@@ -5,8 +5,9 @@ use std::process::Command;
 use e2e::command::{Outcome, run};
 use e2e::cut::CutLine;
 use e2e::tasks::to_do;
-use e2e::{Programs, TaskHome, TestServer};
+use e2e::{Account, Programs, TaskHome, TestServer};
 use serde_json::Value;
+use taskferry_protocol::{ClientId, SetupLink};
 
 use crate::{KILLED, PROGRAMS, server, server_for_many_accounts};
 
@@ -267,14 +268,19 @@ fn a_join_with_tasks_that_is_killed_at_any_step_is_finished_by_the_next_run_or_t
             run(&mut command, &link).was_killed();
         };
         kill();
-        desktop.wizard(PROGRAMS, ["undo", "--yes"], "").good();
-        // `task sync` with the old account has brought what the desktops before have sent there.
-        let ours = |tasks: Vec<Value>| tasks.into_iter().filter(|task| before.contains(task)).collect::<Vec<_>>();
-        assert_eq!((settings(desktop), ours(without_numbers(desktop))), (taskrc, before.clone()), "killed at {step}");
-
-        // What a killed run has sent already is there; something new makes the next one send again.
-        desktop.task(["add", "once more"]).good();
-        kill();
+        if ["version", "configured", "switched"].contains(step) {
+            desktop.wizard(PROGRAMS, ["undo", "--yes"], "").good();
+            // `task sync` with the old account has brought what the desktops before have sent there.
+            let ours = |tasks: Vec<Value>| tasks.into_iter().filter(|task| before.contains(task)).collect::<Vec<_>>();
+            assert_eq!(
+                (settings(desktop), ours(without_numbers(desktop))),
+                (taskrc, before.clone()),
+                "killed at {step}"
+            );
+            // What a killed run has sent already is there; something new makes the next one send again.
+            desktop.task(["add", "once more"]).good();
+            kill();
+        }
         let said = desktop.wizard(PROGRAMS, ["join", "--yes"], "").good();
         assert!(said.stderr.contains("joined; "), "killed at {step}: {said}");
         laptop.sync().good();
@@ -401,4 +407,122 @@ fn an_export_is_what_task_export_prints_and_what_task_import_takes() {
     std::fs::remove_dir_all(family.laptop.path().join(".task")).expect("a folder that goes");
     let again = family.laptop.wizard(PROGRAMS, ["export", "--json-lines"], "").good().stdout;
     assert_eq!(again.lines().count(), tasks.len());
+}
+
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn a_sealed_backup_opens_the_account_on_another_server_where_only_the_address_changes() {
+    let mut family = Family::new();
+    family.laptop.task(["add", "the last one"]).good();
+    family.laptop.sync().good();
+    let file = family.laptop.path().join("account.taskferry");
+    let said = family.laptop.wizard(PROGRAMS, ["export", "--sealed", "account.taskferry"], "").good();
+    assert!(said.stderr.contains("`taskferry-server account import FILE`"), "{said}");
+    let path = file.to_str().expect("a path in UTF-8");
+    family.new.operate(["account", "import", path, "--yes"]).good();
+    family.old.stop();
+
+    let (from, to) = (family.old.url(), family.new.url());
+    for home in [&family.laptop, &family.desktop] {
+        std::fs::write(home.taskrc(), settings(home).replace(&from, &to)).expect("a taskrc");
+        home.sync().good();
+    }
+    assert_eq!(without_numbers(&family.desktop), without_numbers(&family.laptop));
+    assert!(to_do(&family.desktop.tasks()).contains(&"the last one"));
+    family.desktop.task(["add", "on the new server"]).good();
+    family.desktop.sync().good();
+    family.laptop.sync().good();
+    assert_eq!(without_numbers(&family.desktop), without_numbers(&family.laptop));
+    let tablet = TaskHome::untouched();
+    join(&tablet, &link_from(&family.laptop), &[]).good();
+    assert_eq!(without_numbers(&tablet), without_numbers(&family.laptop));
+}
+
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn the_old_account_is_deleted_once_all_have_left_and_whoever_comes_late_brings_everything() {
+    let family = Family::new();
+    let late = TaskHome::untouched();
+    join(&late, &link_from(&family.laptop), &[]).good();
+    late.task(["add", "from somebody who came late"]).good();
+    run(&mut family.move_away(PROGRAMS, &[]), "").good();
+    let link = link_from(&family.laptop);
+    join(&family.desktop, &link, &["--replace"]).good();
+    let said = family.laptop.wizard(PROGRAMS, ["move", "--forget-old", "--yes", "--json"], "").good();
+    assert!(said.stdout.contains(r#""old_account_deleted":true"#), "{said}");
+
+    late.sync().exits_with(2);
+    join(&late, &link, &["--replace"]).good();
+    family.laptop.sync().good();
+    assert_eq!(without_numbers(&late), without_numbers(&family.laptop));
+    assert!(to_do(&family.laptop.tasks()).contains(&"from somebody who came late"));
+}
+
+/// Taskwarrior itself gets 410 there for ever.
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn tasks_of_a_computer_that_never_synced_join_an_account_whose_beginning_is_gone() {
+    let mut server = PROGRAMS.server().option("--snapshot-versions", "4").start();
+    let laptop = TaskHome::untouched();
+    laptop.wizard(PROGRAMS, ["setup", "--server", &server.url(), "--yes"], "").good();
+    for number in 0..12 {
+        laptop.task(["add", &format!("task {number}")]).good();
+        laptop.sync().good();
+    }
+    server.stop();
+    server.let_days_pass(200);
+    server.start();
+    laptop.task(["add", "and one more"]).good();
+    laptop.sync().good();
+    let pruned = server.ask_operator(["prune", "--yes"]);
+    let pruned = pruned["pruned"]["versions"].as_u64().expect("a number");
+    let account = Account::known_as(server.address(), id_of(&laptop));
+    e2e::wait::until("the server notices", || account.info().versions == 13 - pruned);
+    assert!(pruned > 0);
+
+    let desktop = TaskHome::with_an_empty_taskrc();
+    furnish(&desktop);
+    let said = join(&desktop, &link_from(&laptop), &[]).good();
+    assert!(said.stderr.contains("joined; 13 tasks arrived"), "{said}");
+    laptop.sync().good();
+    assert_eq!(without_numbers(&desktop), without_numbers(&laptop));
+    assert_eq!(laptop.tasks().len(), 13 + exported_count());
+}
+
+/// The account of a computer.
+#[track_caller]
+fn id_of(home: &TaskHome) -> ClientId {
+    SetupLink::parse(&link_from(home)).expect("a setup link").client_id
+}
+
+/// How many tasks [`furnish`] makes.
+fn exported_count() -> usize {
+    let home = TaskHome::with_an_empty_taskrc();
+    furnish(&home);
+    home.tasks().len()
+}
+
+/// As on a full disk, but for this process alone: no file may grow beyond so many blocks of 512 bytes.
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn a_disk_without_room_for_the_copy_stops_a_move_before_anything_changes() {
+    let (old, new) = (server(), server());
+    let laptop = TaskHome::with_many_tasks(&old.new_account(), 2001);
+    laptop.sync().good();
+    let (taskrc, before) = (settings(&laptop), exported(&laptop));
+    let wizard = laptop.command_of(PROGRAMS);
+    let mut cramped = Command::new("/bin/sh");
+    let script = "trap '' XFSZ; ulimit -f 600; exec \"$0\" move --server \"$1\" --yes";
+    cramped.args(["-c", script, PROGRAMS.wizard, &new.url()]);
+    cramped.env_clear().current_dir(laptop.path());
+    cramped.envs(wizard.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let said = run(&mut cramped, "").exits_with(1);
+    assert!(said.stderr.contains("could not keep a copy of your tasks"), "{said}");
+    assert_eq!((settings(&laptop), exported(&laptop)), (taskrc, before.clone()));
+    let copies = laptop.path().join(".local/state/taskferry/databases");
+    assert_eq!(std::fs::read_dir(copies).expect("a folder").count(), 0, "nothing half is kept");
+    laptop.sync().good();
+
+    laptop.wizard(PROGRAMS, ["move", "--yes"], "").good();
+    assert_eq!(exported(&laptop), before);
 }

@@ -1,6 +1,7 @@
 //! Whatever has come between a computer and its account, `taskferry repair` says it and mends it, and no task is missing afterwards
 //! on either side.
 
+use std::process::Command;
 use std::{fs, thread};
 
 use e2e::command::{Outcome, Transcript, run};
@@ -261,7 +262,7 @@ fn an_account_that_was_deleted_or_switched_off_is_named_and_nothing_is_tried() {
     wait::until("the server notices", || account.describe().status == 403);
     assert_eq!(state(&laptop), "deleted");
     let said = repair(&laptop).exits_with(3);
-    assert!(said.stderr.contains("`taskferry move` takes them to a new account"), "{said}");
+    assert!(said.stderr.contains("`taskferry move --without-old` takes them to a new account"), "{said}");
     assert_eq!(to_do(&laptop.tasks()), ["buy milk"]);
 }
 
@@ -333,6 +334,71 @@ fn a_protected_database_is_refused_before_anything_is_sent() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("a usual folder");
     let said = said.exits_with(1);
     assert!(said.stderr.contains("is read-only"), "{said}");
+}
+
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn an_account_that_is_lost_everywhere_comes_back_from_a_sealed_backup() {
+    let mut server = server();
+    let laptop = set_up(&server);
+    add_and_sync(&laptop, &["buy milk", "call Ada"]);
+    laptop.task(["/Ada/", "done"]).good();
+    laptop.sync().good();
+    laptop.wizard(PROGRAMS, ["export", "--sealed", "account.backup"], "").good();
+    let backup = laptop.path().join("account.backup");
+    server.stop();
+    fs::remove_dir_all(server.data_dir()).expect("the data");
+    server.start();
+
+    // A new computer, with the settings and one task of its own.
+    let tablet = TaskHome::untouched();
+    fs::copy(laptop.taskrc(), tablet.taskrc()).expect("a taskrc");
+    tablet.task(["add", "of the tablet"]).good();
+    let from = ["repair", "--yes", "--from", backup.to_str().expect("a path")];
+    let said = tablet.wizard(PROGRAMS, from, "").good();
+    assert!(said.stderr.contains("has: 2 tasks"), "{said}");
+    assert_eq!(to_do(&tablet.tasks()), ["buy milk", "of the tablet"]);
+    assert_equal(&[&tablet, &joined(&tablet)]);
+    let again = tablet.wizard(PROGRAMS, from, "").good();
+    assert!(again.stderr.contains("this computer has all that is in `"), "{again}");
+    // The laptop was further than the backup, and joins them.
+    repair(&laptop).good();
+    tablet.sync().good();
+    assert_equal(&[&laptop, &tablet]);
+
+    let other = set_up(&server);
+    let refused = other.wizard(PROGRAMS, from, "").exits_with(1);
+    assert!(refused.stderr.contains("is of another account"), "{refused}");
+}
+
+/// The disk is full before anything happened, on either side.
+#[test]
+#[cfg_attr(not(taskwarrior), ignore = "needs Taskwarrior: run tests/setup.sh")]
+fn a_full_disk_is_told_before_anything_is_sent() {
+    let mut server = server();
+    let laptop = set_up(&server);
+    add_more_than_one_version_takes(&laptop);
+    laptop.sync().good();
+    back_up(&server);
+    add_and_sync(&laptop, &["lost by the server"]);
+    let sent = versions(&server, &laptop);
+    restore(&mut server);
+    let restored = versions(&server, &laptop);
+    assert!(restored < sent);
+    let before = database(&laptop);
+    // No file may grow beyond 300 KiB, and the database has more: a write beyond fails, as on a disk without room.
+    let command = laptop.command_of(PROGRAMS);
+    let mut small = Command::new("/bin/sh");
+    let script = "trap '' XFSZ; ulimit -f 600; exec \"$0\" repair --yes";
+    small.arg("-c").arg(script).arg(command.get_program()).env_clear().current_dir(laptop.path());
+    small.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let said = run(&mut small, "").exits_with(1);
+    assert!(said.stderr.contains("error: could not keep a copy of your tasks in"), "{said}");
+    assert!(said.stderr.contains("hint: make room"), "{said}");
+    assert_eq!(database(&laptop), before);
+    assert_eq!(versions(&server, &laptop), restored, "nothing was sent");
+    repair(&laptop).good();
+    assert_equal(&[&laptop, &joined(&laptop)]);
 }
 
 /// Whatever was done when it was killed: nothing is lost, and the next run finishes.
@@ -424,20 +490,19 @@ fn a_task_that_holds_the_database_is_waited_for() {
         let database = rusqlite::Connection::open(laptop.path().join(".task/taskchampion.sqlite3")).expect("it");
         database.execute_batch("BEGIN IMMEDIATE").expect("a lock");
         gate.open();
-        wait::until("all of it arrives at the server", || {
-            gate.versions() > 0 && server_has_two_versions(&server, &laptop)
-        });
+        wait::until("all of it arrives at the server", || versions(&server, &laptop) >= 2);
         database.execute_batch("ROLLBACK").expect("an unlock");
         repairing.join().expect("a repair").good();
     });
     assert_equal(&[&laptop, &joined(&laptop)]);
 }
 
+/// How many versions the account of this computer has.
 #[track_caller]
-fn server_has_two_versions(server: &TestServer, home: &TaskHome) -> bool {
-    let link = home.wizard(PROGRAMS, ["share", "--text"], "").good().stdout;
-    let id = link.lines().find_map(|line| line.strip_prefix("sync.server.client_id=")).expect("an ID");
-    e2e::Account::known_as(server.address(), id.parse().expect("a UUID")).info().versions >= 2
+fn versions(server: &TestServer, home: &TaskHome) -> u64 {
+    let lines = fs::read_to_string(home.taskrc()).expect("a taskrc");
+    let id = lines.lines().find_map(|line| line.strip_prefix("sync.server.client_id=")).expect("an ID");
+    e2e::Account::known_as(server.address(), id.parse().expect("a UUID")).info().versions
 }
 
 /// The wizard, ended where this step begins.

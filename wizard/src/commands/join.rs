@@ -76,12 +76,6 @@ pub enum JoinError {
     /// The proof failed.
     #[error("the credentials are not right for this account")]
     NotProved(#[source] UnsealError),
-    /// Own tasks can't be merged into a history whose beginning is gone.
-    #[error("this computer has {} of its own, and this account takes only computers without", tasks(*.count))]
-    OwnTasks {
-        /// How many.
-        count: u64,
-    },
     /// A first sync that was cut between the version and its snapshot, in an account that was moved.
     #[error("the account at `{server}` is not complete: its history has neither a beginning nor a snapshot")]
     Incomplete {
@@ -121,10 +115,6 @@ impl Explain for JoinError {
             Self::NotProved(UnsealError::NotAnEnvelope) => {
                 "ask whoever runs the server: the account's data is damaged".into()
             }
-            Self::OwnTasks { .. } => "its early history is not kept any more, and Taskwarrior would need it to merge\n\
-                                      run `task export > tasks.json`, move the folder `~/.task` away, join, then run \
-                                      `task import tasks.json`"
-                .into(),
             Self::Incomplete { .. } => "change a task on the first computer and run `task sync` there, \
                                         then the same command again here"
                 .into(),
@@ -137,6 +127,8 @@ impl Explain for JoinError {
 enum Holds {
     /// Data that the secret unseals.
     ProvedData,
+    /// The same, but not from its beginning: Taskwarrior itself could not merge this computer's tasks into it.
+    ProvedSnapshot,
     /// Nothing yet.
     Nothing,
 }
@@ -230,11 +222,14 @@ fn join_now(
     let Decoded { credentials, checked } = decoded;
     // Also checks that the credentials can be written at all, before the server hears of them.
     let recurrence_off = !args.keep_recurrence && computer.makes_recurring_tasks;
-    let change = computer.plan(credentials, recurrence_off)?;
+    let change = computer.plan(credentials, recurrence_off || computer.taskrc.leaves_recurrence())?;
 
     let (server, kind) = reach(run, credentials.server.clone())?;
     let account = Account { server: &server, credentials, checked: *checked };
     let holds = account.look(run, args, &kind, computer.tasks)?;
+    if holds == Holds::ProvedSnapshot {
+        return bring_along::join_known(run, computer, credentials, args);
+    }
 
     let mut notes = Plan::notes(computer);
     notes.extend(recurrence_off.then(|| RECURRENCE.to_owned()));
@@ -244,7 +239,7 @@ fn join_now(
         notes,
         first_sync: Some(match (computer.tasks, holds) {
             (0, Holds::Nothing) => "run `task sync`".into(),
-            (0, Holds::ProvedData) => "run `task sync`: fetches the account's tasks".into(),
+            (0, _) => "run `task sync`: fetches the account's tasks".into(),
             (count, _) => format!(
                 "run `task sync`: fetches the account's tasks, and sends {} of this computer \
                  to `{}`, where everybody who has the link can read them",
@@ -349,33 +344,33 @@ impl Account<'_> {
             }
             Known::Account(_) | Known::NotOffered => {}
         }
-        if self.prove(own_tasks)? {
+        if let Some(holds) = self.prove(own_tasks)? {
             run.terminal.say("the secret fits: it unseals the account's tasks");
-            return Ok(Holds::ProvedData);
+            return Ok(holds);
         }
         self.refuse_unproved(args)?;
         self.accept_nothing(run, args)?;
         Ok(Holds::Nothing)
     }
 
-    /// Whether there was anything to prove the secret against.
-    fn prove(&self, own_tasks: u64) -> Result<bool, Failure> {
+    /// What there was to prove the secret against, if there was anything.
+    fn prove(&self, own_tasks: u64) -> Result<Option<Holds>, Failure> {
         let id = &self.credentials.client_id;
         // The first version before the snapshot, which holds everything and may take minutes to fetch. With tasks of its
         // own Taskwarrior skips the snapshot, and asks for the history from its beginning.
-        let sealed = match self.server.first_version(id)? {
-            FirstVersion::Found(sealed) => sealed,
+        let (sealed, holds) = match self.server.first_version(id)? {
+            FirstVersion::Found(sealed) => (sealed, Holds::ProvedData),
             beginning => match (self.server.snapshot(id)?, beginning) {
-                (Some(_), _) if own_tasks > 0 => return Err(JoinError::OwnTasks { count: own_tasks }.into()),
-                (Some(sealed), _) => sealed,
+                (Some(sealed), _) if own_tasks > 0 => (sealed, Holds::ProvedSnapshot),
+                (Some(sealed), _) => (sealed, Holds::ProvedData),
                 (None, FirstVersion::Gone) => {
                     return Err(JoinError::Incomplete { server: self.server.url().clone() }.into());
                 }
-                (None, _) => return Ok(false),
+                (None, _) => return Ok(None),
             },
         };
         prove(sealed, id, &self.credentials.secret).map_err(JoinError::NotProved)?;
-        Ok(true)
+        Ok(Some(holds))
     }
 
     /// With a mistyped secret the first change sent from here would be the account's beginning, which no other computer
@@ -407,7 +402,7 @@ impl Account<'_> {
 fn say_what_arrived(run: &mut Run<'_>, holds: Holds, before: u64, now: Synced) {
     let said = match (holds, now.all.saturating_sub(before)) {
         (Holds::Nothing, 0) => "joined; the account has no tasks yet".to_owned(),
-        (Holds::ProvedData, 0) => "joined; no task was new to this computer".to_owned(),
+        (Holds::ProvedData | Holds::ProvedSnapshot, 0) => "joined; no task was new to this computer".to_owned(),
         (_, arrived) => format!("joined; {} arrived", tasks(arrived)),
     };
     run.terminal.say(&format!("\n{said}"));

@@ -8,6 +8,7 @@ mod bring_together;
 mod complete;
 mod fill_again;
 mod recognise;
+mod take_in;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,7 @@ use crate::proof::{self, ProofError, Verdict};
 use crate::rescue::steps::{self, Steps};
 use crate::seen::Seen;
 use crate::taskwarrior::Which;
+use take_in::Taken;
 
 /// Nothing on this computer can mend what was found, and shown.
 #[derive(Debug, thiserror::Error)]
@@ -86,8 +88,18 @@ pub fn run(run: &mut Run<'_>, args: &cli::Repair) -> Result<(), Failure> {
 }
 
 fn repair(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<(), Failure> {
+    let taken = match &patient.args.from {
+        None => 0,
+        Some(file) => match take_in::run(run, patient, file)? {
+            Taken::In(count) => count,
+            Taken::OnlyPlanned => return Ok(()),
+        },
+    };
     let state = recognise::recognise(run, patient)?;
     match state {
+        State::UpToDate | State::Unsent | State::Behind if taken > 0 => {
+            finish(run, patient, state, Done { fetched: taken, ..Done::default() })
+        }
         State::Ahead | State::Pruned | State::OtherAccount | State::Gone | State::Different => {
             bring_together::run(run, patient, state)
         }
@@ -103,15 +115,16 @@ fn compare(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) -> Result
         return healthy(run, patient, state, "there is nothing to repair: this computer has no tasks yet");
     };
     run.terminal.say("comparing this computer with what the server holds …");
-    let verdict = match database.content()?.is_blank() {
-        true => Verdict::Overtaken,
-        false => match proof::prove(run.server(account.server.clone())?, account, &database) {
+    let verdict = if database.content()?.is_blank() {
+        Verdict::Overtaken
+    } else {
+        match proof::prove(run.server(account.server.clone())?, account, &database) {
             Err(ProofError::There(RebuildError::Incomplete)) => {
                 recognise::say(run, State::Incomplete);
                 return complete::run(run, patient);
             }
             verdict => verdict?,
-        },
+        }
     };
     match verdict {
         Verdict::Equal { tasks: count } => {

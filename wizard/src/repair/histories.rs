@@ -23,9 +23,12 @@ use crate::proof::rebuild;
 use crate::rescue::hold::Holder;
 use crate::rescue::refill::versions;
 
+/// A version's ID and what is in it.
+type Version = (Uuid, Vec<u8>);
+
 /// An account on a server, in memory: versions and nothing else.
 #[derive(Debug, Clone, Default)]
-struct Chain(Arc<Mutex<Vec<(Uuid, Vec<u8>)>>>);
+struct Chain(Arc<Mutex<Vec<Version>>>);
 
 impl Chain {
     fn latest(&self) -> Uuid {
@@ -69,9 +72,10 @@ impl taskchampion::Server for Chain {
         segment: HistorySegment,
     ) -> Result<(AddVersionResult, SnapshotUrgency), Error> {
         let latest = self.latest();
-        let result = match latest == parent || latest.is_nil() {
-            true => AddVersionResult::Ok(self.add(segment)),
-            false => AddVersionResult::ExpectedParentVersion(latest),
+        let result = if latest == parent || latest.is_nil() {
+            AddVersionResult::Ok(self.add(segment))
+        } else {
+            AddVersionResult::ExpectedParentVersion(latest)
         };
         Ok((result, SnapshotUrgency::None))
     }

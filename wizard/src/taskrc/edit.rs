@@ -56,6 +56,12 @@ fn key_of(line: &[u8]) -> Option<&[u8]> {
     Some(key.strip_prefix(b"\xef\xbb\xbf").unwrap_or(key).trim_ascii())
 }
 
+/// Whether our block sets `key`.
+pub fn block_sets(bytes: &[u8], key: &str) -> bool {
+    let Ok(Some((begin, end))) = find_block(bytes) else { return false };
+    lines(&bytes[begin..end]).any(|line| key_of(line) == Some(key.as_bytes()))
+}
+
 /// `old` without our block, and without the empty line that was put before it; `None` = there is none.
 pub fn remove_block(old: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, BadMarkers> {
     let Some((start, end)) = find_block(old)? else {
@@ -187,10 +193,18 @@ mod tests {
     }
 
     #[test]
-    fn a_block_goes_without_a_trace_from_a_file_with_both_kinds_of_line_ends() {
-        for old in [&b"\r\n\n"[..], b"a=1\r\nb=2\n", b"a=1\nb=2\r\n"] {
-            assert_eq!(remove_block(&put(old)).unwrap().unwrap().as_slice(), old);
+    fn a_block_goes_without_a_trace_from_a_file_of_mixed_line_ends() {
+        for old in [&b"\r\n\n"[..], b"a=1\r\nb=2\n", b"\n\r\n"] {
+            assert_eq!(remove_block(&put(old)).unwrap().unwrap().to_vec(), old);
         }
+    }
+
+    #[test]
+    fn only_what_our_block_sets_is_ours() {
+        let with = put_block(b"recurrence=on\n", &sample().without_recurrence()).unwrap();
+        let without = put_block(b"recurrence=off\n", &sample()).unwrap();
+        assert_eq!([block_sets(&with, "recurrence"), block_sets(&without, "recurrence")], [true, false]);
+        assert!(!block_sets(b"recurrence=off\n", "recurrence"));
     }
 
     #[test]

@@ -62,6 +62,17 @@ impl Explain for BadNote {
     }
 }
 
+/// There are tasks, but not where Taskwarrior has them.
+#[derive(Debug, thiserror::Error)]
+#[error("Taskwarrior's database is not where it was")]
+struct NoDatabase;
+
+impl Explain for NoDatabase {
+    fn hint(&self) -> Option<String> {
+        Some("run `task diagnostics`: it says where Taskwarrior looks".into())
+    }
+}
+
 /// Joins.
 pub(super) fn join(
     run: &mut Run<'_>,
@@ -70,19 +81,29 @@ pub(super) fn join(
     args: &cli::Join,
 ) -> Result<Joined, Failure> {
     let Decoded { credentials, checked } = decoded;
-    let recurrence_off = !args.keep_recurrence && computer.makes_recurring_tasks;
-    let change = computer.plan(credentials, recurrence_off)?;
+    // Also checks that the credentials can be written at all, before the server hears of them.
+    computer.plan(credentials, false)?;
     let (server, kind) = reach(run, credentials.server.clone())?;
     // As for a computer without tasks: it need not go through the account's history.
     Account { server: &server, credentials, checked: *checked }.look(run, args, &kind, 0)?;
-    let Some(database) = database_of(&computer.taskwarrior) else {
-        return super::join_now(run, computer, decoded, args);
-    };
+    join_known(run, computer, credentials, args)
+}
+
+/// The same with an account that was looked at, and is proved to be the one that is meant.
+pub(super) fn join_known(
+    run: &mut Run<'_>,
+    computer: &Computer<'_>,
+    credentials: &Credentials,
+    args: &cli::Join,
+) -> Result<Joined, Failure> {
+    let recurrence_off = !args.keep_recurrence && computer.makes_recurring_tasks;
+    let change = computer.plan(credentials, recurrence_off || computer.taskrc.leaves_recurrence())?;
+    let database = database_of(&computer.taskwarrior).ok_or(NoDatabase)?;
     refuse_read_only(&database)?;
 
     run.terminal.say("comparing the tasks of this computer with the account's …");
     let Both { union, .. } = Both::read(run, credentials, &database)?;
-    let plan = plan(run, computer, credentials, change, recurrence_off, &union);
+    let plan = plan(run, computer, change, recurrence_off, &union);
     plan.show(run);
     plan.confirm(run, args.yes)?;
 
@@ -107,9 +128,8 @@ pub(super) fn go_on(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> 
     computer.introduce(run);
     run.terminal.say(&format!("going on to join the account at `{}`, which was interrupted", credentials.server));
     let recurrence_off = !(note.keep_recurrence || args.keep_recurrence) && computer.makes_recurring_tasks;
-    let change = computer.plan(&credentials, recurrence_off)?;
-    // Without a database there is nothing to bring along any more.
-    let database = database_of(&computer.taskwarrior).ok_or(BadNote)?;
+    let change = computer.plan(&credentials, recurrence_off || computer.taskrc.leaves_recurrence())?;
+    let database = database_of(&computer.taskwarrior).ok_or(NoDatabase)?;
     let Joined { arrived, now } = carry_out(run, steps, &computer, &credentials, &database, &change, note.tasks)?;
     report(run, JoinOutcome::Joined, &credentials, arrived, Some(now))
 }
@@ -134,14 +154,7 @@ impl Both {
     }
 }
 
-fn plan(
-    run: &Run<'_>,
-    computer: &Computer<'_>,
-    account: &Credentials,
-    change: Change,
-    recurrence_off: bool,
-    union: &Union,
-) -> Plan {
+fn plan(run: &Run<'_>, computer: &Computer<'_>, change: Change, recurrence_off: bool, union: &Union) -> Plan {
     let count = |count: usize| tasks(count.try_into().unwrap_or(u64::MAX));
     let both = |whole: usize, parts: usize| match (whole, parts) {
         (0, 0) => "nothing".to_owned(),
@@ -154,8 +167,7 @@ fn plan(
         first.push(format!("run `task sync` once more with the present account ({old})"));
     }
     first.push(format!(
-        "send to the account at `{}` what only this computer has: {}",
-        account.server,
+        "send to the account what only this computer has: {}",
         both(union.only_here.len(), union.newer_here.len())
     ));
     first.push(format!(

@@ -38,7 +38,7 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) ->
         let parts = Parts::read(&database, || account::read(&connect, account).map_err(PushError::Look))?;
         let union = unite(&parts.here, &parts.there.side);
         if !agreed {
-            plan(run, &in_words(run, patient, &union));
+            plan(run, &in_words(run, &union));
             say_notes(run, state, &union);
             if !accepted(run, patient, state, state != State::OtherAccount)? {
                 return Ok(());
@@ -135,22 +135,12 @@ fn value<'a>(tasks: &'a Tasks, task: &uuid::Uuid, attribute: &str) -> Option<&'a
     tasks.get(task)?.get(attribute)
 }
 
-fn in_words(run: &Run<'_>, patient: &Patient<'_, '_>, union: &Union) -> Vec<String> {
+fn in_words(run: &Run<'_>, union: &Union) -> Vec<String> {
     let place: PathBuf = run.context.state_dir().join("databases");
-    let both = |whole: usize, parts: usize| {
-        let count = |count: usize| tasks(count.try_into().unwrap_or(u64::MAX));
-        match (whole, parts) {
-            (0, 0) => "nothing".to_owned(),
-            (whole, 0) => count(whole),
-            (0, parts) => format!("what is newer of {}", count(parts)),
-            (whole, parts) => format!("{}, and what is newer of {}", count(whole), count(parts)),
-        }
-    };
     let mut lines = vec![
         format!("keep a copy of all tasks of this computer in `{}`", run.context.short(&place)),
         format!(
-            "send to the account at `{}` what only this computer has: {}",
-            patient.account.server,
+            "send to the account what only this computer has: {}",
             both(union.only_here.len(), union.newer_here.len())
         ),
         format!(
@@ -164,6 +154,17 @@ fn in_words(run: &Run<'_>, patient: &Patient<'_, '_>, union: &Union) -> Vec<Stri
     }
     lines.push("run `task sync`, and compare both".into());
     lines
+}
+
+/// So many tasks as a whole, and of so many others what is newer.
+pub(super) fn both(whole: usize, parts: usize) -> String {
+    let count = |count: usize| tasks(count.try_into().unwrap_or(u64::MAX));
+    match (whole, parts) {
+        (0, 0) => "nothing".to_owned(),
+        (whole, 0) => count(whole),
+        (0, parts) => format!("what is newer of {}", count(parts)),
+        (whole, parts) => format!("{}, and what is newer of {}", count(whole), count(parts)),
+    }
 }
 
 fn say_notes(run: &mut Run<'_>, state: State, union: &Union) {

@@ -40,9 +40,9 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) ->
     };
     let create = format!("create the account at `{}` again, with the same ID and secret", account.server);
     let all = all_tasks(count);
-    let send = format!("send {all} of this computer to the account at `{}`, encrypted", account.server);
+    let sending = format!("send {all} of this computer to the account at `{}`, encrypted", account.server);
     let rest = "run `task sync`, and compare both; nothing changes on this computer".to_owned();
-    let lines: Vec<String> = is_unknown.then_some(create).into_iter().chain([send, rest]).collect();
+    let lines: Vec<String> = is_unknown.then_some(create).into_iter().chain([sending, rest]).collect();
     plan(run, &lines);
     if is_unknown {
         run.terminal.say_note(
