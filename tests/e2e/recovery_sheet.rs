@@ -10,6 +10,9 @@ use e2e::{Person, TaskHome, TestServer};
 
 use crate::{PROGRAMS, server};
 
+/// The browser that `build.rs` found.
+const CHROMIUM: Option<&str> = option_env!("CHROMIUM");
+
 /// A computer in sync with a task and one that recurs, and the sheet that was made there.
 fn with_sheet(server: &TestServer, name: &str) -> (TaskHome, PathBuf) {
     let laptop = TaskHome::untouched();
@@ -67,7 +70,7 @@ fn the_printed_page_is_one_and_its_qr_code_opens_the_account() {
     let server = server();
     let (laptop, sheet) = with_sheet(&server, "sheet.html");
     let browser = |target: &str| {
-        let mut command = Command::new(option_env!("CHROMIUM").expect("Chromium"));
+        let mut command = Command::new(CHROMIUM.expect("Chromium"));
         command.args([
             "--headless",
             "--no-sandbox",

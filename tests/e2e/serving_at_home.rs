@@ -1,6 +1,5 @@
 //! A sync server on somebody's own computer: started by the wizard, there once, and there again.
 
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use e2e::command::Outcome;
@@ -8,7 +7,7 @@ use e2e::http::Request;
 use e2e::port::Port;
 use e2e::tasks::to_do;
 use e2e::{Person, TaskHome, wait};
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::PROGRAMS;
@@ -54,16 +53,19 @@ impl Computer {
     /// Ends the server without warning, as a crash does, and waits until it is gone.
     #[track_caller]
     fn kill(&self) {
-        let server = self.process();
-        kill_process(server, Signal::KILL).expect("a signal to our own server");
-        self.wait_until_gone(server);
+        kill_process(self.process(), Signal::KILL).expect("a signal to our own server");
+        self.wait_until_gone();
     }
 
+    /// Whoever has no server any more is told so. Its process may be there a little longer, until somebody has waited for it.
     #[track_caller]
-    fn wait_until_gone(&self, server: Pid) {
-        wait::until("the server is gone", || test_kill_process(server).is_err());
-        // Its keeper reads on until there is nobody left who could write.
-        wait::until("nobody listens", || Request::get("/livez").try_send(self.port.address()).is_err());
+    fn wait_until_gone(&self) {
+        wait::until("no server runs", || {
+            let mut status = self.command(&["home", "status"]);
+            let ended = status.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("the wizard");
+            ended.code() == Some(3)
+        });
+        assert!(Request::get("/livez").try_send(self.port.address()).is_err(), "nobody listens");
     }
 }
 
@@ -144,6 +146,9 @@ fn two_starts_at_once_lead_to_one_server() {
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), laptop.url(), "{said}");
     }
     let first = laptop.process();
+    let everywhere = format!("0.0.0.0:{}", laptop.port.address().port());
+    let said = laptop.wizard(&["home", "start", "--listen", &everywhere]).exits_with(1);
+    assert!(said.stderr.contains("hint: run `taskferry home stop` first"), "{said}");
     assert_eq!(laptop.wizard(&["home", "start"]).good().stdout.trim(), laptop.url());
     assert_eq!(laptop.process(), first);
 }
@@ -194,21 +199,22 @@ fn what_keeps_the_server_from_starting_is_told_and_nothing_is_left_running() {
 fn a_stop_ends_the_server_and_its_keeper_and_leaves_the_data() {
     let laptop = Computer::new();
     laptop.wizard(&["home", "start"]).good();
-    let server = laptop.process();
     let said = laptop.wizard(&["home", "stop"]).good();
     assert!(said.stderr.contains("stopped; the data stays"), "{said}");
-    laptop.wait_until_gone(server);
+    laptop.wizard(&["home", "status"]).exits_with(3);
+    assert!(Request::get("/livez").try_send(laptop.port.address()).is_err());
     assert!(laptop.home.path().join(".local/share/taskferry-server/taskferry.sqlite3").exists());
     assert!(laptop.wizard(&["home", "stop"]).good().stderr.contains("no server of yours runs here"));
 }
 
 /// systemd is not there in a container; a stand-in starts and stops what the unit says, as it would.
 #[test]
+#[cfg(target_os = "linux")]
 fn as_a_service_it_is_started_by_systemd_and_taken_away_again() {
     let laptop = Computer::new();
     let bin = laptop.home.path().join("bin");
     std::fs::create_dir(&bin).expect("a folder");
-    let stand_in = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/systemctl.sh"));
+    let stand_in = std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/systemctl.sh"));
     std::os::unix::fs::symlink(stand_in, bin.join("systemctl")).expect("a link");
     let run = |words: &[&str]| {
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display());
@@ -232,13 +238,11 @@ fn as_a_service_it_is_started_by_systemd_and_taken_away_again() {
     assert!(said.stderr.contains("starts: by itself, as a service of systemd"), "{said}");
     assert!(run(&["home", "install", "--yes"]).good().stderr.contains("it is installed already"));
 
-    let served = laptop.process();
     run(&["home", "stop"]).good();
-    laptop.wait_until_gone(served);
+    laptop.wizard(&["home", "status"]).exits_with(3);
     run(&["home", "start"]).good();
-    let served = laptop.process();
     run(&["home", "remove", "--yes"]).good();
-    laptop.wait_until_gone(served);
+    laptop.wizard(&["home", "status"]).exits_with(3);
     assert!(!unit.exists());
     let calls = std::fs::read_to_string(laptop.home.path().join("systemctl.calls")).expect("calls");
     assert!(calls.lines().all(|call| call.starts_with("--user ")), "{calls}");

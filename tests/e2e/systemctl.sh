@@ -12,7 +12,8 @@ shift
 unit="$HOME/.config/systemd/user/taskferry-home.service"
 pid="$HOME/systemctl.pid"
 
-runs() { [ -f "$pid" ] && kill -0 "$(cat "$pid")" 2>/dev/null; }
+# One that has ended but was not waited for, as where nobody does that for orphans, has no command line any more.
+runs() { [ -f "$pid" ] && grep -q . "/proc/$(cat "$pid")/cmdline" 2>/dev/null; }
 
 start() {
   runs && return
@@ -25,7 +26,7 @@ start() {
 stop() {
   runs || return 0
   kill -TERM "$(cat "$pid")"
-  while runs; do :; done
+  while runs; do sleep 0.02; done
 }
 
 case $1 in

@@ -283,31 +283,35 @@ impl Typed {
 
     /// Says what is wrong, and asks again for as little as possible.
     fn correct(&mut self, run: &mut Run<'_>, error: DecodeError) -> Result<(), Failure> {
-        let (slip, near) = match &error {
-            DecodeError::Link { why: BadLink::Damaged(slip), near } => (*slip, near.clone()),
-            _ => (None, None),
+        let (why, near) = match error {
+            DecodeError::Link { why: why @ (BadLink::Damaged(_) | BadLink::CutOff), near } => (why, near),
+            // Nothing that could be mended here by looking at the paper again.
+            other => return Err(other.into()),
         };
-        let before = self.server.trim().trim_end_matches('/').chars().filter(|c| !c.is_whitespace()).count() + 3;
-        let is_cut_off = matches!(&error, DecodeError::Link { why: BadLink::CutOff, .. });
-        match slip.map(position) {
+        let before = self.server.trim().trim_end_matches('/').chars().filter(|c| !c.is_whitespace()).count()
+            + Credentials::MIDDLE_BYTES;
+        let place = match why {
+            BadLink::Damaged(slip) => slip.map(position),
+            _ => {
+                say(run, Mistyped::TooShort, "go on with the rows that are missing; Enter alone looks through all");
+                let rows = self.rows.len();
+                self.ask_for_more(run)?;
+                return if self.rows.len() > rows { Ok(()) } else { self.look_through(run) };
+            }
+        };
+        match place {
             Some(position) if position <= before => {
-                say(run, error, "the typing error is in the server's address".into());
+                say(run, Mistyped::Once, "it is in the server's address");
                 self.ask_for_server(run)
             }
             Some(position) => {
                 let (row, group) = self.typed_place(position - before - 1);
                 let near = near.map(|near| format!(", at the brackets: `{near}`")).unwrap_or_default();
-                say(run, error, format!("look at row {row}, group {group}{near}"));
+                say(run, Mistyped::Once, &format!("look at row {row}, group {group}{near}"));
                 self.ask_for_row(run, row)
             }
-            None if is_cut_off => {
-                say(run, error, "go on with the rows that are missing, or press Enter to look through all".into());
-                let before = self.rows.len();
-                self.ask_for_more(run)?;
-                if self.rows.len() > before { Ok(()) } else { self.look_through(run) }
-            }
             None => {
-                say(run, error, "more than one character differs: compare row by row; Enter alone keeps a row".into());
+                say(run, Mistyped::Often, "compare with the sheet row by row; Enter alone keeps a row");
                 self.ask_for_server(run)?;
                 self.look_through(run)
             }
@@ -380,9 +384,26 @@ fn position(slip: Slip) -> usize {
     }
 }
 
-fn say(run: &mut Run<'_>, error: DecodeError, hint: String) {
+/// What is wrong with what was typed, as its checksum tells.
+#[derive(Debug, thiserror::Error)]
+enum Mistyped {
+    #[error("one character is mistyped")]
+    Once,
+    #[error("more than one character is mistyped")]
+    Often,
+    #[error("the code is not complete yet")]
+    TooShort,
+}
+
+impl Explain for Mistyped {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}
+
+fn say(run: &mut Run<'_>, wrong: Mistyped, hint: &str) {
     run.terminal.say("");
-    run.terminal.say_failure(&Failure::from(error).with_hint(hint));
+    run.terminal.say_failure(&Failure::from(wrong).with_hint(hint));
     run.terminal.say("");
 }
 

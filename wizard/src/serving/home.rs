@@ -180,8 +180,14 @@ impl Home {
         if let Some(data) = data
             && let Some(holder) = holder::of(data).map_err(HomeError::System)?
         {
+            let noted = note.as_ref().map(|note| note.listen);
             let places = note.as_ref().and_then(Note::url).into_iter().chain(usual.as_ref().and_then(Usual::url));
-            return Self::of_holder(run, data, holder, places, listen);
+            let there = Self::of_holder(run, data, holder, places)?;
+            let listens = noted.or(usual.as_ref().map(|usual| usual.listen));
+            if listen.is_some() && listen != listens {
+                return Err(HomeError::RunsElsewhere { url: there.url }.into());
+            }
+            return Ok(there);
         }
         if note.is_none() && listen.is_none() {
             let there = usual.as_ref().and_then(Usual::url).or_else(|| USUAL.parse().ok());
@@ -210,14 +216,9 @@ impl Home {
         data: &Path,
         holder: Holder,
         places: impl Iterator<Item = ServerUrl>,
-        listen: Option<SocketAddr>,
     ) -> Result<Self, Failure> {
         for url in places {
             if is_taskferry(run, &url) {
-                let wanted = listen.map(|listen| note::url(listen, ""));
-                if wanted.is_some_and(|wanted| wanted.is_none_or(|wanted| wanted.port() != url.port())) {
-                    return Err(HomeError::RunsElsewhere { url }.into());
-                }
                 return Ok(Self { url, state: State::Runs { whose: Whose::Own } });
             }
         }

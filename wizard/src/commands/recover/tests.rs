@@ -100,8 +100,23 @@ fn after_one_slip_only_its_row_is_asked_for_again() {
     ];
     let run = bare().with_person(&script).run("recover --test", &server);
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
-    assert!(run.talk.contains("error: could not read the setup link\n  Caused by: the setup link has a typing error"));
+    assert!(run.talk.contains("error: one character is mistyped\n"), "{}", run.talk);
     assert!(run.talk.contains("hint: look at row 2, group 2, at the brackets: `…"), "{}", run.talk);
+}
+
+#[test]
+fn a_slip_in_the_servers_address_is_told_and_only_that_is_asked_for_again() {
+    let server = FakeServer::taskferry();
+    let credentials = credentials(&server);
+    server.history(&credentials, &[&TASKS]);
+    let (url, rows) = (server.url(), rows(&credentials));
+    let wrong = url.replace("127.0.0.1", "127.0.0.2");
+    let mut script = vec![("server", wrong.as_str())];
+    script.extend(["row 1", "row 2", "row 3", "row 4"].into_iter().zip(rows.iter().map(String::as_str)));
+    script.push(("server [", url.as_str()));
+    let run = bare().with_person(&script).run("recover --test", &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    assert!(run.talk.contains("error: one character is mistyped\n\nhint: it is in the server's address"), "{}", run.talk);
 }
 
 #[test]
@@ -124,7 +139,11 @@ fn after_several_slips_each_row_is_shown_and_enter_keeps_it() {
     ];
     let run = bare().with_person(&script).run("recover --test", &server);
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
-    assert!(run.talk.contains("hint: more than one character differs: compare row by row"), "{}", run.talk);
+    assert!(
+        run.talk.contains("error: more than one character is mistyped\n\nhint: compare with the sheet row by row"),
+        "{}",
+        run.talk
+    );
 }
 
 #[test]
@@ -143,7 +162,7 @@ fn a_row_that_was_left_out_is_asked_for() {
     ];
     let run = bare().with_person(&script).run("recover --test", &server);
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
-    assert!(run.talk.contains("the setup link is incomplete: its end is missing"), "{}", run.talk);
+    assert!(run.talk.contains("error: the code is not complete yet"), "{}", run.talk);
 }
 
 #[test]
