@@ -17,7 +17,7 @@
 //! |---|---|
 //! | [`head`] | what is known of the account before its records |
 //! | [`course`] | what may follow what; reader and writer keep to it, so that no file is written that can't be read |
-//! | [`read`], [`write`] | the two ends, piece by piece: no body is ever whole in memory |
+//! | [`mod@read`], [`mod@write`] | the two ends, piece by piece: no body is ever whole in memory |
 //!
 //! The file holds the client ID, a credential: whoever makes one lets only its owner read it.
 
