@@ -23,6 +23,7 @@ pub(crate) struct FakeServer {
     state: Arc<Mutex<State>>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a way of its own in which a server can be")]
 struct State {
     taskferry: bool,
     registration: Registration,

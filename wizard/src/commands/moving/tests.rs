@@ -314,4 +314,6 @@ fn an_account_that_its_server_does_not_let_people_delete_stays() {
     the old account at `[OLD]` is deleted; its data goes in 7 days, and until then whoever runs the server can bring it back
     ");
     assert_eq!((world.old.accounts(), world.new.accounts()), (0, 1));
+    let run = world.run("move --forget-old --yes");
+    assert!(run.talk.ends_with("is deleted already\n"), "{}", run.talk);
 }
