@@ -39,8 +39,8 @@ archive_address() {
 check_machine() {
   [[ $EUID == 0 ]] || die 'only root can put file systems together'
   local program
-  for program in buildah debootstrap cargo busybox unshare; do
-    command -v "$program" >/dev/null || die "$program is missing: apt-get install buildah debootstrap busybox-static util-linux"
+  for program in buildah debootstrap cargo busybox unshare python3 objcopy; do
+    command -v "$program" >/dev/null || die "$program is missing: apt-get install buildah debootstrap busybox-static util-linux python3 binutils"
   done
   # A busybox that needs libraries would not start where there are none.
   ! ldd "$(command -v busybox)" >/dev/null 2>&1 || die 'busybox is not static: apt-get install busybox-static'
@@ -130,7 +130,9 @@ build() {
 }
 
 # As `docker image inspect` names it: what the checks need to know about how the image is started.
-configuration() { store inspect --type image --format '{{json .Docker.config}}' "$image"; }
+configuration() {
+  store inspect --type image "$image" | python3 -c 'import json, sys; json.dump(json.load(sys.stdin)["Docker"]["config"], sys.stdout)'
+}
 
 list_sizes() {
   local root=$1 total part

@@ -20,6 +20,11 @@ const ENTER: &str = "\
 mount --bind \"$1\" \"$2\"
 mount --bind \"$3\" \"$2/data\"
 mount -t proc proc \"$2/proc\"
+mount -t tmpfs -o mode=755 tmpfs \"$2/dev\"
+for device in full null random urandom zero; do
+  touch \"$2/dev/$device\"
+  mount --bind \"/dev/$device\" \"$2/dev/$device\"
+done
 mount -o remount,bind,ro \"$2\"
 ip link set lo up
 user=$4
@@ -81,7 +86,9 @@ impl Image {
     #[track_caller]
     pub fn start_as(&self, user: &str, volume: &Path) -> Container {
         let place = tempfile::Builder::new().prefix("container-").tempdir().expect("a temporary folder");
-        fs::create_dir_all(self.root.join("proc")).expect("a place for /proc");
+        for folder in ["dev", "proc"] {
+            fs::create_dir_all(self.root.join(folder)).expect("a place to mount at");
+        }
         let mut command = self.with_environment("unshare");
         // Killed with whoever started it; what was mounted ends with it.
         command.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private"]);

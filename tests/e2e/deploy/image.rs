@@ -59,7 +59,7 @@ fn image() -> Option<Tried> {
 
 /// What the last stage puts into the image, with programs that may need libraries.
 fn put_together(root: &Path) {
-    for folder in ["bin", "data", "etc", "proc", "tmp", "usr/local/bin"] {
+    for folder in ["bin", "data", "etc", "tmp", "usr/local/bin"] {
         fs::create_dir_all(root.join(folder)).expect(folder);
     }
     fs::set_permissions(root.join("data"), fs::Permissions::from_mode(0o700)).expect("our own folder");

@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use e2e::command::run;
+use e2e::log::Log;
 
 use super::{Page, pages};
 use crate::{PROGRAMS, server_for_many_accounts};
@@ -49,13 +49,15 @@ fn follow(path: &str) {
     fs::write(computers.join("laptop/.taskrc"), "").expect("a taskrc");
     programs(&folder.path().join("bin"), e2e::home::taskwarrior());
 
-    let mut script = "set -euo pipefail\n".to_owned();
+    let (mut script, mut places) = ("set -euo pipefail\nexec 2>&1 </dev/null\n".to_owned(), Vec::new());
     for block in page.blocks() {
         let Some(computer) = block.computer else { continue };
         assert_eq!(block.language, "sh", "{}", block.place);
         assert!(computers.join(computer).is_dir(), "{}: there is no `{computer}`", block.place);
         let data = if computer == "operator" { server.data_dir().display().to_string() } else { String::new() };
-        let _ = writeln!(script, "echo '--- {} on {computer}' >&2", block.place);
+        let place = format!("--- {} on {computer}", block.place);
+        let _ = writeln!(script, "echo '{place}'");
+        places.push(place);
         let _ = writeln!(script, "export HOME=\"$COMPUTERS/{computer}\" TASKFERRY_DATA_DIR='{data}'\ncd \"$HOME\"");
         script.push_str(&block.text.replace(ADDRESS, &server.url()).replace(OTHER_ADDRESS, &other.url()));
     }
@@ -64,7 +66,15 @@ fn follow(path: &str) {
     let mut bash = Command::new("bash");
     bash.arg(&file).env_clear().env("COMPUTERS", &computers).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
     bash.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", folder.path().join("bin").display()));
-    run(&mut bash, "").good();
+    let mut shell = bash.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("bash");
+    let log = Log::follow(shell.stdout.take().expect("its standard output"));
+    // A page takes as long as it takes; none of its blocks does.
+    for place in places {
+        log.wait_for(&place, |line| (line == place).then_some(()));
+    }
+    log.wait_until_closed();
+    let status = shell.wait().expect("its end");
+    assert!(status.success(), "{path}: {status}\n{}", log.text());
 }
 
 macro_rules! followed {
