@@ -304,8 +304,13 @@ fn as_root_it_acts_as_the_datas_owner() {
     for path in files().chain([server.data_dir().to_owned()]) {
         chown(path, Some(NOBODY), Some(NOBODY)).expect("another owner");
     }
-    let (code, found) = ask(&server, &[]);
+    // Settings for root's eyes only are read before.
+    let config = server.data_dir().with_file_name("private.toml");
+    fs::write(&config, "registration = 'invite'").expect("a configuration file");
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).expect("permissions");
+    let (code, found) = ask(&server, &["--config", config.to_str().expect("a path")]);
     assert_eq!(code, 0, "{found:?}");
+    assert_found(&found, "registration", "ok", "by invite");
     for file in files() {
         assert_eq!(fs::metadata(&file).expect("a file").uid(), NOBODY, "{}", file.display());
     }

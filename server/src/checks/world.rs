@@ -30,7 +30,7 @@ use crate::storage::sqlite::schema::{self, SchemaError};
 pub struct World<'a> {
     args: &'a DoctorArgs,
     env: Env,
-    stop: &'a Stop,
+    stop: Stop,
     /// The settings are those of the running server.
     is_running: bool,
     config: Result<Config, ConfigError>,
@@ -78,7 +78,7 @@ struct Readiness {
 
 impl<'a> World<'a> {
     /// Reads the settings, the running server's if that can be seen and no other ones were named, and looks at nothing else yet.
-    pub fn new(args: &'a DoctorArgs, env: &Env, stop: &'a Stop) -> Self {
+    pub fn new(args: &'a DoctorArgs, env: &Env) -> Self {
         // Settings that are wrong elsewhere may still say where the data lies.
         let data_dir = Beside::load(&args.data, &[], env).ok().map(|beside| beside.data_dir);
         let running =
@@ -100,7 +100,7 @@ impl<'a> World<'a> {
         Self {
             args,
             env,
-            stop,
+            stop: Stop::default(),
             is_running,
             config,
             data_dir,
@@ -111,9 +111,14 @@ impl<'a> World<'a> {
         }
     }
 
+    /// From now on, whoever looks stops when this says so.
+    pub fn heed(&mut self, stop: &Stop) {
+        self.stop = stop.clone();
+    }
+
     /// Whether to stop.
     pub const fn stop(&self) -> &Stop {
-        self.stop
+        &self.stop
     }
 
     /// Whether every chain is to be walked.
