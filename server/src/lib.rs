@@ -33,7 +33,7 @@
 //! 1. The connection takes a place ([`perimeter`]). actix-web parses `POST /v1/client/add-version/{parent}`; past
 //!    `http::observe`, which counts and times it, the route table (`http`) finds `add_version`.
 //! 2. Extractors check the client ID, the version ID, and what the headers say of the body. What is wrong ends here, as a
-//!    `Refusal`; so does a stranger who asks too often, at the gate (`http::gate`). Whoever has an account is delayed at most.
+//!    `Refusal`; so does a stranger who asks too often, at the throttle (`http::throttle`). Whoever has an account is delayed at most.
 //! 3. The handler asks [`sync::SyncService::admit_version`], and through it the [`admission::Gate`], whether the account may
 //!    send now, how large the body may be and how patient the request is, and then reads the body: whole if it is small, else
 //!    piece by piece into storage.

@@ -4,7 +4,7 @@
 use std::thread;
 
 use e2e::operator::PretendedVolume;
-use e2e::{Account, Gate, SyncSettings, TaskHome, TestServer, wait};
+use e2e::{Account, SyncSettings, TaskHome, TestServer, Turnstile, wait};
 use rustix::process::Signal;
 use strangers::{Attack, Strangers};
 use taskferry_protocol::VersionId;
@@ -19,16 +19,16 @@ const MIDDLE: u32 = 4;
 /// A computer that syncs its tasks for the first time, and what happens when half of them have arrived.
 #[track_caller]
 fn first_sync(server: &TestServer, settings: &SyncSettings, meanwhile: impl FnOnce()) -> TaskHome {
-    let gate = Gate::closing_before_version(MIDDLE, server.address());
-    let laptop = TaskHome::with_many_tasks(&SyncSettings { url: gate.url(), ..settings.clone() }, TASKS);
+    let turnstile = Turnstile::closing_before_version(MIDDLE, server.address());
+    let laptop = TaskHome::with_many_tasks(&SyncSettings { url: turnstile.url(), ..settings.clone() }, TASKS);
     thread::scope(|scope| {
         let syncing = scope.spawn(|| laptop.sync());
-        gate.wait_until_closed();
+        turnstile.wait_until_closed();
         meanwhile();
-        gate.open();
+        turnstile.open();
         syncing.join().expect("a sync").good();
     });
-    assert!(gate.versions() >= VERSIONS, "too small to have a middle: {} versions", gate.versions());
+    assert!(turnstile.versions() >= VERSIONS, "too small to have a middle: {} versions", turnstile.versions());
     laptop
 }
 

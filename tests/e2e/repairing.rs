@@ -7,7 +7,7 @@ use std::{fs, thread};
 use e2e::command::{Outcome, Transcript, run};
 use e2e::cut::CutLine;
 use e2e::tasks::{TaskSet, to_do};
-use e2e::{Gate, SyncSettings, TaskHome, TestServer, wait};
+use e2e::{SyncSettings, TaskHome, TestServer, Turnstile, wait};
 
 use crate::{KILLED, PROGRAMS, server};
 
@@ -455,14 +455,14 @@ fn what_is_typed_while_a_repair_runs_is_not_lost() {
     back_up(&server);
     add_and_sync(&laptop, &["lost by the server"]);
     restore(&mut server);
-    let gate = Gate::closing_before_version(1, server.address());
+    let turnstile = Turnstile::closing_before_version(1, server.address());
     let taskrc = fs::read_to_string(laptop.taskrc()).expect("a taskrc");
-    fs::write(laptop.taskrc(), taskrc.replace(&server.url(), &gate.url())).expect("a taskrc");
+    fs::write(laptop.taskrc(), taskrc.replace(&server.url(), &turnstile.url())).expect("a taskrc");
     thread::scope(|threads| {
         let repairing = threads.spawn(|| repair(&laptop));
-        gate.wait_until_closed();
+        turnstile.wait_until_closed();
         laptop.task(["add", "typed meanwhile"]).good();
-        gate.open();
+        turnstile.open();
         let said = repairing.join().expect("a repair").good();
         assert!(said.stderr.contains("something was changed on this computer meanwhile; looking again"), "{said}");
     });
@@ -481,15 +481,15 @@ fn a_task_that_holds_the_database_is_waited_for() {
     back_up(&server);
     add_and_sync(&laptop, &["lost by the server"]);
     restore(&mut server);
-    let gate = Gate::closing_before_version(1, server.address());
+    let turnstile = Turnstile::closing_before_version(1, server.address());
     let taskrc = fs::read_to_string(laptop.taskrc()).expect("a taskrc");
-    fs::write(laptop.taskrc(), taskrc.replace(&server.url(), &gate.url())).expect("a taskrc");
+    fs::write(laptop.taskrc(), taskrc.replace(&server.url(), &turnstile.url())).expect("a taskrc");
     thread::scope(|threads| {
         let repairing = threads.spawn(|| repair(&laptop));
-        gate.wait_until_closed();
+        turnstile.wait_until_closed();
         let database = rusqlite::Connection::open(laptop.path().join(".task/taskchampion.sqlite3")).expect("it");
         database.execute_batch("BEGIN IMMEDIATE").expect("a lock");
-        gate.open();
+        turnstile.open();
         wait::until("all of it arrives at the server", || versions(&server, &laptop) >= 2);
         database.execute_batch("ROLLBACK").expect("an unlock");
         repairing.join().expect("a repair").good();

@@ -7,7 +7,7 @@
 //! | [`person`] | [`Person`]: somebody at a terminal, who reads, types, and is counted when they answer |
 //! | [`replica`] | [`Replica`]: a computer with Taskwarrior's engine, for what needs many or fast ones |
 //! | [`account`] | [`Account`]: the sync protocol itself, request by request |
-//! | [`gate`] | [`Gate`]: a way to the server that closes in the middle of a push |
+//! | [`turnstile`] | [`Turnstile`]: a way to the server that closes in the middle of a push |
 //! | [`cut`] | one that breaks there |
 //! | [`container`] | an image's file system, run as an engine does it |
 //! | [`mod@reference`] | the reference server's data, and a computer that synced with it |
@@ -51,7 +51,6 @@ pub mod command;
 #[cfg(target_os = "linux")]
 pub mod container;
 pub mod cut;
-pub mod gate;
 pub mod home;
 pub mod http;
 pub mod log;
@@ -63,15 +62,16 @@ pub mod reference;
 pub mod replica;
 pub mod server;
 pub mod tasks;
+pub mod turnstile;
 pub mod wait;
 
 pub use account::Account;
 pub use bucket::Bucket;
-pub use gate::Gate;
 pub use home::TaskHome;
 pub use person::Person;
 pub use replica::Replica;
 pub use server::{ServerSetup, SyncSettings, TestServer};
+pub use turnstile::Turnstile;
 
 /// The programs under test. Cargo tells their paths to the integration test alone, which passes them on.
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-//! Extractors: the `X-Client-Id` header, exactly once, in any usual spelling of a UUID; and past the gate, which may
+//! Extractors: the `X-Client-Id` header, exactly once, in any usual spelling of a UUID; and past the throttle, which may
 //! delay a request or refuse it before its body is read.
 
 use actix_web::dev::Payload;
@@ -6,8 +6,8 @@ use actix_web::http::header::HeaderMap;
 use actix_web::{FromRequest, HttpRequest};
 use taskferry_protocol::{ClientId, wire};
 
-use super::gate::{self, Admitted, IfUnknown};
 use super::problem::Refusal;
+use super::throttle::{self, Admitted, IfUnknown};
 
 /// Whose account the request is about. Knowing the ID is the authorisation.
 pub(super) struct Client(pub(super) ClientId);
@@ -31,7 +31,7 @@ impl FromRequest for Client {
     type Future = Admitted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        gate::admit(request, read(request.headers()), IfUnknown::Stranger, Self)
+        throttle::admit(request, read(request.headers()), IfUnknown::Stranger, Self)
     }
 }
 
@@ -40,6 +40,6 @@ impl FromRequest for PerhapsNew {
     type Future = Admitted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        gate::admit(request, read(request.headers()), IfUnknown::Newcomer, Self)
+        throttle::admit(request, read(request.headers()), IfUnknown::Newcomer, Self)
     }
 }

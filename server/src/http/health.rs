@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::State;
-use super::gate::Visitor;
+use super::throttle::Visitor;
 
 /// How long the database may take to answer before it counts as unreadable. Platforms give up after a few seconds.
 const CHECK_WITHIN: Duration = Duration::from_secs(2);

@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 
 use super::State;
-use super::gate::Visitor;
 use super::page::page;
+use super::throttle::Visitor;
 
 /// Says what the link is and what to do with it. The page runs no script and does not get to see the invite's code, which stands
 /// in the address's fragment.

@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 
 use super::State;
-use super::gate::Visitor;
 use super::page::page;
+use super::throttle::Visitor;
 
 /// Says what the link is and what to do with it. The page runs no script, so the credentials in the address's fragment go
 /// nowhere: not to the server (browsers never send fragments), and not to a page that a dishonest server could change.

@@ -1,7 +1,7 @@
 //! HTTP: the route table, and nothing that decides anything about the protocol.
 //!
 //! Extractors ([`client_id`], [`version_id`], [`body`]) turn bytes into checked values before a handler runs, past the
-//! [`gate`] of the rate limits; a handler
+//! [`throttle`] of the rate limits; a handler
 //! calls [`SyncService`] and renders the outcome; [`problem`] is the only place that chooses a status code for a refusal.
 //! One endpoint per file; its doc comment is the contract.
 
@@ -13,7 +13,6 @@ mod client_id;
 mod connection;
 mod cors;
 mod delete_account;
-mod gate;
 mod get_child_version;
 mod get_snapshot;
 mod health;
@@ -26,6 +25,7 @@ mod problem;
 mod register;
 mod root;
 mod small_body;
+mod throttle;
 pub mod untrusted;
 mod version_id;
 mod well_known;

@@ -3,8 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse};
 use taskferry_protocol::wire;
 
-use super::gate::Visitor;
 use super::problem::Refusal;
+use super::throttle::Visitor;
 
 /// 404; but 400 for a sync request under a path that this server does not serve, since Taskwarrior takes a 404 for "up to
 /// date" and tells a person with a wrong address that the sync succeeded.

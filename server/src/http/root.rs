@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use taskferry_protocol::wire;
 
 use super::State;
-use super::gate::Visitor;
 use super::page::page;
+use super::throttle::Visitor;
 
 /// 200, and in it the words `TaskChampion sync server`: phone apps look for them to tell whether an address is right. A page
 /// for browsers, a few lines of text for everything else.

@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 
 use super::State;
-use super::gate::Visitor;
 use super::problem::Refusal;
+use super::throttle::Visitor;
 
 /// What the server says about itself, as [`taskferry_protocol::describe::ServerInfo`]. Also without the base path.
 pub(super) async fn handle(state: web::Data<State>, _: Visitor) -> Result<HttpResponse, Refusal> {

@@ -1,8 +1,8 @@
-//! The gate: where the rate limits meet requests. What they are, and why some delay and others refuse, stands in
+//! The throttle: where the rate limits meet requests. What they are, and why some delay and others refuse, stands in
 //! [`crate::perimeter::rates`].
 //!
 //! The usual request, for an account that is in memory and within its limits, passes without waiting, without a lock of
-//! the gate's own, and without an allocation.
+//! the throttle's own, and without an allocation.
 
 use std::future::{Ready, ready};
 
@@ -29,7 +29,7 @@ pub(super) enum IfUnknown {
     Newcomer,
 }
 
-/// A request that is at once through the gate, or refused, or waits in front of it.
+/// A request that is at once through, or refused, or waits.
 pub(super) type Admitted<T> = Either<Ready<Result<T, Refusal>>, LocalBoxFuture<'static, Result<T, Refusal>>>;
 
 /// Lets the request for the account in, as soon as it may.

@@ -9,9 +9,9 @@ use taskferry_protocol::wire::ADD_VERSION;
 
 use crate::wait;
 
-/// Passes connections on to a server, byte for byte, and holds one `add-version` back until [`Gate::open`].
+/// Passes connections on to a server, byte for byte, and holds one `add-version` back until [`Turnstile::open`].
 #[derive(Debug)]
-pub struct Gate {
+pub struct Turnstile {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -29,11 +29,11 @@ struct State {
     open: bool,
 }
 
-impl Gate {
+impl Turnstile {
     /// Closes before this version of a push, counted from 1.
     pub fn closing_before_version(number: u32, server: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port for the gate");
-        let address = listener.local_addr().expect("the gate's port");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port for the turnstile");
+        let address = listener.local_addr().expect("the turnstile's port");
         let shared = Arc::new(Shared {
             state: Mutex::new(State { closes_before: number, ..State::default() }),
             changed: Condvar::new(),
@@ -54,7 +54,7 @@ impl Gate {
         format!("http://{}", self.address)
     }
 
-    /// Waits until a version stands before the closed gate.
+    /// Waits until a version stands before the closed turnstile.
     #[track_caller]
     pub fn wait_until_closed(&self) {
         let waited = self
@@ -62,7 +62,7 @@ impl Gate {
             .changed
             .wait_timeout_while(self.shared.lock(), wait::LIMIT, |state| state.versions < state.closes_before);
         let versions = waited.unwrap_or_else(PoisonError::into_inner).0.versions;
-        assert!(versions > 0, "nobody pushed through the gate");
+        assert!(versions > 0, "nobody pushed through the turnstile");
     }
 
     /// Lets everybody through.
@@ -77,7 +77,7 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for Turnstile {
     fn drop(&mut self) {
         self.open();
     }
@@ -88,7 +88,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One more version, which waits here if the gate is closed to it.
+    /// One more version, which waits here if the turnstile is closed to it.
     fn version_comes(&self) {
         let mut state = self.lock();
         state.versions += 1;
