@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use taskferry_protocol::{InviteCode, ServerUrl};
 use zeroize::Zeroizing;
 
-use super::setup::{admission, admitted, ask_for_address, invite_code};
+use super::setup::{address_or_invite, admission, admitted, ask_for_address, invite_code};
 use crate::credentials::Credentials;
 use crate::credentials::generate::generate;
 use crate::database::Database;
@@ -21,7 +21,7 @@ use crate::flow::handover::Handover;
 use crate::flow::menu::choose;
 use crate::flow::plan::Plan;
 use crate::flow::sync::database_of;
-use crate::flow::{Run, reach, server_url, tasks};
+use crate::flow::{Run, reach, tasks};
 use crate::json::MoveOutcome;
 use crate::proof::fingerprint::fingerprint;
 use crate::rescue::hold::{HoldError, refuse_read_only};
@@ -104,12 +104,15 @@ impl Moving {
 
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Move) -> Result<(), Failure> {
-    let given = match &args.server {
-        Some(address) => Some(server_url(address)?),
-        None if args.cloud => Some(cloud::address(run)?),
-        None => None,
+    let (given, invited) = match &args.server {
+        Some(text) => {
+            let (server, invited) = address_or_invite(text)?;
+            (Some(server), invited)
+        }
+        None if args.cloud => (Some(cloud::address(run)?), None),
+        None => (None, None),
     };
-    let invite = args.invite.as_deref().map(invite_code).transpose()?;
+    let invite = args.invite.as_deref().map(invite_code).transpose()?.or(invited);
     if unfinished(run.context) == Some(Command::Move) && !args.dry_run {
         return go_on(run, args);
     }
@@ -125,7 +128,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Move) -> Result<(), Failure> {
     move_to(run, args, invite.or(invited), &computer, address)
 }
 
-/// Asks to which server, or takes a link that invites to one.
+/// Asks to which server.
 pub(super) fn choose_where(run: &mut Run<'_>) -> Result<(ServerUrl, Option<InviteCode>), Failure> {
     run.must_be_able_to_ask("move needs to know to which server", "add `--server https://…` or `--cloud`")?;
     let cloud = cloud::address(run)?;

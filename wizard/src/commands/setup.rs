@@ -84,16 +84,13 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         return skip(run);
     }
     // What is on the command line is looked at before anything else, and this computer before anybody is asked.
-    let mut invited = None;
-    let given = match &args.server {
-        Some(text) if InviteLink::looks_like_one(text) => {
-            let link = invite_link(text)?;
-            invited = Some(link.code);
-            Some(link.server)
+    let (given, invited) = match &args.server {
+        Some(text) => {
+            let (server, invited) = address_or_invite(text)?;
+            (Some(server), invited)
         }
-        Some(address) => Some(server_url(address)?),
-        None if args.cloud => Some(cloud::address(run)?),
-        None => None,
+        None if args.cloud => (Some(cloud::address(run)?), None),
+        None => (None, None),
     };
     let home = if args.home { Some(Home::look(run, None)?) } else { None };
     let given = given.or_else(|| home.as_ref().map(|home| home.url().clone()));
@@ -114,7 +111,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
             return report(run, SetupOutcome::AlreadySetUp, present, None);
         }
         if computer.tasks > 0 && run.can_ask() && !args.yes {
-            return offer_to_move(run, args, invite, &computer, present, given, home);
+            return offer_to_move(run, args, invite, &computer, present, (given, home));
         }
         replace::give_up(run, &computer, present, args.replace)?;
     }
@@ -158,8 +155,7 @@ fn offer_to_move(
     invite: Option<InviteCode>,
     computer: &Computer<'_>,
     present: &Credentials,
-    given: Option<ServerUrl>,
-    home: Option<Home>,
+    (given, home): (Option<ServerUrl>, Option<Home>),
 ) -> Result<(), Failure> {
     let to = given.as_ref().map_or_else(|| "another server".to_owned(), |address| format!("`{address}`"));
     run.terminal.say(&format!(
@@ -170,10 +166,13 @@ fn offer_to_move(
     if !run.prompter.confirm(&format!("move them to a new account at {to}?"), true)? {
         return Err(Stopped::Declined.into());
     }
+    let (address, invited) = match given {
+        Some(address) => (address, None),
+        None => moving::choose_where(run)?,
+    };
     if let (Some(home), false) = (home, args.dry_run) {
         home.start(run)?;
     }
-    let (address, invited) = given.map_or_else(|| moving::choose_where(run), |address| Ok((address, None)))?;
     moving::move_to(run, &move_instead(args), invite.or(invited), computer, address)
 }
 
@@ -300,6 +299,11 @@ fn set_up_at_home(
         }
         return set_up(run, args, invite, computer, home.url().clone());
     };
+    if moving::is_needed(computer)? && !args.dry_run {
+        let url = home.url().clone();
+        home.start(run)?;
+        return moving::move_to(run, &move_instead(args), invite, computer, url);
+    }
     let credentials = generate(home.url().clone())?;
     let at_server = format!("{start}\n  create a new account there");
     let plan = plan(!args.no_sync, computer, Some(at_server), &credentials)?;
@@ -411,8 +415,13 @@ impl Explain for BadLink {
     }
 }
 
-pub(super) fn invite_link(text: &str) -> Result<InviteLink, BadLink> {
-    InviteLink::parse(text).map_err(BadLink)
+/// A server's address, or a link that invites to it.
+pub(super) fn address_or_invite(text: &str) -> Result<(ServerUrl, Option<InviteCode>), Failure> {
+    if !InviteLink::looks_like_one(text) {
+        return Ok((server_url(text)?, None));
+    }
+    let InviteLink { server, code } = InviteLink::parse(text).map_err(BadLink)?;
+    Ok((server, Some(code)))
 }
 
 pub(super) fn invite_code(text: &str) -> Result<InviteCode, Mistyped> {
@@ -542,8 +551,7 @@ pub(super) fn ask_for_address(run: &mut Run<'_>) -> Result<(ServerUrl, Option<In
             return Ok((meant, None));
         }
         if InviteLink::looks_like_one(&answer) {
-            let InviteLink { server, code } = invite_link(&answer)?;
-            return Ok((server, Some(code)));
+            return address_or_invite(&answer);
         }
         let read = server_url(&answer);
         if let Err(Stopped::BadServer(BadServerUrl::NoScheme { given })) = &read {
