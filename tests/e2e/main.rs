@@ -7,10 +7,12 @@
 //! | [`recovery`] | the wizard finds what is wrong, mends it, and finishes what was interrupted |
 //! | [`recovery_sheet`] | what is on the paper brings the tasks back when every computer is gone |
 //! | [`serving_at_home`] | a server on somebody's own computer is there once, and there again |
+//! | [`repairing`] | whatever has come between a computer and its account is mended, and no task is missing |
 //! | [`convergence`] | devices of one account end with the same tasks, whatever each of them did |
 //! | [`accounts`] | accounts never see each other, also many at once |
 //! | [`durability`] | what was acknowledged survives restarts and crashes |
 //! | [`backups`] | what was backed up can be had back, and what that means for people is told |
+//! | [`moving_house`] | a person's tasks move to another account, whole, whatever happens in between |
 //! | [`moving_in`] | accounts of another server move here without their devices noticing |
 //! | [`hostile`] | whatever strangers do, an honest account is served |
 //! | [`large_push`] | a first sync of 10,000 tasks arrives whole, whatever happens in its middle |
@@ -20,6 +22,10 @@
 //! | [`add_version`] … [`snapshots`] | the sync protocol to the letter, one module per request |
 //! | [`wire_format`] | what holds for all of its requests: content types, spellings, sizes |
 //! | [`operators`] | what an operator does to accounts, beside a running server |
+//! | [`account_files`] | an account moves, and is kept, in one file: whole or not at all |
+//! | [`rewinding`] | a poisoned account is taken back to its last good version |
+//! | [`operators_words`] | what an operator reads, to the letter |
+//! | [`self_deletion`] | a person deletes their own account |
 //! | [`quotas`] | how much is kept, who is refused as space runs out, and who never is |
 //! | [`pruning`] | what goes when nobody needs it any more, and who notices |
 //! | [`registration`], [`pages`] | what Taskferry adds to the protocol |
@@ -35,6 +41,7 @@
     reason = "the whole crate is test code; Clippy sees only the functions marked `#[test]` as such"
 )]
 
+mod account_files;
 mod accounts;
 mod add_version;
 mod backups;
@@ -52,8 +59,10 @@ mod lifecycle;
 mod logging;
 mod malformed_requests;
 mod metrics;
+mod moving_house;
 mod moving_in;
 mod operators;
+mod operators_words;
 mod pages;
 mod perimeter;
 mod privileges;
@@ -62,6 +71,9 @@ mod quotas;
 mod recovery;
 mod recovery_sheet;
 mod registration;
+mod repairing;
+mod rewinding;
+mod self_deletion;
 mod serving_at_home;
 mod snapshots;
 mod two_computers;
@@ -72,6 +84,9 @@ use e2e::{Programs, TestServer};
 /// The programs that Cargo built for this run.
 const PROGRAMS: Programs =
     Programs { server: env!("CARGO_BIN_EXE_e2e-taskferry-server"), wizard: env!("CARGO_BIN_EXE_e2e-taskferry") };
+
+/// The same, with the wizard that ends at the step which `KILL_AT` names.
+const KILLED: Programs = Programs { wizard: env!("CARGO_BIN_EXE_e2e-taskferry-killed"), ..PROGRAMS };
 
 /// A running server as it is by default.
 #[track_caller]

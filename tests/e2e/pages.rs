@@ -2,7 +2,7 @@
 
 use e2e::http::Request;
 use taskferry_protocol::describe::{Registration, SERVER_NAME};
-use taskferry_protocol::wire::{JOIN_PAGE, ROOT_TEXT, WELL_KNOWN};
+use taskferry_protocol::wire::{INVITE_PAGE, JOIN_PAGE, ROOT_TEXT, WELL_KNOWN};
 
 use crate::{PROGRAMS, server};
 
@@ -25,7 +25,7 @@ fn the_server_describes_itself() {
     assert_eq!(info.version, env!("CARGO_PKG_VERSION"));
     assert_eq!(info.registration, Registration::Open);
     assert!(info.limits.version_bytes >= 1 << 20 && info.limits.snapshot_bytes >= 1 << 20, "{info:?}");
-    for feature in ["register", "account"] {
+    for feature in ["register", "account", "delete"] {
         assert!(info.features.iter().any(|known| known == feature), "{info:?}");
     }
     assert!(!info.epoch.is_empty());
@@ -40,18 +40,20 @@ fn the_epoch_stays_the_same_over_a_restart() {
     assert_eq!(server.info().epoch, epoch);
 }
 
-/// The page must not need anything from elsewhere: what opens it has the secret in its address.
+/// The pages must not need anything from elsewhere: what opens them has a secret in its address.
 #[test]
-fn the_page_of_a_setup_link_has_no_scripts_and_loads_nothing() {
+fn the_pages_of_links_have_no_scripts_and_load_nothing() {
     let server = server();
-    let answer = Request::get(JOIN_PAGE).send(server.address()).good();
-    let policy = answer.header("content-security-policy").unwrap_or_default().to_owned();
-    assert!(policy.contains("default-src 'none'"), "{policy}");
-    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
-    let page = String::from_utf8(answer.body).expect("text");
-    assert!(page.contains("taskferry join"), "{page}");
-    for active in ["<script", "javascript:", "<iframe", "src=", "onload="] {
-        assert!(!page.to_lowercase().contains(active), "`{active}` in\n{page}");
+    for (path, says) in [(JOIN_PAGE, "taskferry join"), (INVITE_PAGE, "taskferry setup --server LINK")] {
+        let answer = Request::get(path).send(server.address()).good();
+        let policy = answer.header("content-security-policy").unwrap_or_default().to_owned();
+        assert!(policy.contains("default-src 'none'"), "{policy}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+        let page = String::from_utf8(answer.body).expect("text");
+        assert!(page.contains(says), "{page}");
+        for active in ["<script", "javascript:", "<iframe", "src=", "onload="] {
+            assert!(!page.to_lowercase().contains(active), "`{active}` in\n{page}");
+        }
     }
 }
 

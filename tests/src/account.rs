@@ -108,6 +108,12 @@ impl Account {
         self.request("GET", ACCOUNT).send(self.server)
     }
 
+    /// Its owner deletes it.
+    #[track_caller]
+    pub fn delete(&self) -> Answer {
+        self.request("DELETE", ACCOUNT).send(self.server)
+    }
+
     /// What the server knows of the account, which exists.
     #[track_caller]
     pub fn info(&self) -> AccountInfo {

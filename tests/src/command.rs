@@ -31,11 +31,23 @@ impl Outcome {
         self.0
     }
 
+    /// It ended, well or not.
+    pub fn either_way(self) -> Transcript {
+        self.0
+    }
+
     /// It failed, and told the person why.
     #[track_caller]
     pub fn fails_with(self, words: &str) -> Transcript {
         assert!(!self.0.status.success(), "expected a failure:\n{}", self.0);
         assert!(self.0.stderr.contains(words), "expected `{words}` on standard error:\n{}", self.0);
+        self.0
+    }
+
+    /// It was killed by a signal.
+    #[track_caller]
+    pub fn was_killed(self) -> Transcript {
+        assert!(self.0.status.code().is_none(), "expected to see it killed:\n{}", self.0);
         self.0
     }
 

@@ -46,6 +46,11 @@ impl CutLine {
         format!("http://{}", self.address)
     }
 
+    /// Lets so many more pass.
+    pub fn cut_after(&self, bodies: usize) {
+        self.left.store(bodies, Ordering::SeqCst);
+    }
+
     /// Lets everything pass from now on.
     pub fn mend(&self) {
         self.left.store(usize::MAX, Ordering::SeqCst);

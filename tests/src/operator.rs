@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rusqlite::Connection;
 use rustix::fs::{Mode, OFlags, open};
@@ -26,6 +26,23 @@ impl TestServer {
     #[track_caller]
     pub fn operate_as_typed(&self, verb: impl IntoIterator<Item = std::ffi::OsString>) -> Outcome {
         run(self.beside().args(verb), "")
+    }
+
+    /// The same for a process whose files can't grow beyond so many KiB, as if the disk were full: writing fails where it
+    /// `survives` that, and else the system kills it in the middle.
+    #[track_caller]
+    pub fn operate_with_files_of<S: AsRef<OsStr>>(
+        &self,
+        kib: u32,
+        survives: bool,
+        verb: impl IntoIterator<Item = S>,
+    ) -> Outcome {
+        let trap = if survives { "trap '' XFSZ; " } else { "" };
+        let beside = self.beside();
+        let mut shell = Command::new("/bin/sh");
+        shell.env_clear().envs(beside.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.args(["-c", &format!("{trap}ulimit -f {}; exec \"$@\"", kib * 2), "sh"]).arg(beside.get_program());
+        run(shell.args(beside.get_args()).args(verb).arg("--data-dir").arg(self.data_dir()), "")
     }
 
     /// The same in front of a terminal, where somebody types `keys`. Returns its exit code and what the screen showed.

@@ -23,7 +23,8 @@ Where to start:
   on the first computer     taskferry setup
                             taskferry share
   on every other computer   taskferry join
-  where something is odd    taskferry doctor";
+  where something is odd    taskferry doctor
+  where sync can't go on    taskferry repair";
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
@@ -68,12 +69,18 @@ pub enum Command {
     Recover(Recover),
     /// Print what another computer needs to join, or write a recovery sheet
     Share(Share),
+    /// Move all tasks to a new account, on another server or on the same one
+    Move(Move),
+    /// Save everything that the server holds, as tasks or as an encrypted backup
+    Export(Export),
     /// Show whether sync works, and what waits to be sent or fetched
     Status(Status),
     /// Check every part of sync, sync, and prove that this computer and the account have the same tasks
     Verify(Verify),
     /// Find out what is wrong, and mend what can be mended
     Doctor(Doctor),
+    /// Bring this computer and its account together again where sync can't go on, and keep every task
+    Repair(Repair),
     /// Run `task sync` with patience, and prove it where much was sent
     Sync(Sync),
     /// Take back what taskferry changed last on this computer
@@ -218,6 +225,51 @@ pub struct Share {
     pub json: bool,
 }
 
+/// `taskferry move`
+#[derive(Debug, Default, Args)]
+#[command(group = ArgGroup::new("where"))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub struct Move {
+    /// Move to the cloud server that this program knows
+    #[arg(long, group = "where")]
+    pub cloud: bool,
+    /// Move to this server, such as `https://tasks.example.org`; the present one may be named, too
+    #[arg(long, value_name = "URL", group = "where")]
+    pub server: Option<String>,
+    /// The invite that the new server's operator gave you, where it takes new accounts only with one
+    #[arg(long, value_name = "CODE")]
+    pub invite: Option<String>,
+    /// If the old account can't be synced once more, move what is on this computer all the same
+    #[arg(long)]
+    pub without_old: bool,
+    /// Delete the old account on its server afterwards: computers that have not moved yet can't sync with it any more.
+    /// Without `--server` and `--cloud`: delete the one from which this computer moved last
+    #[arg(long)]
+    pub forget_old: bool,
+    /// Accept the plan without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `taskferry export`
+#[derive(Debug, Default, Args)]
+pub struct Export {
+    /// A new file, which only you can read; without one, or with `-`, standard output
+    pub file: Option<PathBuf>,
+    /// Print each task on a line of its own, instead of one list
+    #[arg(long, conflicts_with = "sealed")]
+    pub json_lines: bool,
+    /// Save the account as the server has it, sealed: for `taskferry-server account import` on another server
+    #[arg(long, requires = "file")]
+    pub sealed: bool,
+}
+
 /// `taskferry status`
 #[derive(Debug, Default, Args)]
 #[command(after_help = STATUS_FOR_SCRIPTS)]
@@ -270,6 +322,30 @@ pub struct Doctor {
     #[arg(long, conflicts_with_all = ["fix", "json"])]
     pub report: bool,
     /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `taskferry repair`
+#[derive(Debug, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub struct Repair {
+    /// Accept the plan without being asked
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Say what is wrong and what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Bring in what only this backup of the account has: a file of `taskferry export --sealed`
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// The invite that the server's operator gave you, where it lost the account and takes new ones only with one
+    #[arg(long, value_name = "CODE")]
+    pub invite: Option<String>,
+    /// Name the account by its ID in a command that whoever runs the server needs; else it is not shown
+    #[arg(long)]
+    pub show_account: bool,
+    /// Print the outcome as JSON on standard output
     #[arg(long)]
     pub json: bool,
 }
@@ -387,11 +463,13 @@ impl Command {
             Self::Join(args) => args.json,
             Self::Recover(args) => args.json,
             Self::Share(args) => args.json,
+            Self::Move(args) => args.json,
             Self::Status(args) => args.json,
             Self::Verify(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Home(args) => matches!(&args.verb, Some(HomeVerb::Status(args)) if args.json),
-            Self::Sync(_) | Self::Undo(_) | Self::Completions(_) | Self::Man(_) => false,
+            Self::Repair(args) => args.json,
+            Self::Export(_) | Self::Sync(_) | Self::Undo(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }
 }

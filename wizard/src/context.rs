@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Explain;
 use crate::platform::Platform;
+use crate::rescue::steps::Observer;
 
 /// The world around one run.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Context {
     pub platform: Platform,
     /// Where this program itself is, if that can be told: what belongs to it lies beside it.
     pub program: Option<PathBuf>,
+    /// Told of each step of what takes several; see [`crate::rescue::steps`].
+    pub observer: Observer,
 }
 
 /// The size of a screen, in characters.
@@ -83,7 +86,14 @@ impl Context {
     pub fn new(env: BTreeMap<OsString, OsString>, cwd: PathBuf, interactive: bool) -> Result<Self, BadContext> {
         let home = env.get(OsStr::new("HOME")).filter(|home| !home.is_empty()).map(PathBuf::from);
         let home = home.ok_or(BadContext::NoHome)?;
-        Ok(Self { env, home, cwd, interactive, window: None, platform: Platform::Unknown, program: None })
+        let (window, platform, program, observer) = (None, Platform::Unknown, None, Observer::default());
+        Ok(Self { env, home, cwd, interactive, window, platform, program, observer })
+    }
+
+    /// The same world, with somebody who is told of steps.
+    #[must_use]
+    pub fn observed_by(self, observer: Observer) -> Self {
+        Self { observer, ..self }
     }
 
     /// `sudo` keeps `HOME` on some systems. Plain root in its own home is fine: containers work that way.

@@ -1,5 +1,5 @@
-//! Taskwarrior's database, which is only read: at which version of its account this computer is, what it has not sent yet,
-//! and the tasks themselves, as they are stored.
+//! Taskwarrior's database, which is only read here ([`crate::rescue`] changes it): at which version of its account this computer
+//! is, what it has not sent yet, and the tasks themselves, as they are stored.
 //!
 //! Taskwarrior tells none of this: `task sync` reports success after it lost changes, too. The tables are those of the
 //! `taskchampion` crate, as of every Taskwarrior that can sync. Opened read-only and left after one short
@@ -95,14 +95,24 @@ pub struct DatabaseError {
     why: Why,
 }
 
+/// The reason.
 #[derive(Debug, thiserror::Error)]
-enum Why {
+pub(crate) enum Why {
+    /// SQLite's.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+    /// Not JSON, or not that of a task or a change.
     #[error("a task in it is not stored as Taskwarrior stores it")]
     Task(#[from] serde_json::Error),
+    /// Of a task or a version.
     #[error("an ID in it is not a UUID")]
     Id,
+}
+
+impl DatabaseError {
+    pub(crate) fn new(database: &Database, why: Why) -> Self {
+        Self { path: database.path.clone(), why }
+    }
 }
 
 impl Explain for DatabaseError {
@@ -121,6 +131,11 @@ impl Database {
     /// The database in Taskwarrior's data folder, which may not be there.
     pub fn in_folder(folder: &Path) -> Self {
         Self { path: folder.join(FILE) }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether it is there. Taskwarrior makes it with its first command.
@@ -186,33 +201,11 @@ impl Database {
 
     /// All tasks.
     pub fn content(&self) -> Result<Content, DatabaseError> {
-        self.read(|at| {
-            let mut tasks = Tasks::new();
-            let mut rows = at.prepare("SELECT uuid, data FROM tasks")?;
-            let mut rows = rows.query([])?;
-            while let Some(row) = rows.next()? {
-                tasks.insert(
-                    id(row.get_ref(0)?.as_str())?,
-                    serde_json::from_str(row.get_ref(1)?.as_str().map_err(broken)?)?,
-                );
-            }
-            let mut unsent = BTreeSet::new();
-            let mut rows = at.prepare(&format!(
-                "SELECT DISTINCT coalesce(json_extract(data, '$.Update.uuid'), json_extract(data, '$.Create.uuid'),
-                     json_extract(data, '$.Delete.uuid')) AS task
-                 FROM operations WHERE {} AND task IS NOT NULL",
-                not_sent(at)?
-            ))?;
-            let mut rows = rows.query([])?;
-            while let Some(row) = rows.next()? {
-                unsent.insert(id(row.get_ref(0)?.as_str())?);
-            }
-            Ok(Content { base: base(at)?, tasks, unsent })
-        })
+        self.read(content)
     }
 
     /// One transaction: all that it reads is of one moment.
-    fn read<T>(&self, read: impl FnOnce(&Transaction<'_>) -> Result<T, Why>) -> Result<T, DatabaseError> {
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Transaction<'_>) -> Result<T, Why>) -> Result<T, DatabaseError> {
         let read = || {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let mut connection = Connection::open_with_flags(&self.path, flags)?;
@@ -223,23 +216,45 @@ impl Database {
     }
 }
 
+/// All tasks, and which of them wait to be sent.
+pub(crate) fn content(at: &Transaction<'_>) -> Result<Content, Why> {
+    let mut tasks = Tasks::new();
+    let mut rows = at.prepare("SELECT uuid, data FROM tasks")?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        tasks.insert(id(row.get_ref(0)?.as_str())?, serde_json::from_str(row.get_ref(1)?.as_str().map_err(broken)?)?);
+    }
+    let mut unsent = BTreeSet::new();
+    let mut rows = at.prepare(&format!(
+        "SELECT DISTINCT coalesce(json_extract(data, '$.Update.uuid'), json_extract(data, '$.Create.uuid'),
+             json_extract(data, '$.Delete.uuid')) AS task
+         FROM operations WHERE {} AND task IS NOT NULL",
+        not_sent(at)?
+    ))?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        unsent.insert(id(row.get_ref(0)?.as_str())?);
+    }
+    Ok(Content { base: base(at)?, tasks, unsent })
+}
+
 /// Which operations were not sent yet. Before Taskwarrior 3.3, those that were sent are not kept.
-fn not_sent(at: &Transaction<'_>) -> Result<&'static str, Why> {
+pub(crate) fn not_sent(at: &Transaction<'_>) -> Result<&'static str, Why> {
     let keeps_sent = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('operations') WHERE name = 'synced')";
     Ok(if at.query_row(keeps_sent, [], |row| row.get(0))? { "NOT synced" } else { "1" })
 }
 
-fn base(at: &Transaction<'_>) -> Result<VersionId, Why> {
+pub(crate) fn base(at: &Transaction<'_>) -> Result<VersionId, Why> {
     let base =
         at.query_row("SELECT value FROM sync_meta WHERE key = 'base_version'", [], |row| row.get::<_, String>(0));
     base.optional()?.map_or(Ok(VersionId::NIL), |base| base.parse().map_err(|_| Why::Id))
 }
 
-fn id(text: Result<&str, rusqlite::types::FromSqlError>) -> Result<Uuid, Why> {
+pub(crate) fn id(text: Result<&str, rusqlite::types::FromSqlError>) -> Result<Uuid, Why> {
     Uuid::try_parse(text.map_err(broken)?).map_err(|_| Why::Id)
 }
 
-fn broken(why: rusqlite::types::FromSqlError) -> Why {
+pub(crate) fn broken(why: rusqlite::types::FromSqlError) -> Why {
     Why::Sqlite(why.into())
 }
 

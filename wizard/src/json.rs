@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::checks::state::State;
 use crate::error::Failure;
 use crate::flow::first_sync::Synced;
 
@@ -70,6 +71,71 @@ pub enum JoinOutcome {
     Joined,
     /// It did before; nothing was changed.
     AlreadyJoined,
+}
+
+/// How `taskferry move` ended.
+#[derive(Debug, Serialize)]
+pub struct Move {
+    /// What became of it.
+    pub outcome: MoveOutcome,
+    /// The new server; absent where nothing was moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// What is in the new account, and on this computer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Tasks>,
+    /// The same for the same tasks, wherever it is computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// The folder with a copy of the tasks as they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
+    /// Whether the old account was deleted.
+    pub old_account_deleted: bool,
+}
+
+/// What became of `taskferry move`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MoveOutcome {
+    /// This computer syncs with the new account now.
+    Moved,
+    /// `--dry-run`.
+    OnlyPlanned,
+    /// The tasks were moved before; only the old account was deleted.
+    OnlyForgotten,
+}
+
+/// How `taskferry repair` ended.
+#[derive(Debug, Serialize)]
+pub struct Repair {
+    /// What became of it.
+    pub outcome: RepairOutcome,
+    /// How this computer and its account stood to each other before.
+    pub state: State,
+    /// The server.
+    pub server: String,
+    /// Tasks that were sent, whole or in part.
+    pub sent: u64,
+    /// Tasks that came from the account, whole or in part.
+    pub fetched: u64,
+    /// The folder with all tasks as they were; absent where this computer did not change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
+    /// Afterwards.
+    pub tasks: Tasks,
+}
+
+/// What became of `taskferry repair`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RepairOutcome {
+    /// Both have everything, and sync goes on.
+    Repaired,
+    /// It did before.
+    NothingToDo,
+    /// `--dry-run`.
+    OnlyPlanned,
 }
 
 /// What `taskferry share` hands on. `taskferry join --from-stdin` reads it.

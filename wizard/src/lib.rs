@@ -22,6 +22,9 @@
 //! | [`database`] | reading Taskwarrior's database |
 //! | [`checks`] | everything that sync depends on, piece by piece |
 //! | [`proof`] | the account rebuilt from the server, and compared |
+//! | [`seen`] | what was seen last of an account, to tell what happened to it |
+//! | [`repair`] | what a computer and an account have together, where their histories have parted |
+//! | [`rescue`] | another task database for this computer, without losing a task |
 //! | [`pending`] | what waits for a server that was away |
 //! | [`serving`] | a sync server on this very computer |
 //!
@@ -62,6 +65,9 @@ pub mod platform;
 pub mod prompt;
 pub mod proof;
 pub mod qr;
+pub mod repair;
+pub mod rescue;
+pub mod seen;
 pub mod server;
 pub mod serving;
 pub mod settings;
@@ -83,14 +89,20 @@ use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::flow::Run;
 use crate::prompt::Prompter;
+use crate::rescue::steps::Observer;
 use crate::terminal::{Screen, Terminal};
 
 /// The program, on the real world. The only way in that does not take a [`Context`].
 pub fn main() -> ExitCode {
+    main_observed(Observer::default())
+}
+
+/// The same, with somebody who is told of each step of what takes several: for tests that end the process there.
+pub fn main_observed(observer: Observer) -> ExitCode {
     let (mut input, mut data, mut talk) = (Unbuffered, io::stdout(), io::stderr());
     let columns = io::stderr().is_terminal().then(|| usize::from(console::Term::stderr().size().1));
     let context = match Context::of_this_process() {
-        Ok(context) => context,
+        Ok(context) => context.observed_by(observer),
         Err(error) => {
             let screen = Screen { colored: false, columns };
             Terminal::new(&mut data, &mut talk, screen).say_failure(&Failure::from(error));
@@ -149,9 +161,12 @@ pub fn run(
         Some(Command::Join(args)) => commands::join::run(&mut run, args),
         Some(Command::Recover(args)) => commands::recover::run(&mut run, args),
         Some(Command::Share(args)) => commands::share::run(&mut run, args),
+        Some(Command::Move(args)) => commands::moving::run(&mut run, args),
+        Some(Command::Export(args)) => commands::export::run(&mut run, args),
         Some(Command::Status(args)) => commands::status::run(&mut run, args),
         Some(Command::Verify(args)) => commands::verify::run(&mut run, args),
         Some(Command::Doctor(args)) => commands::doctor::run(&mut run, args),
+        Some(Command::Repair(args)) => commands::repair::run(&mut run, args),
         Some(Command::Sync(args)) => commands::sync::run(&mut run, args),
         Some(Command::Undo(args)) => commands::undo::run(&mut run, args),
         Some(Command::Home(args)) => commands::home::run(&mut run, args),

@@ -153,6 +153,15 @@ impl TaskwarriorError {
         matches!(self, Self::Failed { why: Complaint(said), .. } if said.contains("error sending request"))
     }
 
+    /// Whether a sync failed since this computer can't go on from where it was: its version is gone, or what follows can't be
+    /// opened.
+    pub fn has_parted(&self) -> bool {
+        let Self::Failed { why: Complaint(said), .. } = self else {
+            return false;
+        };
+        said.contains("responded with 410") || said.contains("unsealing")
+    }
+
     /// Whether a sync failed only because the server was overloaded or not awake yet.
     pub fn is_not_now(&self) -> bool {
         let Self::Failed { why: Complaint(said), .. } = self else {
@@ -251,6 +260,12 @@ impl<'a> Taskwarrior<'a> {
             command: "count",
             why: Complaint(format!("expected a number, got `{}`", printable(&text))),
         })
+    }
+
+    /// All tasks as JSON, as `task import` reads it, whatever the active context shows.
+    pub fn export(&self) -> Result<Zeroizing<Vec<u8>>, TaskwarriorError> {
+        let quietly = ["rc.hooks=off", "rc.verbose=nothing", "rc.gc=off", "rc.recurrence=off", "rc.context="];
+        self.succeed("export", &[&quietly[..], &["export"]].concat()).map(|output| Zeroizing::new(output.stdout))
     }
 
     /// `task sync`. What it prints on success is not shown: the callers say it better. It may take long, so Ctrl-C ends

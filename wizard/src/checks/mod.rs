@@ -6,7 +6,7 @@
 //!
 //! | about | checks |
 //! |---|---|
-//! | this computer | [`taskwarrior`], [`settings`], [`backends`], [`overrides`], [`permissions`], [`recurrence`] |
+//! | this computer | [`taskwarrior`], [`unfinished`], [`settings`], [`backends`], [`overrides`], [`permissions`], [`recurrence`] |
 //! | the way | [`proxy`], [`name`], [`connection`], [`encryption`] |
 //! | the server | [`greeting`], [`description`], [`clock`], [`protocol`] |
 //! | the account | [`account`], [`limits`], [`secret`], [`position`] |
@@ -30,15 +30,19 @@ pub mod recurrence;
 pub mod runner;
 pub mod secret;
 pub mod settings;
+pub mod state;
 pub mod taskwarrior;
+pub mod unfinished;
 pub mod world;
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::context::Context;
 use crate::error::Explain;
 use crate::server::ServerError;
+use state::State;
 pub use world::{Waiting, World};
 
 /// One thing that sync depends on.
@@ -81,6 +85,9 @@ pub struct Finding {
     /// What mends it; each line is a remedy of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+    /// How this computer and its account stand to each other, where that was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
     /// What `taskferry doctor --fix` does about it.
     #[serde(skip)]
     pub fix: Option<Fix>,
@@ -103,7 +110,7 @@ pub enum Fix {
 impl Finding {
     /// As it should be.
     pub fn ok(sentence: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Ok, sentence: sentence.into(), remedy: None, fix: None, waits_for: None }
+        Self { outcome: Outcome::Ok, sentence: sentence.into(), remedy: None, state: None, fix: None, waits_for: None }
     }
 
     /// It works, but.
@@ -143,12 +150,26 @@ impl Finding {
         if matches!(error, ServerError::Interrupted) { Err(Interrupted) } else { Ok(Self::from_error(error)) }
     }
 
+    /// It is this state.
+    #[must_use]
+    pub fn in_state(mut self, state: State) -> Self {
+        self.state = Some(state);
+        self
+    }
+
     /// `doctor --fix` can mend it so.
     #[must_use]
     pub fn fixed_by(mut self, fix: Fix) -> Self {
         self.fix = Some(fix);
         self
     }
+}
+
+/// The checks for this computer: all, and first of them whether something was interrupted, where something was. That nothing
+/// was is no news.
+pub fn for_this(context: &Context) -> Vec<&'static dyn Check> {
+    let interrupted = crate::rescue::steps::unfinished(context).map(|_| &unfinished::Unfinished as &'static dyn Check);
+    interrupted.into_iter().chain(all().iter().copied()).collect()
 }
 
 /// All checks, in the order in which one builds on another.

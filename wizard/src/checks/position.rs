@@ -1,10 +1,16 @@
-//! Where is this computer in the account's history?
+//! Where is this computer in the account's history, and can it go on from there?
 
-use super::{Check, Finding, Interrupted, Waiting, World};
+use taskferry_protocol::VersionId;
 use taskferry_protocol::describe::AccountInfo;
 
+use super::state::{self, State};
+use super::{Check, Finding, Interrupted, Waiting, World};
+use crate::credentials::Credentials;
+use crate::credentials::unseal::Key;
 use crate::database::Stand;
 use crate::flow::tasks;
+use crate::proof::poison::{self, Chain, QUICK_VERSIONS_MAX};
+use crate::seen::Seen;
 use crate::server::sealed::Follows;
 
 /// This computer's version against the server's.
@@ -26,103 +32,135 @@ impl Check for Position {
             None => return Ok(Finding::skipped("Taskwarrior has no database yet")),
         };
         let account = match world.credentials() {
-            Ok(credentials) => credentials.client_id,
+            Ok(credentials) => credentials,
             Err(finding) => return Ok(finding),
         };
-        let follows = match world.ask(waiting, |server| server.follows(&account, stand.base))? {
+        let id = account.client_id;
+        let follows = match world.ask(waiting, |server| server.follows(&id, stand.base))? {
             Ok(follows) => follows,
             Err(finding) => return Ok(finding),
         };
         let has_data = match world.known() {
             Some(known) => Ok(!known.is_empty()),
-            None => world.ask(waiting, |server| server.has_data(&account))?,
+            None => world.ask(waiting, |server| server.has_data(&id))?,
         };
-        Ok(match has_data {
-            Ok(has_data) => Place::of(&stand, follows, has_data, world.known()).finding(&stand),
-            Err(finding) => finding,
-        })
+        let has_beginning = match follows {
+            Follows::Gone => world.ask(waiting, |server| server.follows(&id, VersionId::NIL))?,
+            other => Ok(other),
+        };
+        let (has_data, has_beginning) = match (has_data, has_beginning) {
+            (Ok(has_data), Ok(beginning)) => (has_data, beginning == Follows::Newer),
+            (Err(finding), _) | (_, Err(finding)) => return Ok(finding),
+        };
+        let seen = Seen::find(world.context);
+        let account_side = Account { id: &id, follows, has_data, has_beginning, known: world.known(), seen: &seen };
+        let state = account_side.state(&stand);
+        if state == State::Behind
+            && !stand.base.is_nil()
+            && let Some(finding) = spoiled(world, account, stand.base, waiting)?
+        {
+            return Ok(finding);
+        }
+        Ok(finding(state, &stand))
     }
 }
 
-/// Where this computer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// At the newest version.
-    UpToDate,
-    /// It never synced, and neither did anybody else.
-    AtTheBeginning,
-    /// There is something to fetch.
-    Behind,
-    /// It synced before, and the account is empty.
-    Emptied,
-    /// It has sent or seen what the server does not have.
-    Ahead,
-    /// The server does not have the version that it was last at, for whatever reason.
-    Gone,
+/// What the account's side says of a computer's place in its history.
+pub struct Account<'a> {
+    /// Its ID.
+    pub id: &'a taskferry_protocol::ClientId,
+    /// What follows the computer's version.
+    pub follows: Follows,
+    /// Whether there is anything in it.
+    pub has_data: bool,
+    /// Whether its history is kept from its first version on.
+    pub has_beginning: bool,
+    /// What the server knows of it, if it tells.
+    pub known: Option<&'a AccountInfo>,
+    /// What was seen of it before.
+    pub seen: &'a Seen,
 }
 
-impl Place {
+impl Account<'_> {
     /// Puts together what this computer and the server know.
-    pub fn of(stand: &Stand, follows: Follows, has_data: bool, known: Option<&AccountInfo>) -> Self {
+    pub fn state(&self, stand: &Stand) -> State {
+        let waits = if stand.unsent.changes > 0 { State::Unsent } else { State::UpToDate };
+        match self.follows {
+            Follows::Newer => State::Behind,
+            Follows::Nothing if self.has_data && stand.base.is_nil() => State::Behind,
+            Follows::Nothing if self.has_data || stand.base.is_nil() => waits,
+            Follows::Nothing => State::Emptied,
+            // The history's beginning is not kept, but a computer without tasks starts from the snapshot.
+            Follows::Gone if stand.base.is_nil() && stand.is_empty => State::Behind,
+            Follows::Gone => self.why_gone(stand),
+        }
+    }
+
+    /// The protocol says the same of all of these.
+    fn why_gone(&self, stand: &Stand) -> State {
         // A server's clock and a computer's never agree entirely.
         const SLACK_SECONDS: i64 = 120;
-        let newest_there = known.and_then(|known| known.last_version_at);
-        match follows {
-            Follows::Newer => Self::Behind,
-            Follows::Nothing if has_data && stand.base.is_nil() => Self::Behind,
-            Follows::Nothing if has_data => Self::UpToDate,
-            Follows::Nothing if stand.base.is_nil() => Self::AtTheBeginning,
-            Follows::Nothing => Self::Emptied,
-            // The history's beginning is not kept, but a computer without tasks starts from the snapshot.
-            Follows::Gone if stand.base.is_nil() && stand.is_empty => Self::Behind,
-            Follows::Gone => match (stand.newest_shared, newest_there) {
-                (Some(here), Some(there)) if here > there + SLACK_SECONDS => Self::Ahead,
-                _ => Self::Gone,
-            },
+        if self.seen.was_of_another(self.id, stand.base) {
+            return State::OtherAccount;
         }
-    }
-
-    fn finding(self, stand: &Stand) -> Finding {
-        let unsent = match stand.unsent.tasks {
-            0 => String::new(),
-            count => format!("; changes of {} wait to be sent", tasks(count)),
+        let newest_there = self.known.and_then(|known| known.last_version_at);
+        let is_newer_here = matches!((stand.newest_shared, newest_there),
+            (Some(here), Some(there)) if here > there + SLACK_SECONDS);
+        let epoch = self.known.map(|known| known.epoch.as_str());
+        let was_restored = match (self.seen.epoch(self.id), epoch) {
+            (Some(then), Some(now)) => Some(then != now),
+            _ => None,
         };
-        match self {
-            Self::UpToDate => Finding::ok(format!("up to date{unsent}")),
-            Self::AtTheBeginning => Finding::ok(format!("nothing was synced yet{unsent}")),
-            Self::Behind => Finding::ok(format!("the account has something newer, which `task sync` fetches{unsent}")),
-            Self::Emptied => Finding::problem(
-                "this computer has synced before, but the account is empty: `task sync` would send nothing of what is here",
-                "either the server lost its data, or this computer synced with another account before\n\
-                 ask whoever runs the server to restore a backup; nothing is lost on this computer",
-            ),
-            Self::Ahead => Finding::problem(
-                "the server was taken back to an older state: it does not have what this computer has sent or fetched since",
-                start_afresh("ask whoever runs the server whether a newer backup can be restored"),
-            ),
-            Self::Gone => Finding::problem(
-                "the account does not have the version at which this computer was last",
-                start_afresh(
-                    "this computer was away for very long, or the server was taken back to an older state, or this \
-                     computer synced with another account before",
-                ),
-            ),
+        match was_restored {
+            _ if is_newer_here => State::Ahead,
+            Some(true) => State::Ahead,
+            Some(false) if !self.has_beginning && !stand.base.is_nil() => State::Pruned,
+            _ => State::Gone,
         }
     }
 }
 
-/// Taskwarrior never recovers from this by itself.
-fn start_afresh(why: &str) -> String {
-    format!(
-        "{why}\n\
-         to start afresh from the account: `task export > tasks.json`, move the folder `~/.task` away, `task sync`; \
-         then `task import` those tasks that are missing"
-    )
+/// A version that this secret does not open, soon after this computer's.
+fn spoiled(
+    world: &World<'_>,
+    account: &Credentials,
+    base: VersionId,
+    waiting: Waiting<'_>,
+) -> Result<Option<Finding>, Interrupted> {
+    let server = match world.server() {
+        Ok(server) => server,
+        Err(finding) => return Ok(Some(finding)),
+    };
+    let Ok(key) = Key::derive(&account.client_id, &account.secret) else {
+        return Ok(None);
+    };
+    let child = |parent| server.patiently(waiting, |server| server.child(&account.client_id, parent));
+    match poison::look(&key, base, QUICK_VERSIONS_MAX, child) {
+        Ok(Chain::Good) => Ok(None),
+        Ok(Chain::Spoiled { good, .. }) => Ok(Some(state::spoiled(&account.server.to_string(), state::ACCOUNT, good))),
+        Err(why) => Finding::from_server(&why).map(Some),
+    }
+}
+
+fn finding(state: State, stand: &Stand) -> Finding {
+    let unsent = match stand.unsent.tasks {
+        0 => String::new(),
+        count => format!("; changes of {} wait to be sent", tasks(count)),
+    };
+    let problem = state.problem();
+    problem.unwrap_or_else(|| {
+        Finding::ok(match state {
+            State::Behind => format!("the account has something newer, which `task sync` fetches{unsent}"),
+            _ if stand.base.is_nil() => format!("nothing was synced yet{unsent}"),
+            _ => format!("up to date{unsent}"),
+        })
+        .in_state(state)
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use taskferry_protocol::VersionId;
+    use taskferry_protocol::ClientId;
 
     use super::*;
     use crate::database::Unsent;
@@ -135,29 +173,58 @@ mod tests {
     fn info(last_version_at: i64) -> AccountInfo {
         serde_json::from_value(serde_json::json!({
             "state": "active", "latest_version_id": "00000000-0000-0000-0000-000000000009", "versions": 1,
-            "version_bytes": 1, "created_at": 0, "last_version_at": last_version_at, "epoch": "e"
+            "version_bytes": 1, "created_at": 0, "last_version_at": last_version_at, "epoch": "now"
         }))
         .unwrap()
     }
 
-    #[test]
-    fn what_both_sides_know_adds_up_to_a_place() {
-        let of = |base, follows, has_data| Place::of(&stand(base, None), follows, has_data, None);
-        assert_eq!(of(1, Follows::Nothing, true), Place::UpToDate);
-        assert_eq!(of(1, Follows::Newer, true), Place::Behind);
-        assert_eq!(of(1, Follows::Nothing, false), Place::Emptied);
-        assert_eq!(of(1, Follows::Gone, true), Place::Gone);
-        assert_eq!(of(0, Follows::Nothing, false), Place::AtTheBeginning);
-        assert_eq!(of(0, Follows::Gone, true), Place::Behind);
-        let with_tasks = Stand { is_empty: false, ..stand(0, None) };
-        assert_eq!(Place::of(&with_tasks, Follows::Gone, true, None), Place::Gone, "it would skip the snapshot");
+    /// A world in which this account was seen before.
+    fn seen(account: u128, base: &Stand, epoch: &str) -> Seen {
+        let home = tempfile::tempdir().unwrap();
+        let env = [("HOME".into(), home.path().into())].into();
+        let context = crate::context::Context::new(env, home.path().into(), false).unwrap();
+        Seen::note(&context, &id(account), base.base, Some(epoch));
+        Seen::find(&context)
+    }
+
+    fn id(number: u128) -> ClientId {
+        ClientId::from_uuid(uuid::Uuid::from_u128(number))
     }
 
     #[test]
-    fn only_newer_work_than_the_server_has_tells_ahead_from_gone() {
-        let of = |here, there| Place::of(&stand(1, Some(here)), Follows::Gone, true, Some(&info(there)));
-        assert_eq!(of(10_000, 1_000), Place::Ahead);
-        assert_eq!(of(1_050, 1_000), Place::Gone, "clocks differ a little");
-        assert_eq!(of(1_000, 10_000), Place::Gone);
+    fn what_both_sides_know_adds_up_to_a_state() {
+        let of = |stand: Stand, follows, has_data| {
+            let seen = &Seen::default();
+            Account { id: &id(1), follows, has_data, has_beginning: false, known: None, seen }.state(&stand)
+        };
+        assert_eq!(of(stand(1, None), Follows::Nothing, true), State::UpToDate);
+        assert_eq!(of(stand(1, None), Follows::Newer, true), State::Behind);
+        assert_eq!(of(stand(1, None), Follows::Nothing, false), State::Emptied);
+        assert_eq!(of(stand(1, None), Follows::Gone, true), State::Gone);
+        assert_eq!(of(stand(0, None), Follows::Nothing, false), State::UpToDate);
+        assert_eq!(of(stand(0, None), Follows::Gone, true), State::Behind);
+        let with_tasks = Stand { is_empty: false, ..stand(0, None) };
+        assert_eq!(of(with_tasks, Follows::Gone, true), State::Gone, "it would skip the snapshot");
+        let unsent = Stand { unsent: Unsent { changes: 1, tasks: 1, bytes: 9 }, ..stand(1, None) };
+        assert_eq!(of(unsent, Follows::Nothing, true), State::Unsent);
+    }
+
+    #[test]
+    fn why_a_version_is_gone_is_told_by_times_epochs_and_what_was_seen_before() {
+        let of = |stand: &Stand, there, seen: &Seen, has_beginning| {
+            let known = &info(there);
+            let follows = Follows::Gone;
+            Account { id: &id(1), follows, has_data: true, has_beginning, known: Some(known), seen }.state(stand)
+        };
+        let (here, nothing) = (|newest| stand(7, Some(newest)), &Seen::default());
+        assert_eq!(of(&here(10_000), 1_000, nothing, false), State::Ahead);
+        assert_eq!(of(&here(1_050), 1_000, nothing, false), State::Gone, "clocks differ a little");
+        assert_eq!(of(&here(1_000), 10_000, nothing, false), State::Gone);
+
+        let old = here(1_000);
+        assert_eq!(of(&old, 10_000, &seen(1, &old, "before"), false), State::Ahead);
+        assert_eq!(of(&old, 10_000, &seen(1, &old, "now"), false), State::Pruned);
+        assert_eq!(of(&old, 10_000, &seen(1, &old, "now"), true), State::Gone, "nothing was pruned there");
+        assert_eq!(of(&old, 10_000, &seen(2, &old, "now"), false), State::OtherAccount);
     }
 }

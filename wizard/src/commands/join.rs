@@ -1,5 +1,8 @@
 //! `taskferry join`: every other computer. Proves that account and secret are right *before* anything changes, since
 //! Taskwarrior itself reports success for a mistyped account, and a wrong secret would spoil the account for everybody.
+//! Tasks that belong to another account come along ([`bring_along`]).
+
+mod bring_along;
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -18,9 +21,11 @@ use crate::flow::computer::Computer;
 use crate::flow::first_sync::{Synced, first_sync};
 use crate::flow::plan::Plan;
 use crate::flow::recheck::recheck;
+use crate::flow::replace::Way;
 use crate::flow::{Run, Stopped, reach, replace, tasks};
 use crate::json::JoinOutcome;
 use crate::pending::{Pending, PendingJoin};
+use crate::rescue::steps::{Command, unfinished};
 use crate::server::Server;
 use crate::server::account::Known;
 use crate::server::probe::Kind;
@@ -50,6 +55,12 @@ pub enum JoinError {
         /// The server.
         server: ServerUrl,
     },
+    /// For good.
+    #[error("this account was deleted at `{server}`")]
+    Deleted {
+        /// The server.
+        server: ServerUrl,
+    },
     /// Empty or unknown, on a server that can't tell which.
     #[error("`{server}` has no data for this account: either nothing was sent yet, or the account's ID is wrong")]
     NoData {
@@ -65,12 +76,6 @@ pub enum JoinError {
     /// The proof failed.
     #[error("the credentials are not right for this account")]
     NotProved(#[source] UnsealError),
-    /// Own tasks can't be merged into a history whose beginning is gone.
-    #[error("this computer has {} of its own, and this account takes only computers without", tasks(*.count))]
-    OwnTasks {
-        /// How many.
-        count: u64,
-    },
     /// A first sync that was cut between the version and its snapshot, in an account that was moved.
     #[error("the account at `{server}` is not complete: its history has neither a beginning nor a snapshot")]
     Incomplete {
@@ -94,6 +99,9 @@ impl Explain for JoinError {
                     .into()
             }
             Self::Disabled { .. } => "ask whoever runs the server".into(),
+            Self::Deleted { .. } => "run `taskferry verify` on the first computer: it says how to go on\n\
+                                     nothing was changed here"
+                .into(),
             Self::NoData { .. } => "run `task sync` on the first computer, then the same command again here\n\
                                     if you are sure that the account is only empty, add `--allow-empty`"
                 .into(),
@@ -107,10 +115,6 @@ impl Explain for JoinError {
             Self::NotProved(UnsealError::NotAnEnvelope) => {
                 "ask whoever runs the server: the account's data is damaged".into()
             }
-            Self::OwnTasks { .. } => "its early history is not kept any more, and Taskwarrior would need it to merge\n\
-                                      run `task export > tasks.json`, move the folder `~/.task` away, join, then run \
-                                      `task import tasks.json`"
-                .into(),
             Self::Incomplete { .. } => "change a task on the first computer and run `task sync` there, \
                                         then the same command again here"
                 .into(),
@@ -123,12 +127,17 @@ impl Explain for JoinError {
 enum Holds {
     /// Data that the secret unseals.
     ProvedData,
+    /// The same, but not from its beginning: Taskwarrior itself could not merge this computer's tasks into it.
+    ProvedSnapshot,
     /// Nothing yet.
     Nothing,
 }
 
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> {
+    if unfinished(run.context) == Some(Command::Join) {
+        return bring_along::go_on(run, args);
+    }
     // Before anybody is asked for a link: it may be of no use here.
     let mut computer = Computer::look_to_change(run)?;
     replace::leftover_may_go(run, &mut computer, args.replace, args.yes)?;
@@ -153,9 +162,9 @@ pub(super) fn with(
     if computer.account.as_ref() == Some(&credentials) {
         return already_joined(run, computer, &credentials);
     }
-    replace::make_way(run, computer, args.replace)?;
+    let way = replace::make_way(run, computer, args.replace)?;
     let decoded = Decoded { credentials, checked };
-    let Joined { arrived, now } = join(run, computer, &decoded, args)?;
+    let Joined { arrived, now } = join(run, computer, &decoded, args, way)?;
     report(run, JoinOutcome::Joined, &decoded.credentials, arrived, Some(now))
 }
 
@@ -171,13 +180,23 @@ pub fn finish(run: &mut Run<'_>, mut computer: Computer<'_>, pending: &PendingJo
     let PendingJoin { allow_empty, unproved, keep_recurrence, replace, .. } = *pending;
     let args = cli::Join { yes, replace, keep_recurrence, allow_empty, unproved, ..cli::Join::default() };
     replace::leftover_may_go(run, &mut computer, replace, yes)?;
-    replace::make_way(run, &computer, replace)?;
-    join(run, &computer, &pending.decoded, &args).map(drop)
+    let way = replace::make_way(run, &computer, replace)?;
+    join(run, &computer, &pending.decoded, &args, way).map(drop)
 }
 
 /// Joins, or keeps the credentials for later if the server is away.
-fn join(run: &mut Run<'_>, computer: &Computer<'_>, decoded: &Decoded, args: &cli::Join) -> Result<Joined, Failure> {
-    match join_now(run, computer, decoded, args) {
+fn join(
+    run: &mut Run<'_>,
+    computer: &Computer<'_>,
+    decoded: &Decoded,
+    args: &cli::Join,
+    way: Way,
+) -> Result<Joined, Failure> {
+    let joined = match way {
+        Way::Free => join_now(run, computer, decoded, args),
+        Way::WithTasks => bring_along::join(run, computer, decoded, args),
+    };
+    match joined {
         Err(failure) if failure.error().is_server_down() => {
             let cli::Join { allow_empty, unproved, keep_recurrence, .. } = *args;
             // Whoever gave up an account for this has decided that, whether by the flag or by an answer.
@@ -208,6 +227,9 @@ fn join_now(
     let (server, kind) = reach(run, credentials.server.clone())?;
     let account = Account { server: &server, credentials, checked: *checked };
     let holds = account.look(run, args, &kind, computer.tasks)?;
+    if holds == Holds::ProvedSnapshot {
+        return bring_along::join_known(run, computer, credentials, args);
+    }
 
     let mut notes = Plan::notes(computer);
     notes.extend(recurrence_off.then(|| RECURRENCE.to_owned()));
@@ -217,7 +239,7 @@ fn join_now(
         notes,
         first_sync: Some(match (computer.tasks, holds) {
             (0, Holds::Nothing) => "run `task sync`".into(),
-            (0, Holds::ProvedData) => "run `task sync`: fetches the account's tasks".into(),
+            (0, _) => "run `task sync`: fetches the account's tasks".into(),
             (count, _) => format!(
                 "run `task sync`: fetches the account's tasks, and sends {} of this computer \
                  to `{}`, where everybody who has the link can read them",
@@ -311,6 +333,7 @@ impl Account<'_> {
             Known::Unknown => {
                 return Err(JoinError::UnknownAccount { server: server(), checked: self.checked }.into());
             }
+            Known::Deleted => return Err(JoinError::Deleted { server: server() }.into()),
             Known::Account(info) if info.state == AccountState::Disabled => {
                 return Err(JoinError::Disabled { server: server() }.into());
             }
@@ -321,33 +344,33 @@ impl Account<'_> {
             }
             Known::Account(_) | Known::NotOffered => {}
         }
-        if self.prove(own_tasks)? {
+        if let Some(holds) = self.prove(own_tasks)? {
             run.terminal.say("the secret fits: it unseals the account's tasks");
-            return Ok(Holds::ProvedData);
+            return Ok(holds);
         }
         self.refuse_unproved(args)?;
         self.accept_nothing(run, args)?;
         Ok(Holds::Nothing)
     }
 
-    /// Whether there was anything to prove the secret against.
-    fn prove(&self, own_tasks: u64) -> Result<bool, Failure> {
+    /// What there was to prove the secret against, if there was anything.
+    fn prove(&self, own_tasks: u64) -> Result<Option<Holds>, Failure> {
         let id = &self.credentials.client_id;
         // The first version before the snapshot, which holds everything and may take minutes to fetch. With tasks of its
         // own Taskwarrior skips the snapshot, and asks for the history from its beginning.
-        let sealed = match self.server.first_version(id)? {
-            FirstVersion::Found(sealed) => sealed,
+        let (sealed, holds) = match self.server.first_version(id)? {
+            FirstVersion::Found(sealed) => (sealed, Holds::ProvedData),
             beginning => match (self.server.snapshot(id)?, beginning) {
-                (Some(_), _) if own_tasks > 0 => return Err(JoinError::OwnTasks { count: own_tasks }.into()),
-                (Some(sealed), _) => sealed,
+                (Some(sealed), _) if own_tasks > 0 => (sealed, Holds::ProvedSnapshot),
+                (Some(sealed), _) => (sealed, Holds::ProvedData),
                 (None, FirstVersion::Gone) => {
                     return Err(JoinError::Incomplete { server: self.server.url().clone() }.into());
                 }
-                (None, _) => return Ok(false),
+                (None, _) => return Ok(None),
             },
         };
         prove(sealed, id, &self.credentials.secret).map_err(JoinError::NotProved)?;
-        Ok(true)
+        Ok(Some(holds))
     }
 
     /// With a mistyped secret the first change sent from here would be the account's beginning, which no other computer
@@ -379,7 +402,7 @@ impl Account<'_> {
 fn say_what_arrived(run: &mut Run<'_>, holds: Holds, before: u64, now: Synced) {
     let said = match (holds, now.all.saturating_sub(before)) {
         (Holds::Nothing, 0) => "joined; the account has no tasks yet".to_owned(),
-        (Holds::ProvedData, 0) => "joined; no task was new to this computer".to_owned(),
+        (Holds::ProvedData | Holds::ProvedSnapshot, 0) => "joined; no task was new to this computer".to_owned(),
         (_, arrived) => format!("joined; {} arrived", tasks(arrived)),
     };
     run.terminal.say(&format!("\n{said}"));

@@ -2,11 +2,14 @@
 
 pub mod completions;
 pub mod doctor;
+pub mod export;
 pub mod first_screen;
 pub mod home;
 pub mod join;
 pub mod man;
+pub mod moving;
 pub mod recover;
+pub mod repair;
 pub mod setup;
 pub mod share;
 pub mod status;

@@ -40,6 +40,12 @@ pub enum DoesNotOpen {
         /// The server.
         server: ServerUrl,
     },
+    /// By its owner, or by the operator.
+    #[error("the account of this sheet was deleted at `{server}`")]
+    Deleted {
+        /// The server.
+        server: ServerUrl,
+    },
     /// Switched off by the operator.
     #[error("the account of this sheet is disabled at `{server}`")]
     Disabled {
@@ -60,7 +66,7 @@ impl Explain for DoesNotOpen {
             Self::Unknown { .. } => "the sheet has no typing error, so the account was deleted there, or moved to another server\n\
                                      if a computer still syncs, make a new sheet there: `taskferry share --sheet sheet.html`"
                 .into(),
-            Self::Disabled { .. } => "ask whoever runs the server".into(),
+            Self::Disabled { .. } | Self::Deleted { .. } => "ask whoever runs the server".into(),
             Self::Sealed(RebuildError::Server(why)) => return why.hint(),
             Self::Sealed(_) => "if a computer still syncs, run `taskferry verify` there; its tasks are the safest copy".into(),
             Self::Interrupted => return None,
@@ -138,6 +144,7 @@ fn test(run: &mut Run<'_>, decoded: &Decoded) -> Result<(), Failure> {
     let at = || credentials.server.clone();
     match &known {
         Known::Unknown => return Err(DoesNotOpen::Unknown { server: at() }.into()),
+        Known::Deleted => return Err(DoesNotOpen::Deleted { server: at() }.into()),
         Known::Account(info) if info.state == AccountState::Disabled => {
             return Err(DoesNotOpen::Disabled { server: at() }.into());
         }
@@ -155,7 +162,7 @@ fn test(run: &mut Run<'_>, decoded: &Decoded) -> Result<(), Failure> {
 
 impl Tested {
     fn of(credentials: &Credentials, rebuilt: &Rebuilt) -> Self {
-        let Rebuilt { at, tasks } = rebuilt;
+        let Rebuilt { at, tasks, .. } = rebuilt;
         Self {
             opens: true,
             proved: !at.is_nil(),

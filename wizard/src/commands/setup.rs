@@ -7,8 +7,8 @@ use taskferry_protocol::server_url::BadServerUrl;
 use taskferry_protocol::{ClientId, InviteCode, ServerUrl};
 
 use super::home::{say_how_long, say_moved};
-use super::join;
 use super::verify::finish::finish_pending;
+use super::{join, moving};
 use crate::credentials::Credentials;
 use crate::credentials::generate::generate;
 use crate::error::{Exit, Explain, Failure};
@@ -84,16 +84,13 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         return skip(run);
     }
     // What is on the command line is looked at before anything else, and this computer before anybody is asked.
-    let mut invited = None;
-    let given = match &args.server {
-        Some(text) if InviteLink::looks_like_one(text) => {
-            let link = invite_link(text)?;
-            invited = Some(link.code);
-            Some(link.server)
+    let (given, invited) = match &args.server {
+        Some(text) => {
+            let (server, invited) = address_or_invite(text)?;
+            (Some(server), invited)
         }
-        Some(address) => Some(server_url(address)?),
-        None if args.cloud => Some(cloud::address(run)?),
-        None => None,
+        None if args.cloud => (Some(cloud::address(run)?), None),
+        None => (None, None),
     };
     let home = if args.home { Some(Home::look(run, None)?) } else { None };
     let given = given.or_else(|| home.as_ref().map(|home| home.url().clone()));
@@ -107,6 +104,9 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
                 home.start(run)?;
             }
             return already_set_up(run, args, invite, &computer, present);
+        }
+        if computer.tasks > 0 && run.can_ask() && !args.yes {
+            return offer_to_move(run, args, invite, &computer, present, (given, home));
         }
         replace::give_up(run, &computer, present, args.replace)?;
     }
@@ -126,6 +126,39 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
         Where::Join => join::ask_and_join(run, &cli::Join { replace: args.replace, ..cli::Join::default() }, &computer),
         Where::Neither => skip(run),
     }
+}
+
+/// Another account for a computer whose tasks are in one already: only a move takes them along.
+fn offer_to_move(
+    run: &mut Run<'_>,
+    args: &cli::Setup,
+    invite: Option<InviteCode>,
+    computer: &Computer<'_>,
+    present: &Credentials,
+    (given, home): (Option<ServerUrl>, Option<Home>),
+) -> Result<(), Failure> {
+    let to = given.as_ref().map_or_else(|| "another server".to_owned(), |address| format!("`{address}`"));
+    run.terminal.say(&format!(
+        "this computer already syncs with `{}`, and has {} there",
+        present.server,
+        tasks(computer.tasks)
+    ));
+    if !run.prompter.confirm(&format!("move them to a new account at {to}?"), true)? {
+        return Err(Stopped::Declined.into());
+    }
+    let (address, invited) = match given {
+        Some(address) => (address, None),
+        None => moving::choose_where(run)?,
+    };
+    if let (Some(home), false) = (home, args.dry_run) {
+        home.start(run)?;
+    }
+    moving::move_to(run, &move_instead(args), invite.or(invited), computer, address)
+}
+
+/// The same wishes for a move.
+fn move_instead(args: &cli::Setup) -> cli::Move {
+    cli::Move { yes: args.yes, dry_run: args.dry_run, json: args.json, ..cli::Move::default() }
 }
 
 /// Where an account is to be.
@@ -197,6 +230,9 @@ pub(super) fn set_up(
     computer: &Computer<'_>,
     address: ServerUrl,
 ) -> Result<(), Failure> {
+    if moving::is_needed(computer)? {
+        return moving::move_to(run, &move_instead(args), invite, computer, address);
+    }
     let (server, kind) = match reach(run, address.clone()) {
         Err(why) if why.is_server_down() => return without_server(run, args, invite, computer, address, why),
         reached => reached?,
@@ -243,6 +279,11 @@ fn set_up_at_home(
         }
         return set_up(run, args, invite, computer, home.url().clone());
     };
+    if moving::is_needed(computer)? && !args.dry_run {
+        let url = home.url().clone();
+        home.start(run)?;
+        return moving::move_to(run, &move_instead(args), invite, computer, url);
+    }
     let credentials = generate(home.url().clone())?;
     let at_server = format!("{start}\n  create a new account there");
     let plan = plan(!args.no_sync, computer, Some(at_server), &credentials)?;
@@ -317,7 +358,7 @@ fn report(
 
 /// The invite, if there is one or the server wants one; asked for before the plan, so that nobody accepts what can't happen.
 /// `instead`: how to give it where nobody can be asked.
-fn admission(
+pub(super) fn admission(
     run: &mut Run<'_>,
     kind: &Kind,
     server: &ServerUrl,
@@ -354,18 +395,23 @@ impl Explain for BadLink {
     }
 }
 
-fn invite_link(text: &str) -> Result<InviteLink, BadLink> {
-    InviteLink::parse(text).map_err(BadLink)
+/// A server's address, or a link that invites to it.
+pub(super) fn address_or_invite(text: &str) -> Result<(ServerUrl, Option<InviteCode>), Failure> {
+    if !InviteLink::looks_like_one(text) {
+        return Ok((server_url(text)?, None));
+    }
+    let InviteLink { server, code } = InviteLink::parse(text).map_err(BadLink)?;
+    Ok((server, Some(code)))
 }
 
-fn invite_code(text: &str) -> Result<InviteCode, Mistyped> {
+pub(super) fn invite_code(text: &str) -> Result<InviteCode, Mistyped> {
     // Whoever was sent a link may give it here, too; then the code is what counts.
     let code = text.split_once("/i#").map_or(text, |(_, code)| code);
     code.parse().map_err(Mistyped)
 }
 
 /// Passes the server's answer on; if it refuses the invite and somebody is there, another one is tried.
-fn admitted(
+pub(super) fn admitted(
     run: &mut Run<'_>,
     server: &Server,
     account: &ClientId,
@@ -473,7 +519,7 @@ fn refuse_false_success(server: &Server, credentials: &Credentials, synced: Sync
 }
 
 /// A server's address, or a link that invites to it.
-fn ask_for_address(run: &mut Run<'_>) -> Result<(ServerUrl, Option<InviteCode>), Failure> {
+pub(super) fn ask_for_address(run: &mut Run<'_>) -> Result<(ServerUrl, Option<InviteCode>), Failure> {
     let mut meant: Option<ServerUrl> = None;
     run.ask_until_ok(|prompter| {
         let question = match &meant {
@@ -485,8 +531,7 @@ fn ask_for_address(run: &mut Run<'_>) -> Result<(ServerUrl, Option<InviteCode>),
             return Ok((meant, None));
         }
         if InviteLink::looks_like_one(&answer) {
-            let InviteLink { server, code } = invite_link(&answer)?;
-            return Ok((server, Some(code)));
+            return address_or_invite(&answer);
         }
         let read = server_url(&answer);
         if let Err(Stopped::BadServer(BadServerUrl::NoScheme { given })) = &read {

@@ -8,45 +8,24 @@ use taskferry_protocol::VersionId;
 use taskferry_protocol::describe::{AccountInfo, AccountState};
 
 use crate::checks::home::is_expected_at;
-use crate::checks::position::Place;
+use crate::checks::position::Account;
+use crate::checks::state::State;
 use crate::cli;
 use crate::commands::share::ShareError;
 use crate::credentials::Credentials;
+use crate::credentials::unseal::Key;
 use crate::database::{Database, Stand, Unsent};
 use crate::error::{Exit, Explain, Failure};
 use crate::flow::computer::Computer;
 use crate::flow::sync::database_of;
 use crate::flow::{Run, tasks};
+use crate::proof::poison::{self, Chain};
+use crate::rescue::steps::{Command, unfinished};
+use crate::seen::Seen;
 use crate::server::account::Known;
 use crate::server::sealed::Follows;
 use crate::server::{Server, ServerError};
 use crate::taskrc::others::{self, Other};
-
-/// How sync is, in one word; scripts may rely on them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// The server was not asked, and nothing waits to be sent.
-    NotAsked,
-    /// Nothing waits.
-    UpToDate,
-    /// Changes wait to be sent.
-    Unsent,
-    /// There is something newer to fetch.
-    Behind,
-    /// The server can't be reached, or can't answer.
-    Unreachable,
-    /// The server does not know the account.
-    UnknownAccount,
-    /// The account is switched off.
-    Disabled,
-    /// This computer synced before, and the account is empty.
-    Emptied,
-    /// The server was taken back to an older state.
-    Ahead,
-    /// The server does not have the version at which this computer was last.
-    Gone,
-}
 
 /// What there is to say.
 #[derive(Debug, Serialize)]
@@ -66,6 +45,9 @@ struct Status {
     other_accounts: Vec<Other>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    /// The command that did not come to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupted: Option<&'static str>,
 }
 
 /// Sync does not work.
@@ -73,6 +55,7 @@ struct Status {
 #[error("sync does not work: {why}")]
 pub struct DoesNotWork {
     why: String,
+    state: State,
     is_told: bool,
     /// Whether it is the server at home that does not answer.
     at_home: bool,
@@ -80,8 +63,13 @@ pub struct DoesNotWork {
 
 impl Explain for DoesNotWork {
     fn hint(&self) -> Option<String> {
-        let remedy = if self.at_home { "run `taskferry home start`" } else { "run `taskferry doctor` to find out why" };
-        Some(remedy.into())
+        Some(if self.at_home {
+            "run `taskferry home start`".into()
+        } else if self.state.is_mended_by_repair() && self.state != State::UnknownAccount {
+            "run `taskferry repair`: it mends that, and keeps every task; `taskferry doctor` says more".into()
+        } else {
+            "run `taskferry doctor` to find out why".into()
+        })
     }
 
     fn is_told(&self) -> bool {
@@ -109,7 +97,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         Err(failure) if args.short && !failure.error().is_told() && !failure.error().is_choice() => {
             let why = failure.error().to_string();
             run.data(if why == ShareError::NotSetUp.to_string() { OFF } else { ERROR })?;
-            Err(DoesNotWork { why, is_told: true, at_home: false }.into())
+            Err(DoesNotWork { why, state: State::Unreachable, is_told: true, at_home: false }.into())
         }
         done => done.map_err(Failure::as_found),
     }
@@ -131,15 +119,18 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         None
     } else {
         let server = run.server(account.server.clone())?.within_seconds(ANSWER_SECONDS);
-        Some(ask(&server, account, &stand))
+        Some(ask(run, &server, account, &stand))
     };
     if let Some(Err(ServerError::Interrupted)) = answer {
         return Err(ServerError::Interrupted.into());
     }
-    let mut status = match answer {
+    let known = answer.as_ref().and_then(|answer| answer.as_ref().ok()?.known.clone());
+    let interrupted = unfinished(run.context).map(Command::words);
+    let status = match answer {
         Some(answer) => Status::of(account, computer.tasks, &stand, answer),
         None => Status::without_server(account, computer.tasks, &stand),
     };
+    let mut status = Status { interrupted, ..status };
     if !args.short {
         let oldest = database.as_ref().map(Database::oldest_unsent).transpose()?.flatten();
         status.oldest_unsent_seconds_ago = oldest.map(seconds_ago);
@@ -152,27 +143,38 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
     } else {
         status.say(run);
     }
-    match status.why {
-        Some(why) => {
-            let at_home = status.state == State::Unreachable && is_expected_at(run.context, &account.server);
-            Err(DoesNotWork { why, is_told: args.short, at_home }.into())
-        }
-        None => Ok(()),
+    if let (Some(command), false) = (status.interrupted, args.json || args.short) {
+        run.terminal.say_note(&format!("`{command}` was interrupted on this computer: run it again, it goes on"));
     }
+    let state = status.state;
+    if let Some(why) = status.why {
+        let at_home = state == State::Unreachable && is_expected_at(run.context, &account.server);
+        return Err(DoesNotWork { why, state, is_told: args.short, at_home }.into());
+    }
+    if let Some(known) = known {
+        Seen::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
+    }
+    Ok(())
 }
 
 /// What the server says.
 struct Answer {
     known: Option<AccountInfo>,
-    place: Place,
+    state: State,
 }
 
-/// `None` = it does not know the account.
-fn ask(server: &Server, account: &Credentials, stand: &Stand) -> Result<Option<Answer>, ServerError> {
+/// Versions that are looked at before it is said that `task sync` fetches them.
+const NEXT_VERSIONS_MAX: u32 = 8;
+
+fn ask(run: &Run<'_>, server: &Server, account: &Credentials, stand: &Stand) -> Result<Answer, ServerError> {
     let id = &account.client_id;
     let known = match server.account(id)? {
+        Known::Account(info) if info.state == AccountState::Disabled => {
+            return Ok(Answer { known: Some(*info), state: State::Disabled });
+        }
         Known::Account(info) => Some(*info),
-        Known::Unknown => return Ok(None),
+        Known::Unknown => return Ok(Answer { known: None, state: State::UnknownAccount }),
+        Known::Deleted => return Ok(Answer { known: None, state: State::Deleted }),
         Known::NotOffered => None,
     };
     let follows = match &known {
@@ -185,40 +187,33 @@ fn ask(server: &Server, account: &Credentials, stand: &Stand) -> Result<Option<A
         None if follows == Follows::Nothing => server.has_data(id)?,
         None => true,
     };
-    Ok(Some(Answer { place: Place::of(stand, follows, has_data, known.as_ref()), known }))
+    let has_beginning = follows == Follows::Gone && server.follows(id, VersionId::NIL)? == Follows::Newer;
+    let seen = Seen::find(run.context);
+    let state = Account { id, follows, has_data, has_beginning, known: known.as_ref(), seen: &seen }.state(stand);
+    if state == State::Behind
+        && !stand.base.is_nil()
+        && let Ok(key) = Key::derive(id, &account.secret)
+        // Where that takes too long, it is found by `verify`.
+        && let Ok(Chain::Spoiled { .. }) =
+            poison::look(&key, stand.base, NEXT_VERSIONS_MAX, |parent| server.child(id, parent))
+    {
+        return Ok(Answer { known, state: State::Spoiled });
+    }
+    Ok(Answer { known, state })
 }
 
 impl Status {
-    fn of(account: &Credentials, tasks: u64, stand: &Stand, answer: Result<Option<Answer>, ServerError>) -> Self {
-        let unsent = stand.unsent.changes;
+    fn of(account: &Credentials, tasks: u64, stand: &Stand, answer: Result<Answer, ServerError>) -> Self {
         let (known, state, why) = match answer {
             Err(why) => (None, State::Unreachable, Some(why.to_string())),
-            Ok(None) => (None, State::UnknownAccount, Some("the server does not know this account".to_owned())),
-            Ok(Some(Answer { known: Some(known), .. })) if known.state == AccountState::Disabled => {
-                (Some(known), State::Disabled, Some("the account is disabled".into()))
-            }
-            Ok(Some(Answer { known, place })) => {
-                let (state, why) = match place {
-                    Place::UpToDate | Place::AtTheBeginning if unsent == 0 => (State::UpToDate, None),
-                    Place::UpToDate | Place::AtTheBeginning => (State::Unsent, None),
-                    Place::Behind => (State::Behind, None),
-                    Place::Emptied => {
-                        (State::Emptied, Some("the account is empty, though this computer has synced before"))
-                    }
-                    Place::Ahead => (State::Ahead, Some("the server was taken back to an older state")),
-                    Place::Gone => {
-                        (State::Gone, Some("the account does not have the version at which this computer was last"))
-                    }
-                };
-                (known, state, why.map(str::to_owned))
-            }
+            Ok(Answer { known, state }) => (known, state, why(state).map(str::to_owned)),
         };
         Self {
             works: Some(why.is_none()),
             server: account.server.to_string(),
             account: account.client_id.short(),
             tasks,
-            unsent_changes: unsent,
+            unsent_changes: stand.unsent.changes,
             unsent_tasks: stand.unsent.tasks,
             oldest_unsent_seconds_ago: None,
             server_has_newer: why.is_none().then_some(state == State::Behind),
@@ -230,6 +225,7 @@ impl Status {
                 .map(|snapshot| seconds_ago(snapshot.stored_at)),
             state,
             why,
+            interrupted: None,
         }
     }
 
@@ -292,6 +288,20 @@ impl Status {
             run.terminal.say("");
         }
     }
+}
+
+/// Why sync does not work in this state, in few words; `None` = it does.
+fn why(state: State) -> Option<&'static str> {
+    Some(match state {
+        State::UpToDate | State::Unsent | State::Behind | State::NotAsked => return None,
+        State::UnknownAccount => "the server does not know this account",
+        State::Disabled => "the account is disabled",
+        State::Deleted => "the account was deleted",
+        State::Emptied => "the account is empty, though this computer has synced before",
+        State::Ahead => "the server was taken back to an older state",
+        State::Spoiled => "a computer with another secret has changed the account",
+        state => state.sentence().unwrap_or("it is not known why"),
+    })
 }
 
 /// Since `time`, in seconds since 1970-01-01 UTC. A clock that is behind makes it 0.

@@ -2,8 +2,10 @@
 
 use crate::cli;
 use crate::error::{Explain, Failure};
-use crate::flow::{Run, Stopped};
+use crate::flow::{Run, Stopped, tasks};
 use crate::pending::Pending;
+use crate::rescue::back::Back;
+use crate::rescue::steps::{Steps, has_changed_something, unfinished};
 use crate::serving::{Note, holder};
 use crate::taskrc::undo::{How, Step, Undo};
 
@@ -24,13 +26,22 @@ impl Explain for NothingToUndo {
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
     let pending = Pending::find(run.context)?;
-    let undo = Undo::plan(run.context)?;
-    if undo.is_none() && pending.is_none() {
+    let interrupted = unfinished(run.context);
+    // What was changed before it is another matter, for another undo.
+    let nothing_yet = interrupted.is_some() && !has_changed_something(run.context);
+    let undo = if nothing_yet { None } else { Undo::plan(run.context)? };
+    if undo.is_none() && pending.is_none() && interrupted.is_none() {
         return Err(NothingToUndo.into());
     }
     run.terminal.say("this is going to happen:\n");
     if pending.is_some() {
         run.terminal.say("  forget the account that is not joined or registered yet");
+    }
+    if let Some(command) = interrupted {
+        run.terminal.say(&format!("  forget that `{}` was interrupted", command.words()));
+    }
+    if let Some(back) = undo.as_ref().and_then(Undo::database) {
+        run.terminal.say(&format!("  {}", tasks_in_words(back)));
     }
     for step in undo.iter().flat_map(Undo::steps) {
         run.terminal.say(&format!("  {}", in_words(run, step, Tense::Future)));
@@ -43,12 +54,19 @@ pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
         }
     }
     Pending::forget(run.context)?;
+    // Held until all is done, and never while the other command runs.
+    let steps = interrupted.map(|_| Steps::forget(run.context)).transpose()?;
     let Some(undo) = undo else {
         run.terminal.say("done; no file of yours was touched");
         return Ok(());
     };
     let done: Vec<String> = undo.steps().iter().map(|step| in_words(run, step, Tense::Past)).collect();
+    let with_tasks = undo.database().is_some();
     let kept = undo.apply(run.context)?;
+    drop(steps);
+    if with_tasks {
+        run.terminal.say("your tasks belong to their former account again");
+    }
     for line in done {
         run.terminal.say(&line);
     }
@@ -59,8 +77,23 @@ pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
     if Note::find(run.context)?.is_some_and(|note| matches!(holder::of(&note.data), Ok(Some(_)))) {
         run.terminal.say("your server at home still runs; to end it, run `taskferry home stop`");
     }
+    if with_tasks {
+        run.terminal.say("run `taskferry sync` to sync with the former account again");
+        return Ok(());
+    }
     run.terminal.say("to sync with it again, run `taskferry share` on another computer, and `taskferry join` here");
     Ok(())
+}
+
+/// What happens to the tasks.
+fn tasks_in_words(back: &Back) -> String {
+    match back.changed_since() {
+        0 => "let your tasks belong to their former account again; all of them stay".into(),
+        count => format!(
+            "let your tasks belong to their former account again; what was changed since in {} stays, and waits to be sent",
+            tasks(count)
+        ),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

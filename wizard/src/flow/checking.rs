@@ -9,8 +9,10 @@ use serde::Serialize;
 
 use super::Run;
 use crate::checks::runner::{self, Event, Pace};
-use crate::checks::{self, Check, Finding, Outcome, World};
+use crate::checks::state::State;
+use crate::checks::{self, Finding, Outcome, World};
 use crate::error::{Exit, Explain, Failure};
+use crate::seen::Seen;
 use crate::terminal::Tone;
 
 /// Ctrl-C while something was looked at.
@@ -42,9 +44,9 @@ pub type Findings = Vec<(&'static str, Finding)>;
 
 /// Runs all checks.
 pub fn check(run: &mut Run<'_>, world: &World<'_>, pace: Pace, aloud: Aloud) -> Result<Findings, Stopped> {
-    let list: &[&'static dyn Check] = checks::all();
+    let list = checks::for_this(run.context);
     let mut spinners = (aloud == Aloud::Yes && run.terminal.is_animated()).then(Spinners::default);
-    let found = runner::run(list, world, pace, &mut |event| match event {
+    let found = runner::run(&list, world, pace, &mut |event| match event {
         Event::Began(name) => {
             if let Some(spinners) = &mut spinners {
                 spinners.begin(name);
@@ -71,10 +73,23 @@ pub fn check(run: &mut Run<'_>, world: &World<'_>, pace: Pace, aloud: Aloud) -> 
     });
     drop(spinners);
     let found = found.map_err(|_| Stopped)?;
+    remember(world, &found);
     if aloud == Aloud::Yes {
         say_what_waits(run, &found);
     }
     Ok(found)
+}
+
+/// Where this computer was seen in its account's history, for when it isn't there any more.
+fn remember(world: &World<'_>, findings: &Findings) {
+    let goes_on =
+        |(_, finding): &(&str, Finding)| matches!(finding.state, Some(State::UpToDate | State::Unsent | State::Behind));
+    let (Ok(account), Some(known), Some(Ok(stand))) = (world.credentials(), world.known(), world.stand()) else {
+        return;
+    };
+    if findings.iter().any(goes_on) {
+        Seen::note(world.context, &account.client_id, stand.base, Some(&known.epoch));
+    }
 }
 
 /// One line for all that was not looked at because of one problem: twelve say nothing more.

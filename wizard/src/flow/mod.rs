@@ -11,13 +11,17 @@
 //! | checks | [`checking`] |
 //! | the same again | [`recheck`] |
 //! | another account than the present one | [`replace`] |
+//! | the old account, one last time | [`farewell`] |
+//! | another place in a history for the tasks | [`handover`] |
 //!
 //! What differs between the two is in [`crate::commands`].
 
 pub mod apply;
 pub mod checking;
 pub mod computer;
+pub mod farewell;
 pub mod first_sync;
+pub mod handover;
 pub mod menu;
 pub mod plan;
 pub mod proving;

@@ -21,6 +21,12 @@ pub enum AccountLost {
         /// The server.
         server: ServerUrl,
     },
+    /// For good.
+    #[error("the account of this computer was deleted at `{server}`")]
+    Deleted {
+        /// The server.
+        server: ServerUrl,
+    },
     /// Switched off by the operator.
     #[error("the account of this computer is disabled at `{server}`")]
     Disabled {
@@ -50,6 +56,7 @@ pub fn recheck(
         let server_url = || account.server.clone();
         match run.ask_server(&server, |server| server.account(&account.client_id))? {
             Known::Unknown => return Err(AccountLost::Unknown { server: server_url() }.into()),
+            Known::Deleted => return Err(AccountLost::Deleted { server: server_url() }.into()),
             Known::Account(info) if info.state == AccountState::Disabled => {
                 return Err(AccountLost::Disabled { server: server_url() }.into());
             }

@@ -1,9 +1,9 @@
-//! A computer that syncs already is to get another account. What that means is said first, and where it would lose tasks, it
-//! is refused.
+//! A computer that syncs already is to get another account. What that means is said first, and its tasks come along.
 
 use taskferry_protocol::ServerUrl;
 
 use super::computer::{Computer, SyncSettingsError};
+use super::sync::database_of;
 use super::{Run, Stopped, tasks};
 use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
@@ -11,8 +11,8 @@ use crate::error::{Exit, Explain, Failure};
 /// Why the present account stays.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepsAccount {
-    /// It has tasks, and they would stay behind.
-    #[error("this computer already syncs with `{server}`, and has {} that another account would never get", tasks(*.count))]
+    /// It has tasks, which only a move takes along.
+    #[error("this computer already syncs with `{server}`, and has {} there", tasks(*.count))]
     HasTasks {
         /// The present server.
         server: ServerUrl,
@@ -25,14 +25,6 @@ pub enum KeepsAccount {
         /// The present server.
         server: ServerUrl,
     },
-    /// It syncs without a server, and has tasks.
-    #[error("this computer syncs in another way (`{key}`), and has {} that belong to that", tasks(*.count))]
-    OtherWay {
-        /// The setting.
-        key: &'static str,
-        /// How many.
-        count: u64,
-    },
 }
 
 impl Explain for KeepsAccount {
@@ -42,17 +34,12 @@ impl Explain for KeepsAccount {
                 // Taskwarrior marks what it has sent; whereto, it does not remember. With another account it would say
                 // "Success!" and send nothing of the old.
                 Self::HasTasks { .. } => {
-                    "Taskwarrior does not send again what it has sent before, so the present account is kept\n\
-                     to bring other computers to it, run `taskferry share` here and `taskferry join` there"
+                    "to take all tasks along to a new account, run `taskferry move --server https://…`\n\
+                     to bring other computers to the present one, run `taskferry share` here and `taskferry join` there"
                 }
                 Self::NotAsked { .. } => {
                     "to keep that account and bring other computers to it, run `taskferry share`\n\
                      to give it up on this computer, add `--replace`"
-                }
-                Self::OtherWay { .. } => {
-                    "Taskwarrior can't bring them into an account that has a history of its own\n\
-                     run `task export > tasks.json`, move the folder `~/.task` away, run the same command again, \
-                     then run `task import tasks.json`"
                 }
             }
             .into(),
@@ -62,12 +49,12 @@ impl Explain for KeepsAccount {
     fn exit(&self) -> Exit {
         match self {
             Self::NotAsked { .. } => Exit::Usage,
-            Self::HasTasks { .. } | Self::OtherWay { .. } => Exit::Failed,
+            Self::HasTasks { .. } => Exit::Failed,
         }
     }
 }
 
-/// Makes sure that the present account may go from this computer. `replace`: the command line says so.
+/// Makes sure that the present account may go from a computer without tasks. `replace`: the command line says so.
 pub fn give_up(
     run: &mut Run<'_>,
     computer: &Computer<'_>,
@@ -104,23 +91,43 @@ pub fn leftover_may_go(run: &Run<'_>, computer: &mut Computer<'_>, replace: bool
     }
 }
 
-/// Makes sure that no tasks which belong to another way to sync are in the way: an account with a history takes none that were
-/// sent elsewhere before, and the sync would fail once the settings are in place.
-fn refuse_other_way(computer: &Computer<'_>) -> Result<(), KeepsAccount> {
-    match computer.leftover {
-        Some(SyncSettingsError::OtherBackend(key)) if computer.tasks > 0 => {
-            Err(KeepsAccount::OtherWay { key, count: computer.tasks })
-        }
-        _ => Ok(()),
-    }
+/// How a computer gets the account of another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// As it is: what it has was never sent anywhere, so Taskwarrior sends it.
+    Free,
+    /// It has tasks that Taskwarrior takes for sent, or that stand in another history: they have to be brought along.
+    WithTasks,
 }
 
-/// Makes sure that this computer is free for the account of another one.
-pub fn make_way(run: &mut Run<'_>, computer: &Computer<'_>, replace: bool) -> Result<(), Failure> {
-    match &computer.account {
-        Some(present) => give_up(run, computer, present, replace),
-        None => Ok(refuse_other_way(computer)?),
+/// Makes sure that this computer may get the account of another one.
+pub fn make_way(run: &mut Run<'_>, computer: &Computer<'_>, replace: bool) -> Result<Way, Failure> {
+    let stands_elsewhere = match database_of(&computer.taskwarrior) {
+        Some(database) if computer.tasks > 0 => !database.stand()?.base.is_nil(),
+        _ => false,
+    };
+    let Some(present) = &computer.account else {
+        return Ok(if stands_elsewhere { Way::WithTasks } else { Way::Free });
+    };
+    if computer.tasks == 0 {
+        give_up(run, computer, present, replace)?;
+        return Ok(Way::Free);
     }
+    if !replace {
+        let server = present.server.clone();
+        if !run.can_ask() {
+            return Err(KeepsAccount::NotAsked { server }.into());
+        }
+        run.terminal.say(&format!(
+            "this computer already syncs with `{server}`, and has {} there, which would come along\n\
+             that account, and the other computers that use it, would stay as they are",
+            tasks(computer.tasks)
+        ));
+        if !run.prompter.confirm("take them along to the other account?", false)? {
+            return Err(Stopped::Declined.into());
+        }
+    }
+    Ok(if stands_elsewhere { Way::WithTasks } else { Way::Free })
 }
 
 /// The note about it in the plan.

@@ -18,7 +18,11 @@ pub struct SyncFailed(#[source] TaskwarriorError);
 
 impl Explain for SyncFailed {
     fn hint(&self) -> Option<String> {
-        Some("run `taskferry doctor` to find out why; nothing is lost on this computer".into())
+        Some(if self.0.has_parted() {
+            "run `taskferry repair`, which says what has happened and mends it; nothing is lost on this computer".into()
+        } else {
+            "run `taskferry doctor` to find out why; nothing is lost on this computer".into()
+        })
     }
 }
 
@@ -28,6 +32,13 @@ impl Explain for SyncFailed {
 pub struct NotCaught(#[source] std::io::Error);
 
 impl Explain for NotCaught {}
+
+impl NotCaught {
+    /// For this reason.
+    pub fn new(why: std::io::Error) -> Self {
+        Self(why)
+    }
+}
 
 /// Ctrl-C while it ran.
 #[derive(Debug, thiserror::Error)]

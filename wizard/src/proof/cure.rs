@@ -1,8 +1,7 @@
 //! Gives an account back what a sync has lost: a snapshot of all tasks of this computer, at the version at which it is.
 //! Computers that join start from the snapshot, so they never meet the gap in the history before it.
 //!
-//! Not by changing each lost task: only Taskwarrior may write to its database, and `task import` takes an hour for ten
-//! thousand tasks, and rounds numbers.
+//! Not by changing each lost task: `task import` takes an hour for ten thousand tasks, and rounds numbers.
 
 use std::io::{self, Write};
 

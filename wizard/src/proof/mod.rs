@@ -1,5 +1,6 @@
 //! Proof that a sync did what it reported: the account is rebuilt from what the server holds, as a new computer would
-//! ([`mod@rebuild`]), and compared with the tasks on this one ([`compare`]). What is missing can be put back ([`cure`]).
+//! ([`mod@rebuild`]), and compared with the tasks on this one ([`compare`]). What is missing can be put back ([`cure`]); and
+//! people can compare two computers by a short text ([`mod@fingerprint`]).
 //!
 //! Taskwarrior's own word is not enough: after an interrupted push of more than one version the next one drops the rest,
 //! marks it as sent, and prints `Success!`.
@@ -10,6 +11,9 @@
 
 pub mod compare;
 pub mod cure;
+pub mod fingerprint;
+pub mod history;
+pub mod poison;
 pub mod rebuild;
 
 use compare::Difference;
@@ -57,10 +61,12 @@ impl Explain for ProofError {
             Self::Here(why) => why.hint(),
             Self::There(RebuildError::Unseal(_)) => Some(
                 "a computer with another secret has changed this account: nobody else can open what it sent\n\
-                 find it, and bring it back with `taskferry share` here and `taskferry join` there; then ask whoever \
-                 runs the server to take the account back to the version before"
+                 run `taskferry repair`: it finds the last good version, and says what to do"
                     .into(),
             ),
+            Self::There(RebuildError::Incomplete) => {
+                Some("run `taskferry repair`: it completes the account from this computer".into())
+            }
             Self::There(_) => Some(again.into()),
             Self::Interrupted => None,
         }

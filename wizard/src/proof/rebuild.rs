@@ -5,12 +5,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use async_trait::async_trait;
+use taskchampion::chrono::{DateTime, Utc};
 use taskchampion::server::{AddVersionResult, GetVersionResult, HistorySegment, Snapshot, SnapshotUrgency};
+use taskchampion::storage::TaskMap;
 use taskchampion::storage::inmemory::InMemoryStorage;
-use taskchampion::{Error, Replica};
+use taskchampion::{Error, Operation, Replica};
 use taskferry_protocol::{ClientId, VersionId};
 use uuid::Uuid;
 
+use super::history::{History, Sent};
 use crate::credentials::Credentials;
 use crate::credentials::unseal::{Key, Sealed, UnsealError};
 use crate::database::Tasks;
@@ -23,6 +26,10 @@ pub struct Rebuilt {
     pub at: VersionId,
     /// Its tasks.
     pub tasks: Tasks,
+    /// The changes in the versions that were read, from wherever it started.
+    pub history: History,
+    /// Where that was: at a snapshot only if there is one.
+    pub start: Start,
 }
 
 /// Why it could not be rebuilt.
@@ -62,7 +69,7 @@ pub fn rebuild(
     until: VersionId,
 ) -> Result<Rebuilt, RebuildError> {
     let key = Key::derive(&credentials.client_id, &credentials.secret).map_err(RebuildError::Unseal)?;
-    let progress = Rc::new(RefCell::new(Progress { at: VersionId::NIL, failure: None }));
+    let progress = Rc::new(RefCell::new(Progress::default()));
     let source = Source { server, account: credentials.client_id, key, start, until, progress: Rc::clone(&progress) };
     let mut source: Box<dyn taskchampion::Server> = Box::new(source);
     let mut replica = Replica::new(InMemoryStorage::new());
@@ -77,7 +84,9 @@ pub fn rebuild(
         |task: &taskchampion::TaskData| task.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     let tasks = tasks.iter().map(|(id, task)| (*id, attributes(task))).collect();
     let at = progress.borrow().at;
-    Ok(Rebuilt { at, tasks })
+    let history = std::mem::take(&mut progress.borrow_mut().history);
+    let start = progress.borrow().start;
+    Ok(Rebuilt { at, tasks, history, start })
 }
 
 /// The account, as the engine sees it.
@@ -93,7 +102,15 @@ struct Source {
 /// What the engine does not tell: where it is, and why it failed, with its type.
 struct Progress {
     at: VersionId,
+    history: History,
+    start: Start,
     failure: Option<RebuildError>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { at: VersionId::NIL, history: History::default(), start: Start::FirstVersion, failure: None }
+    }
 }
 
 impl Source {
@@ -109,8 +126,12 @@ impl Source {
         };
         // What it is bound to is what was asked for, whatever the server's header says.
         let history_segment = self.open(Sealed { bound_to: parent, ..sealed })?;
-        refuse_what_the_engine_can_not_read(&history_segment)?;
-        self.progress.borrow_mut().at = id;
+        let changes = read(&history_segment)?;
+        let mut progress = self.progress.borrow_mut();
+        progress.at = id;
+        for change in &changes {
+            progress.history.note(change, Sent::Yes);
+        }
         Ok(GetVersionResult::Version { version_id: id.as_uuid(), parent_version_id: parent.as_uuid(), history_segment })
     }
 
@@ -123,7 +144,8 @@ impl Source {
         };
         let at = sealed.bound_to;
         let snapshot = self.open(sealed)?;
-        self.progress.borrow_mut().at = at;
+        let mut progress = self.progress.borrow_mut();
+        (progress.at, progress.start) = (at, Start::Snapshot);
         Ok(Some((at.as_uuid(), snapshot)))
     }
 
@@ -143,31 +165,27 @@ impl Source {
     }
 }
 
-/// It panics on a version that is not JSON with a list of operations.
-fn refuse_what_the_engine_can_not_read(segment: &[u8]) -> Result<(), RebuildError> {
+/// The changes in a version. The engine panics on one that is not JSON with a list of them.
+pub fn read(segment: &[u8]) -> Result<Vec<Operation>, RebuildError> {
     #[derive(serde::Deserialize)]
     struct Version {
-        operations: Vec<Operation>,
+        operations: Vec<Change>,
     }
     #[derive(serde::Deserialize)]
-    #[expect(dead_code, reason = "only their shape is checked")]
-    enum Operation {
-        Create {
-            uuid: Uuid,
-        },
-        Delete {
-            uuid: Uuid,
-        },
-        Update {
-            uuid: Uuid,
-            property: String,
-            value: Option<String>,
-            timestamp: taskchampion::chrono::DateTime<taskchampion::chrono::Utc>,
-        },
+    enum Change {
+        Create { uuid: Uuid },
+        Delete { uuid: Uuid },
+        Update { uuid: Uuid, property: String, value: Option<String>, timestamp: DateTime<Utc> },
     }
     let version: Version = serde_json::from_slice(segment).map_err(|_| RebuildError::Malformed)?;
-    drop(version.operations);
-    Ok(())
+    let operation = |change| match change {
+        Change::Create { uuid } => Operation::Create { uuid },
+        Change::Delete { uuid } => Operation::Delete { uuid, old_task: TaskMap::new() },
+        Change::Update { uuid, property, value, timestamp } => {
+            Operation::Update { uuid, property, old_value: None, value, timestamp }
+        }
+    };
+    Ok(version.operations.into_iter().map(operation).collect())
 }
 
 #[async_trait(?Send)]

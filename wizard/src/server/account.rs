@@ -2,7 +2,7 @@
 //! 404 to an unknown, an empty and an up-to-date account alike.
 
 use reqwest::{Method, StatusCode};
-use taskferry_protocol::describe::{AccountInfo, RegisterRequest};
+use taskferry_protocol::describe::{AccountInfo, Deletion, RegisterRequest};
 use taskferry_protocol::{ClientId, InviteCode, codes, wire};
 
 use super::admission::NotAdmitted;
@@ -24,6 +24,8 @@ pub enum Known {
     Account(Box<AccountInfo>),
     /// It has none with this ID.
     Unknown,
+    /// It had one, which was deleted; the ID is never accepted again.
+    Deleted,
     /// This server can't tell.
     NotOffered,
 }
@@ -49,6 +51,16 @@ impl Server {
         }
     }
 
+    /// Deletes the account, where the server lets a person do that themselves: no device can use it any more, and its data
+    /// goes once the server's time of grace is over. When that is, if the server says it.
+    pub fn delete_account(&self, account: &ClientId) -> Result<Option<Deletion>, ServerError> {
+        let answer = self.ask(Method::DELETE, wire::ACCOUNT, Some(account))?;
+        if answer.status != StatusCode::OK {
+            return Err(self.refusal(&answer));
+        }
+        Ok(serde_json::from_slice(&answer.body).ok())
+    }
+
     /// What the server knows of the account.
     pub fn account(&self, account: &ClientId) -> Result<Known, ServerError> {
         let answer = self.ask(Method::GET, wire::ACCOUNT, Some(account))?;
@@ -57,6 +69,9 @@ impl Server {
                 Ok(info) => Ok(Known::Account(Box::new(info))),
                 Err(_) => Err(self.nonsense("its description of the account can't be read")),
             },
+            StatusCode::FORBIDDEN if answer.problem().is_some_and(|it| it.code == codes::ACCOUNT_DELETED) => {
+                Ok(Known::Deleted)
+            }
             StatusCode::NOT_FOUND => match answer.problem() {
                 Some(problem) if problem.code == codes::UNKNOWN_ACCOUNT => Ok(Known::Unknown),
                 Some(_) => Err(self.refusal(&answer)),

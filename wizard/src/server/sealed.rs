@@ -32,6 +32,15 @@ pub enum Child {
     Gone,
 }
 
+/// What became of a version that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is stored, and has this ID.
+    Yes(VersionId),
+    /// The account's newest version is another one.
+    Conflict,
+}
+
 /// The same without the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Follows {
@@ -89,6 +98,17 @@ impl Server {
             StatusCode::OK => self.sealed(answer, wire::X_PARENT_VERSION_ID).map(FirstVersion::Found),
             StatusCode::NOT_FOUND => Ok(FirstVersion::None),
             StatusCode::GONE => Ok(FirstVersion::Gone),
+            _ => Err(self.refusal(&answer)),
+        }
+    }
+
+    /// Adds a version behind `parent`. A refusal and a broken line leave it open whether it was stored: whoever goes on must
+    /// look first.
+    pub fn add_version(&self, account: &ClientId, parent: VersionId, body: Vec<u8>) -> Result<Added, ServerError> {
+        let answer = self.post(&format!("{}/{parent}", wire::ADD_VERSION), account, wire::HISTORY_SEGMENT, body)?;
+        match answer.status {
+            StatusCode::OK => self.id_in(&answer, wire::X_VERSION_ID).map(Added::Yes),
+            StatusCode::CONFLICT => Ok(Added::Conflict),
             _ => Err(self.refusal(&answer)),
         }
     }

@@ -93,7 +93,7 @@ it as you keep a passport: away from the computers, in no cloud, shown to nobody
 <h2>What it can’t do</h2>
 <p>{limits}</p>
 <h2>If somebody else has seen it</h2>
-<p>The code can’t be changed: set up a new account and move there.</p>
+<p>The code can’t be changed. On a computer that syncs, run <code>taskferry move</code>: the tasks go to an account with a new one.</p>
 <h2>Test it now, and once a year</h2>
 <p>Run <code>taskferry recover --test</code>, and type it in. That changes nothing. Tested on:</p>
 <div class="tested"><span></span><span></span><span></span><span></span></div>

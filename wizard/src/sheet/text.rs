@@ -48,7 +48,8 @@ TEST IT NOW, AND ONCE A YEAR
 Run `taskferry recover --test`, and type it in. That changes nothing.
 
 IF SOMEBODY ELSE HAS SEEN IT
-The code can't be changed: set up a new account and move there.
+The code can't be changed. On a computer that syncs, run
+`taskferry move`: the tasks go to an account with a new one.
 ",
         "",
         lines.as_str(),

@@ -22,6 +22,21 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 pub struct Entry {
     /// The files.
     pub files: Vec<Trace>,
+    /// Taskwarrior's database, where that changed with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabaseTrace>,
+}
+
+/// What is needed to bring the tasks back to where they were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseTrace {
+    /// Taskwarrior's data folder.
+    pub folder: PathBuf,
+    /// The folder with the copy of what was there.
+    pub kept: PathBuf,
+    /// A copy of what came in its place; `None` = the same tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<PathBuf>,
 }
 
 /// One file of a change.
@@ -110,6 +125,11 @@ fn read(path: &Path) -> io::Result<Entry> {
         return Err(io::Error::other("it is too long"));
     }
     Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+}
+
+/// The number of the newest entry; `None` = there is none. Numbers never come again while a later one is there.
+pub fn newest_number(context: &Context) -> Option<u32> {
+    numbers(&place(context)).ok()?.pop()
 }
 
 fn place(context: &Context) -> PathBuf {

@@ -13,11 +13,13 @@ use super::record::{Entry, RecordError, Trace};
 use super::write::{self, WriteError};
 use crate::context::Context;
 use crate::error::Failure;
+use crate::rescue::back::Back;
 
 /// What would be done.
 pub struct Undo {
     entry: PathBuf,
     steps: Vec<Step>,
+    database: Option<Back>,
 }
 
 /// What is done with one file.
@@ -50,12 +52,13 @@ pub enum How {
 impl Undo {
     /// Looks what the newest change is that can be taken back; `None` = there is none. Changes nothing.
     pub fn plan(context: &Context) -> Result<Option<Self>, Failure> {
-        while let Some((entry, Entry { files })) = Entry::newest(context)? {
+        while let Some((entry, Entry { files, database })) = Entry::newest(context)? {
             // In the opposite order: no taskrc ever includes a file that is gone.
             let steps: Result<Vec<_>, Failure> = files.iter().rev().map(step).collect();
             let steps: Vec<Step> = steps?.into_iter().flatten().collect();
-            if !steps.is_empty() {
-                return Ok(Some(Self { entry, steps }));
+            let database = database.map(Back::plan).transpose()?.flatten();
+            if !steps.is_empty() || database.is_some() {
+                return Ok(Some(Self { entry, steps, database }));
             }
             // Taken back already, by hand or by a run that was killed at its very end.
             forget(&entry)?;
@@ -68,10 +71,19 @@ impl Undo {
         &self.steps
     }
 
+    /// How the tasks are taken back, where they were given another place in a history.
+    pub fn database(&self) -> Option<&Back> {
+        self.database.as_ref()
+    }
+
     /// Does it. Where the former files are kept.
     pub fn apply(self, context: &Context) -> Result<Vec<PathBuf>, Failure> {
         let backups = write::backup_dir(context);
         let mut kept = Vec::new();
+        // The tasks first: they may be in use, and then everything stays as it is.
+        if let Some(back) = self.database {
+            kept.push(back.apply(context)?);
+        }
         for Step { path, how, now } in self.steps {
             let save = |why| WriteError::Save { path: path.clone(), why };
             if read(&path).map_err(save)?.as_ref() != Some(&now) {

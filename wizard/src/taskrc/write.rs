@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::record::{Entry, Trace, checksum};
+use super::record::{DatabaseTrace, Entry, Trace, checksum};
 use super::{edit, keys};
 use crate::context::Context;
 use crate::error::Explain;
@@ -165,6 +165,11 @@ impl Change {
     ///
     /// Returns the backups of the files that were there before.
     pub fn apply(&self, context: &Context) -> Result<Vec<PathBuf>, WriteError> {
+        self.apply_with(context, None)
+    }
+
+    /// The same, together with a change of the database that its caller is about to make: one `undo` takes back both.
+    pub fn apply_with(&self, context: &Context, database: Option<DatabaseTrace>) -> Result<Vec<PathBuf>, WriteError> {
         let backups = backup_dir(context);
         for folder in [context.our_config_dir(), context.state_dir()] {
             let is_used = |file: &FileChange| file.path.starts_with(&folder) || backups.starts_with(&folder);
@@ -172,11 +177,11 @@ impl Change {
                 make_own(&folder).map_err(|why| WriteError::Save { path: folder, why })?;
             }
         }
-        if self.files.is_empty() {
+        if self.files.is_empty() && database.is_none() {
             return Ok(Vec::new());
         }
         let traces: Result<Vec<_>, _> = self.files.iter().map(|file| file.prepare(&backups)).collect();
-        let entry = Entry { files: traces? };
+        let entry = Entry { files: traces?, database };
         // Before the first file is touched: a run that was killed in between can be taken back.
         let written = entry.write(context).map_err(|why| WriteError::Save { path: context.state_dir(), why })?;
         for (done, file) in self.files.iter().enumerate() {
@@ -260,7 +265,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// A rename lives in the folder, and the folder has to reach the disk too.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     fs_err::File::open(folder)?.sync_all()
 }
 

@@ -114,8 +114,11 @@ impl FakeComputer {
                      synced bool DEFAULT false,
                      uuid GENERATED ALWAYS AS (coalesce(json_extract(data, '$.Update.uuid'),
                          json_extract(data, '$.Create.uuid'), json_extract(data, '$.Delete.uuid'))) VIRTUAL);
+                 CREATE INDEX operations_by_uuid ON operations (uuid);
+                 CREATE INDEX operations_by_synced ON operations (synced);
                  CREATE TABLE sync_meta (key STRING PRIMARY KEY, value STRING);
-                 CREATE TABLE tasks (uuid STRING PRIMARY KEY, data STRING);",
+                 CREATE TABLE tasks (uuid STRING PRIMARY KEY, data STRING);
+                 CREATE TABLE working_set (id INTEGER PRIMARY KEY, uuid STRING);",
             )
             .unwrap();
         if !base.is_nil() {

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use taskferry_protocol::describe::{
-    AccountInfo, AccountState, Limits, Problem, RegisterRequest, Registration, SERVER_NAME, ServerInfo,
+    AccountInfo, AccountState, Deletion, FEATURE_DELETE, Limits, Problem, RegisterRequest, Registration, SERVER_NAME,
+    ServerInfo,
 };
 use taskferry_protocol::{ClientId, VersionId, codes, wire};
 
@@ -37,6 +38,14 @@ struct State {
     not_now_at: Option<&'static str>,
     clock_ahead_seconds: u64,
     quota_bytes: Option<u64>,
+    /// So many versions are taken; the next is refused for good.
+    versions_left: u32,
+    /// The next version is stored, and the line breaks.
+    loses_an_answer: bool,
+    /// Whether registered accounts are empty until something is sent.
+    keeps_what_is_sent: bool,
+    /// Whether people may delete their accounts.
+    deletes: bool,
 }
 
 /// What an account holds.
@@ -49,6 +58,8 @@ struct Held {
     versions: Vec<(VersionId, Vec<u8>)>,
     /// At which version the snapshot was made.
     snapshot_at: Option<VersionId>,
+    /// The parent of the first version: nil, but in an account that was empty when a computer with a history came.
+    begins_at: Option<VersionId>,
 }
 
 #[derive(Clone)]
@@ -103,6 +114,10 @@ impl FakeServer {
             not_now_at: None,
             clock_ahead_seconds: 0,
             quota_bytes: None,
+            versions_left: u32::MAX,
+            loses_an_answer: false,
+            keeps_what_is_sent: false,
+            deletes: false,
         };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
@@ -178,6 +193,16 @@ impl FakeServer {
         self.state.lock().unwrap().accounts.insert(account.client_id, held);
     }
 
+    /// Another computer adds a version, with this secret.
+    pub(crate) fn adds_a_version(&self, account: &Credentials, secret: &str) {
+        let mut state = self.state.lock().unwrap();
+        let held = state.accounts.get_mut(&account.client_id).unwrap();
+        let (parent, _) = held.versions.last().unwrap();
+        let secret = Secret::parse(secret.into()).unwrap();
+        let body = seal(b"{\"operations\":[]}", *parent, &account.client_id, &secret);
+        held.versions.push((version(held.versions.len() as u128 + 1), body));
+    }
+
     /// Refuses the next requests with 503, to be tried again at once.
     pub(crate) fn refuses_for_now(&self, count: u32) {
         self.state.lock().unwrap().not_now = count;
@@ -187,6 +212,26 @@ impl FakeServer {
     pub(crate) fn refuses_for_now_at(&self, path: &'static str, count: u32) {
         let mut state = self.state.lock().unwrap();
         (state.not_now_at, state.not_now) = (Some(path), count);
+    }
+
+    /// Takes so many versions, and refuses the next.
+    pub(crate) fn accepts_versions(&self, count: u32) {
+        self.state.lock().unwrap().versions_left = count;
+    }
+
+    /// Stores the next version, and hangs up without an answer.
+    pub(crate) fn loses_the_answer_to_a_version(&self) {
+        self.state.lock().unwrap().loses_an_answer = true;
+    }
+
+    /// Registered accounts are empty, since what is sent to them comes here.
+    pub(crate) fn keeps_what_is_sent(&self) {
+        self.state.lock().unwrap().keeps_what_is_sent = true;
+    }
+
+    /// People may delete their accounts.
+    pub(crate) fn lets_people_delete(&self) {
+        self.state.lock().unwrap().deletes = true;
     }
 
     /// With a clock that is wrong.
@@ -293,6 +338,9 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         state.instead.clone().unwrap_or_else(|| state.reply(method, path, account, body))
     };
     let now = SystemTime::now() + Duration::from_secs(state.clock_ahead_seconds);
+    if path.starts_with(wire::ADD_VERSION) && std::mem::take(&mut state.loses_an_answer) {
+        return None;
+    }
     drop(state);
     let mut head =
         format!("HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
@@ -317,11 +365,39 @@ impl State {
             }
             return Reply { status: 200, ..nothing };
         }
+        if let (Some(parent), Some(held)) =
+            (path.strip_prefix(wire::ADD_VERSION), account.and_then(|account| self.accounts.get_mut(&account)))
+        {
+            let parent = parent.trim_start_matches('/').parse().unwrap();
+            if self.versions_left == 0 {
+                return json(507, wire::PROBLEM_JSON, &problem(507, codes::QUOTA_EXCEEDED));
+            }
+            self.versions_left -= 1;
+            if held.versions.last().is_some_and(|(id, _)| *id != parent) {
+                return Reply { status: 409, ..nothing };
+            }
+            if held.versions.is_empty() {
+                held.begins_at = Some(parent);
+            }
+            let id = version(held.versions.len() as u128 + 1);
+            held.versions.push((id, body));
+            return Reply { status: 200, headers: vec![(wire::X_VERSION_ID.into(), id.to_string())], ..nothing };
+        }
         let first = format!("{}/{}", wire::GET_CHILD_VERSION, VersionId::NIL);
         let held = account.and_then(|account| self.accounts.get(&account));
         match (method, path) {
             ("GET", "/") => Reply { status: 200, headers: vec![], body: wire::ROOT_TEXT.into() },
-            ("GET", wire::WELL_KNOWN) if self.taskferry => json(200, "application/json", &info(self.registration)),
+            ("GET", wire::WELL_KNOWN) if self.taskferry => {
+                let mut info = info(self.registration);
+                info.features.extend(self.deletes.then(|| FEATURE_DELETE.to_owned()));
+                json(200, "application/json", &info)
+            }
+            ("DELETE", wire::ACCOUNT) if self.deletes => {
+                account.and_then(|account| self.accounts.remove(&account));
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+                let erase_at = i64::try_from(now).unwrap() + 7 * 24 * 3600;
+                json(200, "application/json", &Deletion { erase_at })
+            }
             ("POST", wire::REGISTER) if self.refusal.is_some() => self.refusal.clone().unwrap(),
             ("POST", wire::REGISTER)
                 if self.invite.as_ref().is_some_and(|code| invite_in(&body).as_ref() != Some(code)) =>
@@ -330,7 +406,8 @@ impl State {
             }
             ("POST", wire::REGISTER) if self.taskferry => {
                 // The stand-in for Taskwarrior talks to nobody, so the account looks from now on as if it had.
-                let sent = (!self.loses_what_is_sent).then(|| b"sent".to_vec());
+                let is_empty = self.loses_what_is_sent || self.keeps_what_is_sent;
+                let sent = (!is_empty).then(|| b"sent".to_vec());
                 let held = Held { first_version: sent, ..Held::default() };
                 self.accounts.entry(account.expect("an account to register")).or_insert(held);
                 Reply { status: 201, ..nothing }
@@ -374,7 +451,8 @@ impl Held {
     }
 
     fn child_of(&self, parent: VersionId) -> Reply {
-        let parents = std::iter::once(VersionId::NIL).chain(self.versions.iter().map(|(id, _)| *id));
+        let beginning = self.begins_at.unwrap_or(VersionId::NIL);
+        let parents = std::iter::once(beginning).chain(self.versions.iter().map(|(id, _)| *id));
         let mut children = self.versions.iter().map(Some).chain([None]);
         let found = parents.zip(&mut children).find(|(known, _)| *known == parent);
         match found {

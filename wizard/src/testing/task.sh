@@ -39,7 +39,7 @@ settings() {
 for argument in "$@"; do
   case "$argument" in
     rc.hooks=*) echo "Configuration override $argument" >&2 ;;
-    _get | count | sync) command="$argument" ;;
+    _get | count | export | sync) command="$argument" ;;
     rc.*=*) ;;
     rc.*) key="${argument#rc.}" ;;
   esac
@@ -60,6 +60,7 @@ case "$command" in
       *) file count || echo 0 ;;
     esac
     ;;
+  export) echo "[]" ;;
   sync)
     if [ -f "$data/broken" ]; then
       file broken >&2

@@ -3,9 +3,10 @@
 use insta::assert_snapshot;
 
 use crate::credentials::Credentials;
+use crate::database::Database;
 use crate::error::Exit;
 use crate::testing::computer::{FakeComputer, Transcript};
-use crate::testing::server::FakeServer;
+use crate::testing::server::{FakeServer, version};
 
 const JOIN: &str = "join --from-stdin --yes";
 
@@ -282,41 +283,104 @@ fn joining_twice_equals_joining_once_and_another_account_is_refused() {
     assert!(replaced.contains("sync.encryption_secret=mellon\n") && !replaced.contains("sesame"), "{replaced}");
 }
 
-#[test]
-fn a_computer_with_tasks_does_not_change_its_account() {
-    let server = FakeServer::taskferry();
-    let (mine, other) = (server.credentials(1, "sesame"), server.credentials(2, "mellon"));
-    server.account(&other);
-    let mut desktop = second_computer(&other).with(".taskrc", &lines_of(&mine)).with_tasks(3);
-    let run = desktop.run(&format!("{JOIN} --replace"), &server);
-    assert_eq!(run.exit, Exit::Failed);
-    assert_snapshot!(run.talk, @r"
-    found Taskwarrior 3.5.0 (`~/bin/task`)
-    error: this computer already syncs with `[SERVER]`, and has 3 tasks that another account would never get
-
-    hint: Taskwarrior does not send again what it has sent before, so the present account is kept
-    hint: to bring other computers to it, run `taskferry share` here and `taskferry join` there
-    ");
-    assert_eq!((desktop.read(".taskrc"), desktop.syncs()), (Some(lines_of(&mine)), 0));
+/// A computer with a task of its own and one that both have, at version 3 of another account.
+fn with_tasks_of_another_account(server: &FakeServer, taskrc: &str) -> (FakeComputer, Credentials) {
+    let account = server.credentials(2, "mellon");
+    server.history(&account, &[&[(1, "buy milk"), (3, "from the laptop")]]);
+    let tasks = [(1, "buy milk"), (2, "call Ada")];
+    let desktop = second_computer(&account).with(".taskrc", taskrc).with_tasks(2).with_database(version(3), &tasks, 0);
+    (desktop, account)
 }
 
 #[test]
-fn tasks_that_belong_to_another_way_to_sync_are_in_the_way() {
+fn tasks_of_another_account_come_along_where_somebody_says_so_and_can_be_taken_back() {
     let server = FakeServer::taskferry();
-    let credentials = server.credentials(1, "sesame");
-    server.account(&credentials);
-    let mut desktop = second_computer(&credentials).with(".taskrc", "sync.local.server_dir=/x\n").with_tasks(3);
+    let mine = server.credentials(1, "sesame");
+    let before = lines_of(&mine);
+    let (mut desktop, account) = with_tasks_of_another_account(&server, &before);
+    let run = desktop.run(JOIN, &server);
+    assert_eq!(run.exit, Exit::Usage);
+    assert!(run.talk.contains("this computer already syncs with `[SERVER]`"), "{}", run.talk);
+    assert_eq!((desktop.read(".taskrc"), desktop.syncs()), (Some(before.clone()), 0));
+
     let run = desktop.run(&format!("{JOIN} --replace"), &server);
-    assert_eq!(run.exit, Exit::Failed);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
     assert_snapshot!(run.talk, @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
-    error: this computer syncs in another way (`sync.local.server_dir`), and has 3 tasks that belong to that
+    asking `[SERVER]` …
+    found Taskferry 9.9.9 at `[SERVER]`
+    the secret fits: it unseals the account's tasks
+    comparing the tasks of this computer with the account's …
 
-    hint: Taskwarrior can't bring them into an account that has a history of its own
-    hint: run `task export > tasks.json`, move the folder `~/.task` away, run the same command again, then run `task import tasks.json`
+    this is going to happen:
+
+      run `task sync` once more with the present account (`[SERVER]`)
+      send to the account at `[SERVER]` what only this computer has: 1 task
+      bring to this computer what only the account has: 1 task
+      keep a copy of the tasks of this computer in `~/.local/state/taskferry/databases`
+      change `~/.taskrc` (the former one is kept in `~/.local/state/taskferry/backups`)
+        + # >>> taskferry: sync settings; `taskferry share` shows them >>>
+        - sync.server.client_id=(hidden)
+        - sync.encryption_secret=(hidden)
+        + sync.server.client_id=(hidden)
+        + sync.encryption_secret=(hidden)
+        + recurrence=off
+        + # <<< taskferry <<<
+      run `task sync` with the account
+
+    note: recurring tasks are left to the first computer (`recurrence=off`), else each would come twice
+    note: to leave that setting as it is, add `--keep-recurrence`
+    note: whoever has the link to the account can read what is sent to it
+
+    running `task sync` …
+    sending what only this computer has, encrypted …
+    rebuilding the account from its server, as a new computer would …
+    proved: the account has all 3 tasks of both
+    the former settings are kept as `~/.local/state/taskferry/backups/taskrc.0001`
+    running `task sync` …
+    comparing this computer with what the server holds …
+    proved: the account, rebuilt from the server, has the same 3 tasks as this computer
+
+    joined; no task was new to this computer
+    this computer now has 2 tasks, 2 of them pending
+    its own tasks reach your other computers with their next `task sync`
+    a copy of the tasks as they were is in `~/.local/state/taskferry/databases/0002`; `taskferry undo` takes this back
     ");
-    assert_eq!((desktop.read(".taskrc").as_deref(), desktop.syncs()), (Some("sync.local.server_dir=/x\n"), 0));
+    let database = Database::in_folder(&desktop.path(".task"));
+    let content = database.content().unwrap();
+    assert_eq!((content.base, content.tasks.len()), (version(2), 3));
+    assert!(server.has_snapshot(&account));
 
+    let run = desktop.run("undo --yes", &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    let content = database.content().unwrap();
+    assert_eq!((content.base, content.tasks.len()), (version(3), 2));
+    assert_eq!(desktop.read(".taskrc"), Some(before));
+}
+
+#[test]
+fn a_person_is_asked_before_tasks_of_another_account_come_along() {
+    let server = FakeServer::taskferry();
+    let before = lines_of(&server.credentials(1, "sesame"));
+    let (mut desktop, _) = with_tasks_of_another_account(&server, &before);
+    desktop = desktop.with_person(&[("take them along to the other account?", "enter")]);
+    let run = desktop.run("join --from-stdin", &server);
+    assert_eq!(run.exit, Exit::Failed);
+    assert!(run.talk.ends_with("stopped; nothing was changed\n"), "{}", run.talk);
+    assert_eq!((desktop.read(".taskrc"), desktop.syncs()), (Some(before), 0));
+}
+
+#[test]
+fn tasks_that_belong_to_another_way_to_sync_come_along() {
+    let server = FakeServer::taskferry();
+    let (mut desktop, _) = with_tasks_of_another_account(&server, "sync.local.server_dir=/x\n");
+    let run = desktop.run(&format!("{JOIN} --replace"), &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    assert!(run.talk.contains("run `task sync` once more with the present account (`sync.local.server_dir`)"));
+    assert!(!desktop.read(".taskrc").unwrap().contains("local"));
+
+    let credentials = server.credentials(1, "sesame");
+    server.account(&credentials);
     let mut desktop = second_computer(&credentials).with(".taskrc", "sync.local.server_dir=/x\n");
     assert_eq!(desktop.run(&format!("{JOIN} --replace"), &server).exit, Exit::Fine);
     assert!(!desktop.read(".taskrc").unwrap().contains("local"));

@@ -246,10 +246,10 @@ fn another_server_than_the_present_one_needs_a_word_and_tasks_forbid_it() {
     assert_eq!(run.exit, Exit::Failed);
     assert_snapshot!(run.talk.replace(&other.url(), "[OTHER]"), @r"
     found Taskwarrior 3.5.0 (`~/bin/task`)
-    error: this computer already syncs with `[OTHER]`, and has 3 tasks that another account would never get
+    error: this computer already syncs with `[OTHER]`, and has 3 tasks there
 
-    hint: Taskwarrior does not send again what it has sent before, so the present account is kept
-    hint: to bring other computers to it, run `taskferry share` here and `taskferry join` there
+    hint: to take all tasks along to a new account, run `taskferry move --server https://…`
+    hint: to bring other computers to the present one, run `taskferry share` here and `taskferry join` there
     ");
     assert_eq!((server.accounts(), laptop.read(".taskrc")), (0, before));
 }

@@ -145,12 +145,12 @@ fn an_unknown_and_a_disabled_account_are_told_apart() {
 }
 
 #[test]
-fn a_device_that_the_account_left_behind_is_told_how_to_start_afresh() {
+fn a_device_that_the_account_left_behind_is_led_to_repair() {
     let (server, credentials) = world();
     let mut laptop = set_up(&credentials).with_database(version(77), &BOTH, 0);
     let run = laptop.run("verify", &server);
     found(&run, &laptop, "position: the account does not have the version at which this computer was last");
-    assert!(run.talk.contains("hint: to start afresh from the account: `task export"), "{}", run.talk);
+    assert!(run.talk.contains("hint: run `taskferry repair`: it brings both together again"), "{}", run.talk);
 }
 
 #[test]

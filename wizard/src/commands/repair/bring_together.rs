@@ -1,0 +1,182 @@
+//! The account does not have the version at which this computer was: read what both have, put it together, send what the account
+//! lacks, prove that, and only then let this computer go on from there.
+
+use std::path::PathBuf;
+
+use super::{Done, Patient, UnderWay, accepted, all_tasks, finish, plan};
+use crate::checks::state::State;
+use crate::database::{Database, Tasks};
+use crate::error::Failure;
+use crate::flow::sync::database_of;
+use crate::flow::{Run, tasks};
+use crate::proof::history::History;
+use crate::repair::account::{self, Account};
+use crate::repair::push::{PushError, prove, push, store_snapshot};
+use crate::repair::unite::{Side, Union, unite};
+use crate::repair::{kept, kept::Kept};
+use crate::rescue::hold::{HoldError, Holder, refuse_read_only};
+use crate::rescue::whole::{Mark, Whole};
+use crate::server::Server;
+
+/// How often it is looked again, since somebody changed something meanwhile.
+const ROUNDS_MAX: u32 = 5;
+
+pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) -> Result<(), Failure> {
+    let Patient { computer, account, steps, .. } = patient;
+    let Some(database) = database_of(&computer.taskwarrior) else {
+        return finish(run, patient, state, Done::default());
+    };
+    refuse_read_only(&database)?;
+    let (url, insecure) = (account.server.clone(), run.global.insecure_http);
+    let journal = run.terminal.journal().clone();
+    let connect = || Ok(Server::new(url.clone(), insecure)?.with_journal(journal.clone()));
+    let mut kept: Option<Kept> = None;
+    let mut agreed = false;
+    for _ in 0..ROUNDS_MAX {
+        let again = if agreed { "" } else { "\n" };
+        run.terminal.say(&format!("{again}reading the account from the server …"));
+        let parts = Parts::read(&database, || account::read(&connect, account).map_err(PushError::Look))?;
+        let union = unite(&parts.here, &parts.there.side);
+        if !agreed {
+            plan(run, &in_words(run, &union));
+            say_notes(run, state, &union);
+            if !accepted(run, patient, state, state != State::OtherAccount)? {
+                return Ok(());
+            }
+            agreed = true;
+        }
+        if !kept.as_ref().is_some_and(|kept| kept.mark == parts.mark) {
+            steps.note("keep", &UnderWay {})?;
+            kept = Some(kept::keep(run.context, &computer.taskwarrior, &database)?);
+        }
+        let Some(copy) = kept.as_ref().filter(|kept| kept.mark == parts.mark) else {
+            continue;
+        };
+        steps.reached("send");
+        let sending = if union.edits.is_empty() { "proving that the account has all of it …" } else { "sending …" };
+        run.terminal.say(sending);
+        let sent = push(&connect, account, parts.there.at, &union.edits, &mut || steps.reached("sent"))?;
+        let Some(at) = sent else {
+            run.terminal.say("another computer was faster; looking again");
+            continue;
+        };
+        if !union.edits.is_empty() {
+            steps.reached("snapshot");
+            store_snapshot(&connect, account, at, &union.tasks)?;
+        }
+        steps.reached("prove");
+        if !prove(&connect, account, at, &union.tasks)? {
+            continue;
+        }
+        let all = all_tasks(union.tasks.len());
+        run.terminal.say(&format!("proved: the account, rebuilt from the server, has {all} of both"));
+        steps.reached("switch");
+        let [before, after] = news(&union, &parts);
+        match switch(&database, &parts, copy, |held| held.joins(at, &union.tasks, [&before, &after])) {
+            Err(HoldError::ChangedMeanwhile) => {
+                run.terminal.say("something was changed on this computer meanwhile; looking again");
+                continue;
+            }
+            switched => switched?,
+        }
+        let count = |tasks: usize| tasks.try_into().unwrap_or(u64::MAX);
+        let done = Done {
+            sent: count(union.only_here.len() + union.newer_here.len()),
+            fetched: count(union.only_there.union(&union.newer_there).count()),
+            kept: Some(run.context.short(&copy.folder)),
+        };
+        return finish(run, patient, state, done);
+    }
+    Err(PushError::NotAlone.into())
+}
+
+/// Both sides, as they were read.
+struct Parts {
+    here: Side,
+    mark: Mark,
+    there: Account,
+}
+
+impl Parts {
+    fn read(database: &Database, there: impl FnOnce() -> Result<Account, PushError>) -> Result<Self, Failure> {
+        let there = there()?;
+        // This side last: somebody may work on it.
+        let Whole { content, history, mark, .. } = database.whole()?;
+        Ok(Self { here: Side { tasks: content.tasks, history }, mark, there })
+    }
+}
+
+fn switch(
+    database: &Database,
+    parts: &Parts,
+    kept: &Kept,
+    change: impl FnOnce(crate::rescue::hold::Held<'_>) -> Result<(), HoldError>,
+) -> Result<(), HoldError> {
+    let mut holder = Holder::open(database)?;
+    let held = holder.hold_as_kept(parts.mark, &kept.folder)?;
+    change(held)
+}
+
+/// What the account remembers and this computer does not: such changes as were replaced by what this computer has, and such as
+/// made things what they are.
+fn news(union: &Union, parts: &Parts) -> [Vec<taskchampion::Operation>; 2] {
+    let theirs: &History = &parts.there.side.history;
+    let stayed = |operation: &taskchampion::Operation| match operation {
+        taskchampion::Operation::Update { uuid, property, .. } => {
+            value(&union.tasks, uuid, property) == value(&parts.there.side.tasks, uuid, property)
+        }
+        _ => false,
+    };
+    let (after, before) = theirs.news_for(&parts.here.history, &union.tasks).into_iter().partition(stayed);
+    [before, after]
+}
+
+fn value<'a>(tasks: &'a Tasks, task: &uuid::Uuid, attribute: &str) -> Option<&'a String> {
+    tasks.get(task)?.get(attribute)
+}
+
+fn in_words(run: &Run<'_>, union: &Union) -> Vec<String> {
+    let place: PathBuf = run.context.state_dir().join("databases");
+    let mut lines = vec![
+        format!("keep a copy of all tasks of this computer in `{}`", run.context.short(&place)),
+        format!(
+            "send to the account what only this computer has: {}",
+            both(union.only_here.len(), union.newer_here.len())
+        ),
+        format!(
+            "bring to this computer what only the account has: {}",
+            both(union.only_there.len(), union.newer_there.len())
+        ),
+    ];
+    if !union.purged.is_empty() {
+        let count = tasks(union.purged.len().try_into().unwrap_or(u64::MAX));
+        lines.push(format!("leave out what was purged on one of the two: {count}"));
+    }
+    lines.push("run `task sync`, and compare both".into());
+    lines
+}
+
+/// So many tasks as a whole, and of so many others what is newer.
+pub(super) fn both(whole: usize, parts: usize) -> String {
+    let count = |count: usize| tasks(count.try_into().unwrap_or(u64::MAX));
+    match (whole, parts) {
+        (0, 0) => "nothing".to_owned(),
+        (whole, 0) => count(whole),
+        (0, parts) => format!("what is newer of {}", count(parts)),
+        (whole, parts) => format!("{}, and what is newer of {}", count(whole), count(parts)),
+    }
+}
+
+fn say_notes(run: &mut Run<'_>, state: State, union: &Union) {
+    let note = match state {
+        _ if union.only_here.is_empty() => return,
+        State::Pruned | State::Gone => {
+            "a task that was purged on another computer long ago comes back, if this one still has it: nobody remembers \
+             the purge"
+        }
+        State::OtherAccount => "whoever has the link to the account will be able to read what is sent to it",
+        _ => return,
+    };
+    run.terminal.say_note(note);
+    run.terminal.say("");
+}

@@ -1,0 +1,156 @@
+//! What was seen last of each account that this computer syncs with: the version at which this computer was, and the server's epoch.
+//! With it, an account that was taken back to an older state is told from one that this computer was away from for too long, and
+//! both from one that it never synced with.
+//!
+//! A hint, never the ground for anything that could lose a task: computers sync without us, too. So it is written
+//! where there is a chance, and one that can't be read or written is as good as none.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use taskferry_protocol::{ClientId, VersionId};
+
+use crate::context::Context;
+use crate::credentials::Credentials;
+use crate::flow::Run;
+use crate::flow::sync::database_of;
+use crate::server::account::Known;
+use crate::taskrc::record::checksum;
+use crate::taskrc::write::{OWNER_ONLY, make_own, replace};
+use crate::taskwarrior::Taskwarrior;
+
+/// Accounts that are remembered; a computer rarely has a second one.
+const ACCOUNTS_MAX: usize = 16;
+/// More than the file has, in bytes.
+const FILE_BYTES_MAX: u64 = 16 * 1024;
+
+/// What was seen of all accounts, the newest first.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    accounts: Vec<Sight>,
+}
+
+/// What was seen of one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Sight {
+    /// A checksum of its ID, which itself is a credential.
+    account: String,
+    /// The version at which this computer was.
+    base: VersionId,
+    /// The server's epoch, where it tells.
+    epoch: Option<String>,
+}
+
+impl Seen {
+    /// What is remembered.
+    pub fn find(context: &Context) -> Self {
+        let read = || {
+            let path = place(context);
+            if std::fs::metadata(&path).ok()?.len() > FILE_BYTES_MAX {
+                return None;
+            }
+            serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+        };
+        read().unwrap_or_default()
+    }
+
+    /// The epoch of this account's server, as it was last seen.
+    pub fn epoch(&self, account: &ClientId) -> Option<&str> {
+        self.of(account)?.epoch.as_deref()
+    }
+
+    /// Whether this computer was at this version when it synced with another account than this one.
+    pub fn was_of_another(&self, account: &ClientId, base: VersionId) -> bool {
+        let mut those = self.accounts.iter().filter(|sight| sight.base == base && !base.is_nil());
+        let is_this = |sight: &Sight| sight.account == name(account);
+        those.clone().next().is_some() && !those.any(is_this)
+    }
+
+    /// Asks the server, and remembers where this computer is now. A hint, so that it fails is no failure.
+    pub fn note_after_sync(run: &Run<'_>, taskwarrior: &Taskwarrior<'_>, account: &Credentials) {
+        let stand = database_of(taskwarrior).and_then(|database| database.stand().ok());
+        let known = run.server(account.server.clone()).and_then(|server| server.account(&account.client_id));
+        if let (Some(stand), Ok(Known::Account(known))) = (stand, known) {
+            Self::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
+        }
+    }
+
+    /// Remembers that this computer was seen at `base` of an account, on a server of this epoch.
+    pub fn note(context: &Context, account: &ClientId, base: VersionId, epoch: Option<&str>) {
+        let seen = Self::find(context);
+        let sight = Sight { account: name(account), base, epoch: epoch.map(ToOwned::to_owned) };
+        // A status bar asks every minute.
+        if seen.accounts.first() == Some(&sight) {
+            return;
+        }
+        let others = seen.accounts.into_iter().filter(|other| other.account != sight.account);
+        let accounts = std::iter::once(sight.clone()).chain(others).take(ACCOUNTS_MAX).collect();
+        let write = || {
+            make_own(&context.state_dir())?;
+            replace(&place(context), &serde_json::to_vec(&Self { accounts })?, OWNER_ONLY)
+        };
+        let _: std::io::Result<()> = write();
+    }
+
+    fn of(&self, account: &ClientId) -> Option<&Sight> {
+        let name = name(account);
+        self.accounts.iter().find(|sight| sight.account == name)
+    }
+}
+
+fn name(account: &ClientId) -> String {
+    let mut name = checksum(account.as_bytes());
+    name.truncate(32);
+    name
+}
+
+fn place(context: &Context) -> PathBuf {
+    context.state_dir().join("seen.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::testing::server::version;
+
+    fn account(number: u128) -> ClientId {
+        ClientId::from_uuid(uuid::Uuid::from_u128(number))
+    }
+
+    fn world() -> (tempfile::TempDir, Context) {
+        let home = tempfile::tempdir().unwrap();
+        let env = [("HOME".into(), home.path().into())].into();
+        let context = Context::new(env, home.path().into(), false).unwrap();
+        (home, context)
+    }
+
+    #[test]
+    fn each_account_has_its_last_sight_and_none_is_named() {
+        let (_home, context) = world();
+        assert_eq!(Seen::find(&context), Seen::default());
+        Seen::note(&context, &account(1), version(1), Some("old"));
+        Seen::note(&context, &account(1), version(2), Some("new"));
+        Seen::note(&context, &account(2), version(7), None);
+        let seen = Seen::find(&context);
+        assert_eq!(
+            (seen.epoch(&account(1)), seen.epoch(&account(2)), seen.epoch(&account(3))),
+            (Some("new"), None, None)
+        );
+        assert!(seen.was_of_another(&account(2), version(2)));
+        assert!(!seen.was_of_another(&account(1), version(2)));
+        assert!(!seen.was_of_another(&account(1), version(1)), "nobody knows any more");
+        let path = place(&context);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(!std::fs::read_to_string(path).unwrap().contains(&account(1).expose().to_string()));
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_as_good_as_nothing() {
+        let (_home, context) = world();
+        Seen::note(&context, &account(1), version(1), Some("e"));
+        std::fs::write(place(&context), "{").unwrap();
+        assert_eq!(Seen::find(&context), Seen::default());
+    }
+}
