@@ -262,7 +262,7 @@ fn an_account_that_was_deleted_or_switched_off_is_named_and_nothing_is_tried() {
     wait::until("the server notices", || account.describe().status == 403);
     assert_eq!(state(&laptop), "deleted");
     let said = repair(&laptop).exits_with(3);
-    assert!(said.stderr.contains("`taskferry move` takes them to a new account"), "{said}");
+    assert!(said.stderr.contains("`taskferry move --without-old` takes them to a new account"), "{said}");
     assert_eq!(to_do(&laptop.tasks()), ["buy milk"]);
 }
 

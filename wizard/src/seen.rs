@@ -68,9 +68,11 @@ impl Seen {
 
     /// Asks the server, and remembers where this computer is now. A hint, so that it fails is no failure.
     pub fn note_after_sync(run: &Run<'_>, taskwarrior: &Taskwarrior<'_>, account: &Credentials) {
-        let stand = database_of(taskwarrior).and_then(|database| database.stand().ok());
+        let Some(stand) = database_of(taskwarrior).and_then(|database| database.stand().ok()) else {
+            return;
+        };
         let known = run.server(account.server.clone()).and_then(|server| server.account(&account.client_id));
-        if let (Some(stand), Ok(Known::Account(known))) = (stand, known) {
+        if let Ok(Known::Account(known)) = known {
             Self::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
         }
     }

@@ -120,7 +120,7 @@ pub fn spoiled(server: &str, account: &str, good: VersionId) -> Finding {
             "nothing is lost on this computer; leave it as it is until one of the two is done\n\
              either whoever runs `{server}` takes the account back to where it was good: \
              `taskferry-server account rewind {account} --to {good}`\n\
-             or take the tasks of this computer to a new account: `taskferry move`\n\
+             or take the tasks of this computer to a new account: `taskferry move --without-old`\n\
              the other computer needs the right secret before it syncs again: `taskferry share` here, \
              `taskferry join --replace` there, and `taskferry repair` there in the end"
         ),

@@ -83,21 +83,18 @@ pub fn run(run: &mut Run<'_>, args: &cli::Export) -> Result<(), Failure> {
     let types = format::Types::of(&computer.taskwarrior, &there.tasks)?;
     let count = tasks(there.tasks.len().try_into().unwrap_or(u64::MAX));
     let print = |to: &mut dyn Write| format::write(to, &there.tasks, &types, args.json_lines);
-    match new {
-        Some(new) => {
-            let path = new.path.clone();
-            new.fill(print)?;
-            run.terminal.say(&format!(
-                "{count} written to `{}`, which only you can read; `task import {0}` takes them",
-                run.context.short(&path)
-            ));
-        }
-        None => {
-            let mut text = Vec::new();
-            print(&mut text).map_err(Stopped::Output)?;
-            run.data(&String::from_utf8_lossy(&text))?;
-            run.terminal.say(&format!("{count}; `task import` takes them"));
-        }
+    if let Some(new) = new {
+        let path = new.path.clone();
+        new.write(print)?;
+        run.terminal.say(&format!(
+            "{count} written to `{0}`, which only you can read; `task import {0}` takes them",
+            run.context.short(&path)
+        ));
+    } else {
+        let mut text = Vec::new();
+        print(&mut text).map_err(Stopped::Output)?;
+        run.data(&String::from_utf8_lossy(&text))?;
+        run.terminal.say(&format!("{count}; `task import` takes them"));
     }
     Ok(())
 }
@@ -119,11 +116,11 @@ impl NewFile {
     }
 
     /// Writes it, to the disk.
-    fn fill(mut self, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), ExportError> {
+    fn write(mut self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), ExportError> {
         let Some(file) = self.file.take() else { return Ok(()) };
         let write = || {
             let mut buffered = BufWriter::new(&file);
-            fill(&mut buffered)?;
+            content(&mut buffered)?;
             buffered.flush()?;
             drop(buffered);
             file.sync_all()?;

@@ -222,7 +222,7 @@ fn join_now(
     let Decoded { credentials, checked } = decoded;
     // Also checks that the credentials can be written at all, before the server hears of them.
     let recurrence_off = !args.keep_recurrence && computer.makes_recurring_tasks;
-    let change = computer.plan(credentials, recurrence_off)?;
+    let change = computer.plan(credentials, recurrence_off || computer.taskrc.leaves_recurrence())?;
 
     let (server, kind) = reach(run, credentials.server.clone())?;
     let account = Account { server: &server, credentials, checked: *checked };

@@ -235,7 +235,7 @@ fn plan(computer: &Computer<'_>, kind: &Kind, to: &Credentials, forget_old: bool
     }
     Ok(Plan {
         at_server: Some(first.join("\n  ")),
-        change: computer.plan(to, false)?,
+        change: computer.plan(to, computer.taskrc.leaves_recurrence())?,
         notes,
         first_sync: Some("run `task sync` with the new account".into()),
         enter_means: true,
@@ -307,7 +307,7 @@ fn send_and_switch(
     database: &Database,
     to: &Credentials,
 ) -> Result<String, Failure> {
-    let change = computer.plan(to, false)?;
+    let change = computer.plan(to, computer.taskrc.leaves_recurrence())?;
     for _ in 0..TRIES_MAX {
         let whole = database.whole()?;
         let all = &whole.content.tasks;

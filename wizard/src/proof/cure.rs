@@ -58,7 +58,7 @@ pub fn send_snapshot(server: &Server, account: &Credentials, here: &Content) -> 
 }
 
 /// TaskChampion's format: a JSON object of all tasks by their UUID, with zlib.
-fn pack(tasks: &Tasks) -> io::Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn pack(tasks: &Tasks) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut packer = ZlibEncoder::new(Vec::new(), Compression::default());
     serde_json::to_writer(&mut packer, tasks)?;
     packer.flush()?;

@@ -37,13 +37,16 @@ pub enum RefillError {
     Seal,
     /// The snapshot.
     #[error(transparent)]
-    Snapshot(#[from] CureError),
+    Snapshot(CureError),
     /// What the server holds could not be looked at.
     #[error("what the server holds of the tasks could not be looked at")]
     Look(#[source] RebuildError),
     /// Somebody else changes it.
     #[error("another computer changes this account at the same time")]
     NotAlone,
+    /// Ctrl-C.
+    #[error("stopped; your tasks are as they were: run the same command again to go on")]
+    Stopped,
     /// The proof failed.
     #[error("the account, rebuilt from the server, does not have the tasks that were sent to it")]
     NotEqual,
@@ -61,20 +64,30 @@ impl Explain for RefillError {
                  nothing was changed on this computer"
                 .into(),
             Self::Send(_) | Self::Seal | Self::Snapshot(_) | Self::Look(_) | Self::NotAlone => again.into(),
+            Self::Stopped => return None,
         })
     }
 
     fn is_choice(&self) -> bool {
-        matches!(
-            self,
-            Self::Send(ServerError::Interrupted)
-                | Self::Look(RebuildError::Server(ServerError::Interrupted))
-                | Self::Snapshot(CureError::Send(ServerError::Interrupted))
-        )
+        matches!(self, Self::Stopped)
     }
 
     fn exit(&self) -> Exit {
         if self.is_choice() { Exit::Interrupted } else { Exit::Failed }
+    }
+}
+
+impl RefillError {
+    fn send(why: ServerError) -> Self {
+        if matches!(why, ServerError::Interrupted) { Self::Stopped } else { Self::Send(why) }
+    }
+
+    fn look(why: RebuildError) -> Self {
+        if matches!(why, RebuildError::Server(ServerError::Interrupted)) { Self::Stopped } else { Self::Look(why) }
+    }
+
+    fn snapshot(why: CureError) -> Self {
+        if matches!(why, CureError::Send(ServerError::Interrupted)) { Self::Stopped } else { Self::Snapshot(why) }
     }
 }
 
@@ -91,7 +104,7 @@ pub fn refill(
     sent: &mut dyn FnMut(),
 ) -> Result<VersionId, RefillError> {
     let key = Key::derive(&account.client_id, &account.secret).map_err(|_| RefillError::Seal)?;
-    let server = connect().map_err(RefillError::Send)?;
+    let server = connect().map_err(RefillError::send)?;
     for _ in 0..ROUNDS_MAX {
         let there = look(connect, account)?;
         let missing = edits::between(&there.tasks, tasks, edited);
@@ -102,7 +115,7 @@ pub fn refill(
         for version in versions(&missing) {
             let body = key.seal(version.as_bytes(), parent).map_err(|_| RefillError::Seal)?;
             let add = |server: &Server| server.add_version(&account.client_id, parent, body.clone());
-            match server.patiently(|_, _| (), add).map_err(RefillError::Send)? {
+            match server.patiently(|_, _| (), add).map_err(RefillError::send)? {
                 Added::Yes(id) => parent = id,
                 Added::Conflict => break,
             }
@@ -121,13 +134,13 @@ pub fn prove_refilled(
     at: VersionId,
 ) -> Result<(), RefillError> {
     if !at.is_nil() {
-        let server = connect().map_err(RefillError::Send)?;
+        let server = connect().map_err(RefillError::send)?;
         let content = Content { base: at, tasks: tasks.clone(), unsent: [].into() };
-        send_snapshot(&server, account, &content)?;
+        send_snapshot(&server, account, &content).map_err(RefillError::snapshot)?;
     }
     for start in [Start::Snapshot, Start::FirstVersion] {
-        let server = connect().map_err(RefillError::Send)?;
-        let there = rebuild(server, account, start, VersionId::NIL).map_err(RefillError::Look)?;
+        let server = connect().map_err(RefillError::send)?;
+        let there = rebuild(server, account, start, VersionId::NIL).map_err(RefillError::look)?;
         if there.at != at || there.tasks != *tasks {
             return Err(RefillError::NotEqual);
         }
@@ -142,7 +155,7 @@ fn look(connect: &Connect<'_>, account: &Credentials) -> Result<Rebuilt, RefillE
         Err(RebuildError::Incomplete) => from(Start::Snapshot),
         there => there,
     }
-    .map_err(RefillError::Look)
+    .map_err(RefillError::look)
 }
 
 /// The changes as versions, in JSON, none of them larger than Taskwarrior's own unless a single change is.

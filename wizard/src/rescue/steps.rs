@@ -115,7 +115,7 @@ pub struct Steps {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Note<T> {
+struct Noted<T> {
     command: Command,
     /// The newest change of the configuration when it began: what `undo` must leave alone.
     change_before: Option<u32>,
@@ -127,10 +127,10 @@ impl Steps {
     pub fn begin<T: DeserializeOwned>(context: &Context, command: Command) -> Result<(Self, Option<T>), StepsError> {
         let lock = lock(&context.state_dir())?;
         let path = place(context);
-        let (note, change_before) = match read::<Note<serde_json::Value>>(&path)? {
+        let (note, change_before) = match read::<Noted<serde_json::Value>>(&path)? {
             None => (None, newest_number(context)),
-            Some(Note { command: other, .. }) if other != command => return Err(StepsError::Unfinished(other)),
-            Some(Note { note, change_before, .. }) => {
+            Some(Noted { command: other, .. }) if other != command => return Err(StepsError::Unfinished(other)),
+            Some(Noted { note, change_before, .. }) => {
                 let note = serde_json::from_value(note);
                 (Some(note.map_err(|_| StepsError::Unreadable { path: path.clone() })?), change_before)
             }
@@ -148,7 +148,7 @@ impl Steps {
     /// Writes down what is to be known from here on, before the step `step` begins.
     pub fn note<T: Serialize>(&self, step: &'static str, note: &T) -> Result<(), StepsError> {
         let fail = |why| StepsError::File { path: self.path.clone(), why };
-        let note = Note { command: self.command, change_before: self.change_before, note };
+        let note = Noted { command: self.command, change_before: self.change_before, note };
         let text = Zeroizing::new(serde_json::to_vec(&note).map_err(|why| fail(why.into()))?);
         replace(&self.path, &text, OWNER_ONLY).map_err(fail)?;
         self.reached(step);
@@ -176,13 +176,13 @@ fn remove(path: &Path) -> Result<(), StepsError> {
 /// The command that was interrupted on this computer, or is running; `None` = none. A note that can't be read is for the
 /// command itself to complain about.
 pub fn unfinished(context: &Context) -> Option<Command> {
-    let note = read::<Note<serde_json::Value>>(&place(context)).ok()??;
+    let note = read::<Noted<serde_json::Value>>(&place(context)).ok()??;
     Some(note.command)
 }
 
 /// Whether what was interrupted has changed this computer's configuration already.
 pub fn has_changed_something(context: &Context) -> bool {
-    let note = read::<Note<serde_json::Value>>(&place(context)).ok().flatten();
+    let note = read::<Noted<serde_json::Value>>(&place(context)).ok().flatten();
     note.is_some_and(|note| note.change_before != newest_number(context))
 }
 

@@ -56,16 +56,22 @@ fn key_of(line: &[u8]) -> Option<&[u8]> {
     Some(key.strip_prefix(b"\xef\xbb\xbf").unwrap_or(key).trim_ascii())
 }
 
+/// Whether our block sets `key`.
+pub fn block_sets(bytes: &[u8], key: &str) -> bool {
+    let Ok(Some((begin, end))) = find_block(bytes) else { return false };
+    lines(&bytes[begin..end]).any(|line| key_of(line) == Some(key.as_bytes()))
+}
+
 /// `old` without our block, and without the empty line that was put before it; `None` = there is none.
 pub fn remove_block(old: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, BadMarkers> {
     let Some((start, end)) = find_block(old)? else {
         return Ok(None);
     };
     let before = &old[..start];
-    // In the block's own habit, whatever the line before it has; an editor may have turned all of them into another.
-    let with_blank = |line_end: &&[u8]| before.strip_suffix(*line_end).is_some_and(|rest| rest.ends_with(b"\n"));
-    let blank = [line_end_of(&old[start..end]), b"\r\n", b"\n"].into_iter().find(with_blank);
-    let before = &before[..start - blank.map_or(0, <[u8]>::len)];
+    // It ends as the block's lines do, unless somebody has turned the lines before it around since.
+    let ends = [line_end_of(&old[start..end]), b"\r\n", b"\n"];
+    let without = |end: &&[u8]| before.strip_suffix(*end).filter(|rest| rest.ends_with(b"\n"));
+    let before = ends.iter().find_map(without).unwrap_or(before);
     Ok(Some(Zeroizing::new([before, &old[end..]].concat())))
 }
 
@@ -187,10 +193,18 @@ mod tests {
     }
 
     #[test]
-    fn a_block_goes_without_a_trace_from_a_file_with_both_kinds_of_line_ends() {
-        for old in [&b"\r\n\n"[..], b"a=1\r\nb=2\n", b"a=1\nb=2\r\n"] {
-            assert_eq!(remove_block(&put(old)).unwrap().unwrap().as_slice(), old);
+    fn a_block_goes_without_a_trace_from_a_file_of_mixed_line_ends() {
+        for old in [&b"\r\n\n"[..], b"a=1\r\nb=2\n", b"\n\r\n"] {
+            assert_eq!(remove_block(&put(old)).unwrap().unwrap().to_vec(), old);
         }
+    }
+
+    #[test]
+    fn only_what_our_block_sets_is_ours() {
+        let with = put_block(b"recurrence=on\n", &sample().without_recurrence()).unwrap();
+        let without = put_block(b"recurrence=off\n", &sample()).unwrap();
+        assert_eq!([block_sets(&with, "recurrence"), block_sets(&without, "recurrence")], [true, false]);
+        assert!(!block_sets(b"recurrence=off\n", "recurrence"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::block::{BadBlock, Block};
 use super::edit::{self, BadMarkers, put_block};
+use super::keys;
 use super::write::{Change, FileChange};
 use crate::context::Context;
 use crate::credentials::Credentials;
@@ -149,6 +150,15 @@ impl Taskrc {
     /// Its bytes; `None` while it doesn't exist.
     pub fn bytes(&self) -> Option<&[u8]> {
         self.bytes.as_ref().map(|bytes| bytes.as_slice())
+    }
+
+    /// Whether our lines say that recurring tasks are left to another computer.
+    pub fn leaves_recurrence(&self) -> bool {
+        let private = match &self.home {
+            Home::Taskrc => None,
+            Home::Private { file, .. } => std::fs::read(file).ok().map(Zeroizing::new),
+        };
+        [&private, &self.bytes].into_iter().flatten().any(|bytes| edit::block_sets(bytes, keys::RECURRENCE))
     }
 
     /// Whether it is there already. Without one, `task` asks and starts nothing.

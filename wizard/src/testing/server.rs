@@ -23,6 +23,7 @@ pub(crate) struct FakeServer {
     state: Arc<Mutex<State>>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a way of its own in which a server can be")]
 struct State {
     taskferry: bool,
     registration: Registration,
@@ -60,6 +61,8 @@ struct Held {
     snapshot_at: Option<VersionId>,
     /// The parent of the first version: nil, but in an account that was empty when a computer with a history came.
     begins_at: Option<VersionId>,
+    /// So many of the first versions are not kept.
+    forgotten: usize,
 }
 
 #[derive(Clone)]
@@ -201,6 +204,28 @@ impl FakeServer {
         let secret = Secret::parse(secret.into()).unwrap();
         let body = seal(b"{\"operations\":[]}", *parent, &account.client_id, &secret);
         held.versions.push((version(held.versions.len() as u128 + 1), body));
+    }
+
+    /// The same, but of the versions only the newest is kept, and a snapshot of the tasks of the others.
+    pub(crate) fn pruned_history(&self, account: &Credentials, versions: &[&[(u128, &str)]]) {
+        self.history(account, versions);
+        let (_, older) = versions.split_last().unwrap();
+        let tasks: crate::database::Tasks = older
+            .iter()
+            .flat_map(|tasks| tasks.iter())
+            .map(|(id, description)| {
+                let task = [("description", *description), ("status", "pending")];
+                let task = task.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                (uuid::Uuid::from_u128(*id), task.into())
+            })
+            .collect();
+        let at = version(older.len() as u128);
+        let packed = crate::proof::cure::pack(&tasks).unwrap();
+        let mut state = self.state.lock().unwrap();
+        let held = state.accounts.get_mut(&account.client_id).unwrap();
+        held.snapshot = Some(seal(&packed, at, &account.client_id, &account.secret));
+        held.snapshot_at = Some(at);
+        held.forgotten = older.len();
     }
 
     /// Refuses the next requests with 503, to be tried again at once.
@@ -454,7 +479,7 @@ impl Held {
         let beginning = self.begins_at.unwrap_or(VersionId::NIL);
         let parents = std::iter::once(beginning).chain(self.versions.iter().map(|(id, _)| *id));
         let mut children = self.versions.iter().map(Some).chain([None]);
-        let found = parents.zip(&mut children).find(|(known, _)| *known == parent);
+        let found = parents.zip(&mut children).skip(self.forgotten).find(|(known, _)| *known == parent);
         match found {
             Some((_, Some((id, body)))) => Reply {
                 status: 200,

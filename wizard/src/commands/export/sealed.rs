@@ -57,7 +57,7 @@ pub fn run(run: &mut Run<'_>, account: &Credentials, path: &Path) -> Result<(), 
         snapshot_bytes: bytes(|kind| matches!(kind, Kind::Snapshot)),
     };
     let all = head.version_bytes + head.snapshot_bytes;
-    new.fill(|to| write(to, &head, fetched).map_err(io::Error::other))?;
+    new.write(|to| write(to, &head, fetched).map_err(io::Error::other))?;
     run.terminal.say(&format!(
         "the account, {versions} version{} and {all} bytes, is in `{}`, which only you can read\n\
          `taskferry-server account import FILE` puts it on another server; your computers then change the address, and \

@@ -16,7 +16,7 @@ use crate::cli;
 use crate::credentials::Credentials;
 use crate::credentials::decode::Decoded;
 use crate::database::{Database, Tasks};
-use crate::error::{Explain, Failure};
+use crate::error::{Exit, Explain, Failure};
 use crate::flow::computer::Computer;
 use crate::flow::farewell::{old_way, say_farewell};
 use crate::flow::first_sync::first_sync;
@@ -34,8 +34,9 @@ use crate::rescue::hold::{HoldError, refuse_read_only};
 use crate::rescue::keep::keep;
 use crate::rescue::steps::{Command, Steps, StepsError};
 use crate::rescue::whole::Whole;
-use crate::server::Server;
+use crate::server::{Server, ServerError};
 use crate::taskrc::Change;
+use crate::terminal::printable;
 
 /// How often it is begun anew because something was changed meanwhile.
 const ROUNDS_MAX: u32 = 5;
@@ -73,6 +74,35 @@ impl Explain for NoDatabase {
     }
 }
 
+/// Ctrl-C before anything changed here.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped; your tasks are as they were: run `taskferry join` again to go on")]
+struct JoinStopped;
+
+impl Explain for JoinStopped {
+    fn is_choice(&self) -> bool {
+        true
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Interrupted
+    }
+}
+
+/// What failed on the way to the account, with what to do about it here.
+fn of_join(why: PushError) -> Failure {
+    let again = "run `taskferry join` again: it goes on where it stopped; your tasks are as they were";
+    match &why {
+        stopped if stopped.is_choice() => JoinStopped.into(),
+        PushError::NotEqual => why.into(),
+        PushError::Send(ServerError::Refused { problem }) => {
+            let hint = problem.hint.as_deref().map_or_else(|| "ask whoever runs the server".to_owned(), printable);
+            Failure::from(why).with_hint(format!("{hint}\n{again}"))
+        }
+        _ => Failure::from(why).with_hint(again),
+    }
+}
+
 /// Joins.
 pub(super) fn join(
     run: &mut Run<'_>,
@@ -97,13 +127,13 @@ pub(super) fn join_known(
     args: &cli::Join,
 ) -> Result<Joined, Failure> {
     let recurrence_off = !args.keep_recurrence && computer.makes_recurring_tasks;
-    let change = computer.plan(credentials, recurrence_off)?;
+    let change = computer.plan(credentials, recurrence_off || computer.taskrc.leaves_recurrence())?;
     let database = database_of(&computer.taskwarrior).ok_or(NoDatabase)?;
     refuse_read_only(&database)?;
 
     run.terminal.say("comparing the tasks of this computer with the account's …");
     let Both { union, .. } = Both::read(run, credentials, &database)?;
-    let plan = plan(run, computer, credentials, change, recurrence_off, &union);
+    let plan = plan(run, computer, change, recurrence_off, &union);
     plan.show(run);
     plan.confirm(run, args.yes)?;
 
@@ -128,7 +158,7 @@ pub(super) fn go_on(run: &mut Run<'_>, args: &cli::Join) -> Result<(), Failure> 
     computer.introduce(run);
     run.terminal.say(&format!("going on to join the account at `{}`, which was interrupted", credentials.server));
     let recurrence_off = !(note.keep_recurrence || args.keep_recurrence) && computer.makes_recurring_tasks;
-    let change = computer.plan(&credentials, recurrence_off)?;
+    let change = computer.plan(&credentials, recurrence_off || computer.taskrc.leaves_recurrence())?;
     let database = database_of(&computer.taskwarrior).ok_or(NoDatabase)?;
     let Joined { arrived, now } = carry_out(run, steps, &computer, &credentials, &database, &change, note.tasks)?;
     report(run, JoinOutcome::Joined, &credentials, arrived, Some(now))
@@ -144,7 +174,7 @@ struct Both {
 impl Both {
     fn read(run: &Run<'_>, account: &Credentials, database: &Database) -> Result<Self, Failure> {
         let connect = || run.server(account.server.clone());
-        let there = account::read(&connect, account).map_err(PushError::Look)?;
+        let there = account::read(&connect, account).map_err(PushError::Look).map_err(of_join)?;
         // This side last: somebody may work on it.
         let mut here = database.whole()?;
         let side = Side { tasks: std::mem::take(&mut here.content.tasks), history: std::mem::take(&mut here.history) };
@@ -154,14 +184,7 @@ impl Both {
     }
 }
 
-fn plan(
-    run: &Run<'_>,
-    computer: &Computer<'_>,
-    account: &Credentials,
-    change: Change,
-    recurrence_off: bool,
-    union: &Union,
-) -> Plan {
+fn plan(run: &Run<'_>, computer: &Computer<'_>, change: Change, recurrence_off: bool, union: &Union) -> Plan {
     let count = |count: usize| tasks(count.try_into().unwrap_or(u64::MAX));
     let both = |whole: usize, parts: usize| match (whole, parts) {
         (0, 0) => "nothing".to_owned(),
@@ -174,8 +197,7 @@ fn plan(
         first.push(format!("run `task sync` once more with the present account ({old})"));
     }
     first.push(format!(
-        "send to the account at `{}` what only this computer has: {}",
-        account.server,
+        "send to the account what only this computer has: {}",
         both(union.only_here.len(), union.newer_here.len())
     ));
     first.push(format!(
@@ -248,7 +270,7 @@ fn carry_out(
             Err(why) => return Err(why.into()),
         }
     }
-    Err(PushError::NotAlone.into())
+    Err(of_join(PushError::NotAlone))
 }
 
 /// Sends what the account lacks, and proves that it has all of both. The version at which it has; `None` = another computer was
@@ -261,15 +283,16 @@ fn send(run: &mut Run<'_>, steps: &Steps, account: &Credentials, both: &Both) ->
     let (url, insecure) = (account.server.clone(), run.global.insecure_http);
     let journal = run.terminal.journal().clone();
     let connect = || Ok(Server::new(url.clone(), insecure)?.with_journal(journal.clone()));
-    let Some(at) = push(&connect, account, there.at, &union.edits, &mut || steps.reached("version"))? else {
+    let pushed = push(&connect, account, there.at, &union.edits, &mut || steps.reached("version"));
+    let Some(at) = pushed.map_err(of_join)? else {
         return Ok(None);
     };
     steps.reached("proving");
     if !union.edits.is_empty() {
-        store_snapshot(&connect, account, at, &union.tasks)?;
+        store_snapshot(&connect, account, at, &union.tasks).map_err(of_join)?;
     }
     run.terminal.say("rebuilding the account from its server, as a new computer would …");
-    if !prove(&connect, account, at, &union.tasks)? {
+    if !prove(&connect, account, at, &union.tasks).map_err(of_join)? {
         return Ok(None);
     }
     let count = tasks(union.tasks.len().try_into().unwrap_or(u64::MAX));

@@ -1,6 +1,7 @@
 //! Whole runs of `taskferry join`: what is said, and that nothing changes unless account and secret were proved.
 
 use insta::assert_snapshot;
+use taskferry_protocol::VersionId;
 
 use crate::credentials::Credentials;
 use crate::database::Database;
@@ -221,17 +222,23 @@ fn a_disabled_account_is_refused() {
     refused(&run, &desktop, "this account is disabled");
 }
 
+/// Taskwarrior would ask for the history from its beginning, and fail for ever.
 #[test]
-fn an_account_whose_beginning_is_gone_takes_only_computers_without_tasks() {
+fn an_account_whose_beginning_is_gone_takes_tasks_that_are_brought_along() {
     let server = FakeServer::taskferry();
     let credentials = server.credentials(1, "sesame");
-    server.pruned_account(&credentials);
-    let mut desktop = second_computer(&credentials).with(".taskrc", "").with_tasks(1);
+    server.pruned_history(&credentials, &[&[(1, "buy milk")], &[(3, "from the laptop")]]);
+    let own = [(2, "call Ada")];
+    let mut desktop =
+        second_computer(&credentials).with(".taskrc", "").with_tasks(1).with_database(VersionId::NIL, &own, 0);
     let run = desktop.run(JOIN, &server);
-    assert_eq!(run.exit, Exit::Failed);
-    assert!(run.talk.contains("this computer has 1 task of its own"), "{}", run.talk);
-    assert_eq!(desktop.read(".taskrc").as_deref(), Some(""));
-    assert_eq!(second_computer(&credentials).run(JOIN, &server).exit, Exit::Fine);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    assert!(run.talk.contains("proved: the account has all 3 tasks of both"), "{}", run.talk);
+    let content = Database::in_folder(&desktop.path(".task")).content().unwrap();
+    assert_eq!((content.base, content.tasks.len()), (version(3), 3));
+
+    server.pruned_account(&credentials);
+    assert_eq!(second_computer(&credentials).run(JOIN, &server).exit, Exit::Fine, "it has none, and looks at none");
 }
 
 #[test]
@@ -315,7 +322,7 @@ fn tasks_of_another_account_come_along_where_somebody_says_so_and_can_be_taken_b
     this is going to happen:
 
       run `task sync` once more with the present account (`[SERVER]`)
-      send to the account at `[SERVER]` what only this computer has: 1 task
+      send to the account what only this computer has: 1 task
       bring to this computer what only the account has: 1 task
       keep a copy of the tasks of this computer in `~/.local/state/taskferry/databases`
       change `~/.taskrc` (the former one is kept in `~/.local/state/taskferry/backups`)

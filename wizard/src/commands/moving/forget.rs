@@ -11,6 +11,7 @@ use crate::error::{Explain, Failure};
 use crate::flow::computer::{Computer, configured};
 use crate::flow::{Run, reach};
 use crate::json::{self, MoveOutcome};
+use crate::server::account::Known;
 use crate::server::probe::Kind;
 use crate::taskrc::record::Entry;
 
@@ -78,6 +79,11 @@ pub fn delete(run: &mut Run<'_>, account: &Credentials, yes: bool) -> Result<boo
     let (server, kind) = reach(run, account.server.clone())?;
     if !matches!(&kind, Kind::Taskferry(info) if info.allows_deletion()) {
         return Err(NotForgotten::NotOffered.into());
+    }
+    let known = run.ask_server(&server, |server| server.account(&account.client_id))?;
+    if matches!(known, Known::Deleted | Known::Unknown) {
+        run.terminal.say(&format!("the old account at `{}` is deleted already", account.server));
+        return Ok(true);
     }
     if !yes {
         if !run.can_ask() {

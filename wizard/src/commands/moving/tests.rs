@@ -113,6 +113,17 @@ fn a_person_sees_the_plan_the_proof_and_what_is_next() {
     assert_eq!(world.laptop.read(".local/state/taskferry/unfinished.json"), None);
 }
 
+/// Where two computers make the next one of a recurring task, there are two of each.
+#[test]
+fn a_computer_that_leaves_recurring_tasks_to_another_goes_on_to() {
+    let mut world = world();
+    let joined = format!("# >>> taskferry >>>\n{}recurrence=off\n# <<< taskferry <<<\n", lines_of(&world.account));
+    world.laptop = world.laptop.with(".taskrc", &joined);
+    assert_eq!(world.run(&format!("{MOVE} --yes")).exit, Exit::Fine);
+    let taskrc = world.laptop.read(".taskrc").unwrap();
+    assert!(taskrc.contains("recurrence=off\n") && taskrc.contains(&world.new.url()), "{taskrc}");
+}
+
 #[test]
 fn a_plan_that_is_only_looked_at_or_declined_changes_nothing() {
     let mut world = world();
@@ -303,4 +314,6 @@ fn an_account_that_its_server_does_not_let_people_delete_stays() {
     the old account at `[OLD]` is deleted; its data goes in 7 days, and until then whoever runs the server can bring it back
     ");
     assert_eq!((world.old.accounts(), world.new.accounts()), (0, 1));
+    let run = world.run("move --forget-old --yes");
+    assert!(run.talk.ends_with("is deleted already\n"), "{}", run.talk);
 }

@@ -216,7 +216,7 @@ fn a_spoiled_account_is_explained_and_left_to_those_who_can_mend_it() {
       problem  position: a computer with another encryption secret has changed this account: nobody else can open what it sent
                hint: nothing is lost on this computer; leave it as it is until one of the two is done
                hint: either whoever runs `[SERVER]` takes the account back to where it was good: `taskferry-server account rewind ACCOUNT --to 00000000-0000-0000-0000-000000000067`
-               hint: or take the tasks of this computer to a new account: `taskferry move`
+               hint: or take the tasks of this computer to a new account: `taskferry move --without-old`
                hint: the other computer needs the right secret before it syncs again: `taskferry share` here, `taskferry join --replace` there, and `taskferry repair` there in the end
     note: `taskferry repair --show-account` puts the account's ID there, for whoever runs the server: whoever has it can write to the account, but not read your tasks
 
@@ -247,7 +247,7 @@ fn a_wrong_secret_and_a_disabled_account_are_nothing_that_this_computer_can_mend
     server.disabled_account(&credentials);
     let run = laptop.run("repair --yes", &server);
     assert!(run.talk.contains("  problem  account: the account is disabled"), "{}", run.talk);
-    assert!(run.talk.contains("`taskferry move`"), "{}", run.talk);
+    assert!(run.talk.contains("`taskferry move --without-old`"), "{}", run.talk);
 }
 
 #[test]
