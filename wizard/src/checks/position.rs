@@ -9,7 +9,7 @@ use crate::credentials::Credentials;
 use crate::credentials::unseal::Key;
 use crate::database::Stand;
 use crate::flow::tasks;
-use crate::proof::poison::{self, Chain, QUICK_VERSIONS_MAX};
+use crate::proof::poison::{self, Chain, QUICK};
 use crate::seen::Seen;
 use crate::server::sealed::Follows;
 
@@ -135,7 +135,7 @@ fn spoiled(
         return Ok(None);
     };
     let child = |parent| server.patiently(waiting, |server| server.child(&account.client_id, parent));
-    match poison::look(&key, base, QUICK_VERSIONS_MAX, child) {
+    match poison::look(&key, base, QUICK, child) {
         Ok(Chain::Good) => Ok(None),
         Ok(Chain::Spoiled { good, .. }) => Ok(Some(state::spoiled(&account.server.to_string(), state::ACCOUNT, good))),
         Err(why) => Finding::from_server(&why).map(Some),

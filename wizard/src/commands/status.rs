@@ -19,7 +19,7 @@ use crate::error::{Exit, Explain, Failure};
 use crate::flow::computer::Computer;
 use crate::flow::sync::database_of;
 use crate::flow::{Run, tasks};
-use crate::proof::poison::{self, Chain};
+use crate::proof::poison::{self, Chain, GLANCE};
 use crate::rescue::steps::{Command, unfinished};
 use crate::seen::Seen;
 use crate::server::account::Known;
@@ -164,9 +164,6 @@ struct Answer {
     state: State,
 }
 
-/// Versions that are looked at before it is said that `task sync` fetches them.
-const NEXT_VERSIONS_MAX: u32 = 8;
-
 fn ask(run: &Run<'_>, server: &Server, account: &Credentials, stand: &Stand) -> Result<Answer, ServerError> {
     let id = &account.client_id;
     let known = match server.account(id)? {
@@ -195,8 +192,7 @@ fn ask(run: &Run<'_>, server: &Server, account: &Credentials, stand: &Stand) -> 
         && !stand.base.is_nil()
         && let Ok(key) = Key::derive(id, &account.secret)
         // Where that takes too long, it is found by `verify`.
-        && let Ok(Chain::Spoiled { .. }) =
-            poison::look(&key, stand.base, NEXT_VERSIONS_MAX, |parent| server.child(id, parent))
+        && let Ok(Chain::Spoiled { .. }) = poison::look(&key, stand.base, GLANCE, |parent| server.child(id, parent))
     {
         return Ok(Answer { known, state: State::Spoiled });
     }

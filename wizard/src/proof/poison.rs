@@ -6,10 +6,21 @@ use taskferry_protocol::VersionId;
 use crate::credentials::unseal::{Key, Sealed};
 use crate::server::sealed::Child;
 
-/// Versions that are looked at: by a check, which should not take long, and by a repair, which must find it.
-pub const QUICK_VERSIONS_MAX: u32 = 1_000;
-/// As many as an account may have by default.
-pub const ALL_VERSIONS_MAX: u32 = 100_000;
+/// How far it is looked.
+#[derive(Debug, Clone, Copy)]
+pub struct Bound {
+    /// Versions.
+    pub versions: u32,
+    /// Bytes of them together; the one that reaches it is the last.
+    pub bytes: usize,
+}
+
+/// For a status bar, which asks all the time.
+pub const GLANCE: Bound = Bound { versions: 8, bytes: 256 * 1024 };
+/// For a check, which should not take long.
+pub const QUICK: Bound = Bound { versions: 1_000, bytes: 32 * 1024 * 1024 };
+/// For a repair, which must find it: as many as an account may have by default.
+pub const ALL: Bound = Bound { versions: 100_000, bytes: usize::MAX };
 
 /// What follows a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,18 +36,22 @@ pub enum Chain {
     },
 }
 
-/// Follows the account from `start` on, at most so many versions; `child` asks the server for each.
+/// Follows the account from `start` on; `child` asks the server for each version.
 pub fn look<E>(
     key: &Key,
     start: VersionId,
-    versions_max: u32,
+    bound: Bound,
     mut child: impl FnMut(VersionId) -> Result<Child, E>,
 ) -> Result<Chain, E> {
-    let mut good = start;
-    for after in 0..versions_max {
+    let (mut good, mut bytes) = (start, 0_usize);
+    for after in 0..bound.versions {
+        if bytes >= bound.bytes {
+            break;
+        }
         let Child::Found { id, sealed } = child(good)? else {
             return Ok(Chain::Good);
         };
+        bytes = bytes.saturating_add(sealed.body.len());
         if key.unseal(Sealed { bound_to: good, ..sealed }).is_err() {
             return Ok(Chain::Spoiled { good, after });
         }
@@ -68,9 +83,11 @@ mod tests {
             }))
         };
         let spoiled = |after| Ok(Chain::Spoiled { good: version(2), after });
-        assert_eq!(look(&key, VersionId::NIL, 10, child), spoiled(2));
-        assert_eq!(look(&key, version(2), 10, child), spoiled(0));
-        assert_eq!(look(&key, VersionId::NIL, 2, child), Ok(Chain::Good), "as far as was looked");
-        assert_eq!(look(&key, version(3), 10, child), Ok(Chain::Good));
+        assert_eq!(look(&key, VersionId::NIL, ALL, child), spoiled(2));
+        assert_eq!(look(&key, version(2), ALL, child), spoiled(0));
+        for bound in [Bound { versions: 2, ..ALL }, Bound { bytes: 32, ..ALL }] {
+            assert_eq!(look(&key, VersionId::NIL, bound, child), Ok(Chain::Good), "as far as was looked");
+        }
+        assert_eq!(look(&key, version(3), ALL, child), Ok(Chain::Good));
     }
 }

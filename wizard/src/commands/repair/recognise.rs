@@ -9,7 +9,7 @@ use crate::error::Failure;
 use crate::flow::Run;
 use crate::flow::checking::{Aloud, check, say_finding};
 use crate::flow::sync::database_of;
-use crate::proof::poison::{self, ALL_VERSIONS_MAX, Chain};
+use crate::proof::poison::{self, ALL, Chain};
 
 /// Looks, and says what is wrong. Fails where it is nothing that this command mends.
 pub(super) fn recognise(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<State, Failure> {
@@ -74,7 +74,7 @@ fn look_further(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<State, F
     };
     let server = run.server(account.server.clone())?;
     let child = |parent| run.ask_server(&server, |server| server.child(&account.client_id, parent));
-    match poison::look(&key, base, ALL_VERSIONS_MAX, child)? {
+    match poison::look(&key, base, ALL, child)? {
         Chain::Good => Ok(State::Behind),
         Chain::Spoiled { good, .. } => {
             let id = account.client_id.expose().to_string();
