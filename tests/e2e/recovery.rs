@@ -97,7 +97,7 @@ fn a_server_that_was_taken_back_to_an_older_state_is_noticed() {
     server.start();
     let said = verify(&laptop).exits_with(3);
     assert!(said.stderr.contains("problem  position: "), "{said}");
-    assert!(said.stderr.contains("hint: to start afresh from the account"), "{said}");
+    assert!(said.stderr.contains("hint: run `taskferry repair`"), "{said}");
     assert_eq!(to_do(&laptop.tasks()), ["buy milk", "call Ada"]);
 }
 
@@ -220,7 +220,7 @@ fn what_a_computer_lacks_that_was_there_before_is_said_on_both_sides() {
     assert!(said.stderr.contains("note: an earlier sync was cut while it sent much"), "{said}");
     let said = verify(&desktop).exits_with(3);
     assert!(said.stderr.contains("error: this computer and the account differ"), "{said}");
-    assert!(said.stderr.contains("hint: then move the folder `~/.task` away"), "{said}");
+    assert!(said.stderr.contains("hint: run `taskferry repair`: it puts both together"), "{said}");
 }
 
 /// Few but long ones: importing many takes Taskwarrior minutes.

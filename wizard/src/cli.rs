@@ -280,6 +280,9 @@ pub struct Repair {
     /// Say what is wrong and what would be done, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Bring in what only this backup of the account has: a file of `taskferry export --sealed`
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
     /// The invite that the server's operator gave you, where it lost the account and takes new ones only with one
     #[arg(long, value_name = "CODE")]
     pub invite: Option<String>,

@@ -11,8 +11,13 @@ use serde::{Deserialize, Serialize};
 use taskferry_protocol::{ClientId, VersionId};
 
 use crate::context::Context;
+use crate::credentials::Credentials;
+use crate::flow::Run;
+use crate::flow::sync::database_of;
+use crate::server::account::Known;
 use crate::taskrc::record::checksum;
 use crate::taskrc::write::{OWNER_ONLY, make_own, replace};
+use crate::taskwarrior::Taskwarrior;
 
 /// Accounts that are remembered; a computer rarely has a second one.
 const ACCOUNTS_MAX: usize = 16;
@@ -59,6 +64,17 @@ impl Seen {
         let mut those = self.accounts.iter().filter(|sight| sight.base == base && !base.is_nil());
         let is_this = |sight: &Sight| sight.account == name(account);
         those.clone().next().is_some() && !those.any(is_this)
+    }
+
+    /// Asks the server, and remembers where this computer is now. A hint, so that it fails is no failure.
+    pub fn note_after_sync(run: &Run<'_>, taskwarrior: &Taskwarrior<'_>, account: &Credentials) {
+        let Some(stand) = database_of(taskwarrior).and_then(|database| database.stand().ok()) else {
+            return;
+        };
+        let known = run.server(account.server.clone()).and_then(|server| server.account(&account.client_id));
+        if let Ok(Known::Account(known)) = known {
+            Self::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
+        }
     }
 
     /// Remembers that this computer was seen at `base` of an account, on a server of this epoch.

@@ -147,6 +147,15 @@ impl Explain for TaskwarriorError {
 }
 
 impl TaskwarriorError {
+    /// Whether a sync failed since this computer can't go on from where it was: its version is gone, or what follows can't be
+    /// opened.
+    pub fn has_parted(&self) -> bool {
+        let Self::Failed { why: Complaint(said), .. } = self else {
+            return false;
+        };
+        said.contains("responded with 410") || said.contains("unsealing")
+    }
+
     /// Whether a sync failed only because the server was overloaded or not awake yet.
     pub fn is_not_now(&self) -> bool {
         let Self::Failed { why: Complaint(said), .. } = self else {

@@ -31,7 +31,7 @@ impl Check for Account {
             Known::Account(info) if info.state == AccountState::Disabled => Finding::problem(
                 format!("the account is disabled at `{}`", credentials.server),
                 "ask whoever runs the server; your tasks are still on this computer\n\
-                 to go on without it, run `taskferry move`, which takes them to another account",
+                 to go on without it, run `taskferry move --without-old`, which takes them to a new account",
             )
             .in_state(State::Disabled),
             Known::Account(info) => {
@@ -48,7 +48,7 @@ impl Check for Account {
             .in_state(State::UnknownAccount),
             Known::Deleted => Finding::problem(
                 format!("the account was deleted at `{}`", credentials.server),
-                "your tasks are still on this computer: `taskferry move` takes them to a new account\n\
+                "your tasks are still on this computer: `taskferry move --without-old` takes them to a new account\n\
                  or ask whoever runs the server: for some days, a deleted account can be had back",
             )
             .in_state(State::Deleted),

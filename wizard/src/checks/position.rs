@@ -55,10 +55,11 @@ impl Check for Position {
         let seen = Seen::find(world.context);
         let account_side = Account { id: &id, follows, has_data, has_beginning, known: world.known(), seen: &seen };
         let state = account_side.state(&stand);
-        if state == State::Behind && !stand.base.is_nil() {
-            if let Some(finding) = spoiled(world, account, stand.base, waiting)? {
-                return Ok(finding);
-            }
+        if state == State::Behind
+            && !stand.base.is_nil()
+            && let Some(finding) = spoiled(world, account, stand.base, waiting)?
+        {
+            return Ok(finding);
         }
         Ok(finding(state, &stand))
     }

@@ -45,7 +45,8 @@ impl Check for Secret {
                 why.to_string(),
                 "don't run `task sync` here: what it sends could be opened by no other computer\n\
                  run `taskferry share` on a computer that syncs, then `taskferry undo` and `taskferry join` here\n\
-                 if the other computers say the same, this one is right: run `taskferry move` here",
+                 if all of your computers say this, ask whoever runs the server to take the account back to where it \
+                 was good",
             )
             .in_state(State::WrongSecret),
             Err(why) => Finding::problem(why.to_string(), "ask whoever runs the server: the account's data is damaged"),

@@ -40,6 +40,8 @@ pub enum State {
     WrongSecret,
     /// Both are at the same version, and have different tasks.
     Different,
+    /// Other computers can't join the account: the beginning of its history is not there, nor a snapshot in its place.
+    Incomplete,
 }
 
 /// What `taskferry repair` does, wherever that mends it.
@@ -81,7 +83,7 @@ impl State {
                               either the server lost its data, or this computer synced with another account before; \
                               nothing is lost on this computer"
                 .into(),
-            Self::Ahead | Self::Pruned | Self::Different => REPAIR.into(),
+            Self::Ahead | Self::Pruned | Self::Different | Self::Incomplete => REPAIR.into(),
             Self::OtherAccount => format!("{REPAIR}\nto go back to the former account instead, run `taskferry undo`"),
             Self::Gone => format!(
                 "this computer was away for very long, or the server was taken back to an older state, or this computer \
@@ -102,6 +104,7 @@ impl State {
                 | Self::OtherAccount
                 | Self::Gone
                 | Self::Different
+                | Self::Incomplete
         )
     }
 }
@@ -115,7 +118,7 @@ pub fn spoiled(server: &str, account: &str, good: VersionId) -> Finding {
             "nothing is lost on this computer; leave it as it is until one of the two is done\n\
              either whoever runs `{server}` takes the account back to where it was good: \
              `taskferry-server account rewind {account} --to {good}`\n\
-             or take the tasks of this computer to a new account: `taskferry move`\n\
+             or take the tasks of this computer to a new account: `taskferry move --without-old`\n\
              the other computer needs the right secret before it syncs again: `taskferry share` here, \
              `taskferry join --replace` there, and `taskferry repair` there in the end"
         ),

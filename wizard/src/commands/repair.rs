@@ -5,8 +5,10 @@
 //! the next one.
 
 mod bring_together;
+mod complete;
 mod fill_again;
 mod recognise;
+mod take_in;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,15 +18,16 @@ use crate::commands::share::ShareError;
 use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
 use crate::flow::computer::Computer;
-use crate::flow::proving::{Mend, NotEqual, prove_now};
+use crate::flow::proving::{Mend, prove_now};
 use crate::flow::sync::{database_of, sync};
 use crate::flow::{Run, Stopped, tasks};
 use crate::json::{self, RepairOutcome};
-use crate::proof::{self, Verdict};
+use crate::proof::rebuild::RebuildError;
+use crate::proof::{self, ProofError, Verdict};
 use crate::rescue::steps::{self, Steps};
 use crate::seen::Seen;
-use crate::server::account::Known;
 use crate::taskwarrior::Which;
+use take_in::Taken;
 
 /// Nothing on this computer can mend what was found, and shown.
 #[derive(Debug, thiserror::Error)]
@@ -85,8 +88,18 @@ pub fn run(run: &mut Run<'_>, args: &cli::Repair) -> Result<(), Failure> {
 }
 
 fn repair(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<(), Failure> {
+    let taken = match &patient.args.from {
+        None => 0,
+        Some(file) => match take_in::run(run, patient, file)? {
+            Taken::In(count) => count,
+            Taken::OnlyPlanned => return Ok(()),
+        },
+    };
     let state = recognise::recognise(run, patient)?;
     match state {
+        State::UpToDate | State::Unsent | State::Behind if taken > 0 => {
+            finish(run, patient, state, Done { fetched: taken, ..Done::default() })
+        }
         State::Ahead | State::Pruned | State::OtherAccount | State::Gone | State::Different => {
             bring_together::run(run, patient, state)
         }
@@ -97,14 +110,21 @@ fn repair(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<(), Failure> {
 
 /// Sync goes on; whether it also did what it reported is seen by comparing.
 fn compare(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) -> Result<(), Failure> {
-    let Patient { computer, account, args, .. } = patient;
+    let Patient { computer, account, .. } = patient;
     let Some(database) = database_of(&computer.taskwarrior) else {
         return healthy(run, patient, state, "there is nothing to repair: this computer has no tasks yet");
     };
     run.terminal.say("comparing this computer with what the server holds …");
-    let verdict = match database.content()?.is_blank() {
-        true => Verdict::Overtaken,
-        false => proof::prove(run.server(account.server.clone())?, account, &database)?,
+    let verdict = if database.content()?.is_blank() {
+        Verdict::Overtaken
+    } else {
+        match proof::prove(run.server(account.server.clone())?, account, &database) {
+            Err(ProofError::There(RebuildError::Incomplete)) => {
+                recognise::say(run, State::Incomplete);
+                return complete::run(run, patient);
+            }
+            verdict => verdict?,
+        }
     };
     match verdict {
         Verdict::Equal { tasks: count } => {
@@ -120,21 +140,8 @@ fn compare(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) -> Result
         Verdict::Empty | Verdict::Overtaken => {
             healthy(run, patient, state, "there is nothing to repair: `task sync` goes on from where this computer is")
         }
-        Verdict::Different(difference) if difference.is_only_a_lack() => {
-            let all = database.content()?.tasks.len().try_into().unwrap_or(u64::MAX);
-            run.terminal.say(&format!("{}", NotEqual::Lacks { missing: difference.lacking(), all }));
-            run.terminal.say("an earlier sync was cut while it sent them");
-            plan(run, &[format!("put all {} of this computer on the server again, encrypted", tasks(all))]);
-            if !accepted(run, patient, state, true)? {
-                return Ok(());
-            }
-            prove_now(run, &computer.taskwarrior, account, Mend::Yes)?;
-            let done = Done { sent: difference.lacking(), ..Done::default() };
-            report(run, patient, State::Different, RepairOutcome::Repaired, done)
-        }
         Verdict::Different(_) => {
             recognise::say(run, State::Different);
-            debug_assert!(!args.dry_run || state != State::Different);
             bring_together::run(run, patient, State::Different)
         }
     }
@@ -143,6 +150,14 @@ fn compare(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) -> Result
 fn healthy(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State, words: &str) -> Result<(), Failure> {
     run.terminal.say(&format!("\n{words}"));
     report(run, patient, state, RepairOutcome::NothingToDo, Done::default())
+}
+
+/// `all 3 tasks`, and `the 1 task`.
+fn all_tasks(count: impl TryInto<u64>) -> String {
+    match count.try_into().unwrap_or(u64::MAX) {
+        1 => "the 1 task".into(),
+        count => format!("all {}", tasks(count)),
+    }
 }
 
 /// Shows what is going to happen.
@@ -176,7 +191,7 @@ fn finish(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State, done: Done
     patient.steps.reached("sync");
     sync(run, &computer.taskwarrior, account)?;
     prove_now(run, &computer.taskwarrior, account, Mend::Ask)?;
-    remember(run, patient);
+    Seen::note_after_sync(run, &computer.taskwarrior, account);
     let all = computer.taskwarrior.count(Which::All)?;
     run.terminal.say(&format!("\nrepaired: `task sync` works again, and this computer has {}", tasks(all)));
     if let Some(kept) = &done.kept {
@@ -184,17 +199,6 @@ fn finish(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State, done: Done
     }
     run.terminal.say_note("where `task sync` fails on another computer of yours, run `taskferry repair` there, too");
     report(run, patient, state, RepairOutcome::Repaired, done)
-}
-
-/// For the next time that something is taken back.
-fn remember(run: &mut Run<'_>, Patient { computer, account, .. }: &Patient<'_, '_>) {
-    let stand = database_of(&computer.taskwarrior).and_then(|database| database.stand().ok());
-    let server = run.server(account.server.clone());
-    if let (Some(stand), Ok(Ok(Known::Account(known)))) =
-        (stand, server.map(|server| server.account(&account.client_id)))
-    {
-        Seen::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
-    }
 }
 
 fn report(

@@ -99,15 +99,13 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         run.terminal.say_note(&format!("`{command}` was interrupted on this computer: run it again, it goes on"));
     }
     let state = status.state;
-    match status.why {
-        Some(why) => Err(DoesNotWork { why, state }.into()),
-        None => {
-            if let Some(known) = known {
-                Seen::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
-            }
-            Ok(())
-        }
+    if let Some(why) = status.why {
+        return Err(DoesNotWork { why, state }.into());
     }
+    if let Some(known) = known {
+        Seen::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
+    }
+    Ok(())
 }
 
 /// What the server says.
@@ -143,13 +141,13 @@ fn ask(run: &Run<'_>, server: &Server, account: &Credentials, stand: &Stand) -> 
     let has_beginning = follows == Follows::Gone && server.follows(id, VersionId::NIL)? == Follows::Newer;
     let seen = Seen::find(run.context);
     let state = Account { id, follows, has_data, has_beginning, known: known.as_ref(), seen: &seen }.state(stand);
-    if state == State::Behind && !stand.base.is_nil() {
-        if let Ok(key) = Key::derive(id, &account.secret) {
-            let child = |parent| server.child(id, parent);
-            if let Chain::Spoiled { .. } = poison::look(&key, stand.base, NEXT_VERSIONS_MAX, child)? {
-                return Ok(Answer { known, state: State::Spoiled });
-            }
-        }
+    if state == State::Behind
+        && !stand.base.is_nil()
+        && let Ok(key) = Key::derive(id, &account.secret)
+        && let Chain::Spoiled { .. } =
+            poison::look(&key, stand.base, NEXT_VERSIONS_MAX, |parent| server.child(id, parent))?
+    {
+        return Ok(Answer { known, state: State::Spoiled });
     }
     Ok(Answer { known, state })
 }

@@ -8,6 +8,7 @@ use crate::flow::computer::Computer;
 use crate::flow::proving::{Mend, prove_now, say_what_others_lack};
 use crate::flow::sync::sync;
 use crate::flow::{Run, tasks};
+use crate::seen::Seen;
 
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Sync) -> Result<(), Failure> {
@@ -23,6 +24,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Sync) -> Result<(), Failure> {
         prove_now(run, &computer.taskwarrior, account, mend)?;
         say_what_others_lack(run, &computer.taskwarrior, account)?;
     }
+    Seen::note_after_sync(run, &computer.taskwarrior, account);
     Ok(())
 }
 

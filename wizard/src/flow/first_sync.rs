@@ -7,6 +7,7 @@ use super::proving::{Mend, prove_now};
 use super::sync::{NotSynced, sync};
 use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
+use crate::seen::Seen;
 use crate::taskwarrior::{TaskwarriorError, Which};
 
 /// The first sync failed.
@@ -65,5 +66,6 @@ pub fn first_sync(run: &mut Run<'_>, computer: &Computer<'_>, account: &Credenti
         Err(NotSynced::Failed(why)) => return Err(FirstSyncFailed(why).into()),
     }
     prove_now(run, taskwarrior, account, Mend::Ask)?;
+    Seen::note_after_sync(run, taskwarrior, account);
     Ok(Synced { all: taskwarrior.count(Which::All)?, pending: taskwarrior.count(Which::Pending)? })
 }

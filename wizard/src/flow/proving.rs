@@ -43,10 +43,9 @@ impl Explain for NotEqual {
             Self::Lacks { .. } => "an earlier sync was cut while it sent them; they are safe on this computer\n\
                                    run `taskferry sync --mend` to put all tasks of this computer on the server again"
                 .into(),
-            Self::Differs(_) => "keep a copy: `task export > tasks.json`\n\
-                                 then move the folder `~/.task` away, run `task sync`, and `task import` those tasks \
-                                 that are missing"
-                .into(),
+            Self::Differs(_) => {
+                "run `taskferry repair`: it puts both together, keeps a copy, and loses no task of either".into()
+            }
             Self::NotCured => "change any task, run `task sync`, then `taskferry sync --mend` again".into(),
         })
     }

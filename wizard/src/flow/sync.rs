@@ -18,7 +18,11 @@ pub struct SyncFailed(#[source] TaskwarriorError);
 
 impl Explain for SyncFailed {
     fn hint(&self) -> Option<String> {
-        Some("run `taskferry doctor` to find out why; nothing is lost on this computer".into())
+        Some(if self.0.has_parted() {
+            "run `taskferry repair`, which says what has happened and mends it; nothing is lost on this computer".into()
+        } else {
+            "run `taskferry doctor` to find out why; nothing is lost on this computer".into()
+        })
     }
 }
 

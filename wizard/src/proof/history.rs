@@ -19,6 +19,8 @@ pub struct History(HashMap<Uuid, TaskHistory>);
 #[derive(Debug, Default)]
 struct TaskHistory {
     attributes: HashMap<String, Vec<Edit>>,
+    /// Whether it is remembered how it was made, and so everything since.
+    has_beginning: bool,
     /// Whether it was purged last, and if so, whether that was sent already.
     purged: Option<Sent>,
 }
@@ -56,7 +58,10 @@ impl History {
     /// Adds the next change.
     pub fn note(&mut self, operation: &Operation, sent: Sent) {
         match operation {
-            Operation::Create { uuid } => self.0.entry(*uuid).or_default().purged = None,
+            Operation::Create { uuid } => {
+                let task = self.0.entry(*uuid).or_default();
+                (task.has_beginning, task.purged) = (true, None);
+            }
             Operation::Delete { uuid, .. } => self.0.entry(*uuid).or_default().purged = Some(sent),
             Operation::Update { uuid, property, old_value, value, timestamp } => {
                 let edit = Edit { value: value.clone(), before: old_value.clone(), at: *timestamp, sent };
@@ -86,6 +91,11 @@ impl History {
     pub fn before_unsent(&self, task: Uuid, attribute: &str) -> Option<Option<&String>> {
         let first = self.edits(task, attribute).iter().find(|edit| edit.sent == Sent::No)?;
         Some(first.before.as_ref())
+    }
+
+    /// Whether the task is remembered from its beginning.
+    pub fn has_beginning_of(&self, task: Uuid) -> bool {
+        self.0.get(&task).is_some_and(|history| history.has_beginning)
     }
 
     /// Whether the task was purged last.

@@ -61,10 +61,12 @@ impl Explain for ProofError {
             Self::Here(why) => why.hint(),
             Self::There(RebuildError::Unseal(_)) => Some(
                 "a computer with another secret has changed this account: nobody else can open what it sent\n\
-                 find it, and bring it back with `taskferry share` here and `taskferry join` there; then ask whoever \
-                 runs the server to take the account back to the version before"
+                 run `taskferry repair`: it finds the last good version, and says what to do"
                     .into(),
             ),
+            Self::There(RebuildError::Incomplete) => {
+                Some("run `taskferry repair`: it completes the account from this computer".into())
+            }
             Self::There(_) => Some(again.into()),
             Self::Interrupted => None,
         }

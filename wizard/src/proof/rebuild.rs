@@ -129,7 +129,9 @@ impl Source {
         let changes = read(&history_segment)?;
         let mut progress = self.progress.borrow_mut();
         progress.at = id;
-        changes.iter().for_each(|change| progress.history.note(change, Sent::Yes));
+        for change in &changes {
+            progress.history.note(change, Sent::Yes);
+        }
         Ok(GetVersionResult::Version { version_id: id.as_uuid(), parent_version_id: parent.as_uuid(), history_segment })
     }
 

@@ -187,6 +187,14 @@ impl<'a> Of<'a> {
         self.history.knows(self.id, self.attribute, edit)
     }
 
+    /// Whether it remembers the task from its beginning, and never any value of the attribute.
+    fn never_had_it(&self) -> bool {
+        // A snapshot may have what no version brought.
+        self.value.is_none()
+            && self.history.has_beginning_of(self.id)
+            && self.history.last(self.id, self.attribute).is_none()
+    }
+
     /// Whether it knows the other side's state of the task as an earlier one of its own.
     fn came_out_of(&self, other: &Self) -> bool {
         let modified = other.task.get("modified");
@@ -206,10 +214,13 @@ fn which_stays(mine: &Of<'_>, theirs: &Of<'_>) -> Stays {
                 Stays::There
             }
         }
+        // Of a task that arrived in part, what did not arrive: no newer value can be hidden there.
+        _ if theirs.never_had_it() => here,
+        _ if mine.never_had_it() => Stays::There,
         _ if theirs.came_out_of(mine) => Stays::There,
         _ if mine.came_out_of(theirs) => here,
         (Some(last), None) => {
-            let is_later = theirs.modified().is_some_and(|modified| last.at.timestamp() > modified.timestamp());
+            let is_later = theirs.modified().is_some_and(|modified| last.at.timestamp() >= modified.timestamp());
             // Nobody can have touched it meanwhile, or somebody came back to the same value.
             let is_on_top = mine.history.before_unsent(mine.id, mine.attribute) == Some(theirs.value);
             let is_all_that_is_known =

@@ -168,19 +168,22 @@ impl Held<'_> {
         })
     }
 
+    /// The tasks become these, by `edits`, which wait to be sent; `task undo` takes them back together.
+    pub fn adds(self, tasks: &Tasks, edits: &[Operation]) -> Result<(), HoldError> {
+        self.change(|at| {
+            put_tasks(at, tasks)?;
+            for operation in std::iter::once(&Operation::UndoPoint).chain(edits) {
+                at.execute("INSERT INTO operations (data) VALUES (?)", [serde_json::to_string(operation)?])?;
+            }
+            Ok(())
+        })
+    }
+
     /// The tasks become those that the account has at its version `base`. All that was done here counts as sent; what is
     /// remembered of it stays, between what came from elsewhere before and after, and tasks keep their numbers.
     pub fn joins(self, base: VersionId, tasks: &Tasks, [before, after]: [&[Operation]; 2]) -> Result<(), HoldError> {
         self.change(|at| {
-            let present = content(at)?.tasks;
-            for gone in present.keys().filter(|id| !tasks.contains_key(*id)) {
-                at.execute("DELETE FROM tasks WHERE uuid = ?", [gone.to_string()])?;
-                at.execute("DELETE FROM working_set WHERE uuid = ?", [gone.to_string()])?;
-            }
-            for (id, task) in tasks.iter().filter(|(id, task)| present.get(*id) != Some(task)) {
-                let row = (id.to_string(), serde_json::to_string(task)?);
-                at.execute("INSERT OR REPLACE INTO tasks (uuid, data) VALUES (?, ?)", row)?;
-            }
+            put_tasks(at, tasks)?;
             if not_sent(at)? == "1" {
                 at.execute("DELETE FROM operations", [])?;
                 return set_base(at, base);
@@ -215,6 +218,20 @@ impl Held<'_> {
             Err(why) => Err(DatabaseError::new(database, why).into()),
         }
     }
+}
+
+/// Makes them all tasks that there are. Those that stay keep their numbers; new ones get theirs from Taskwarrior.
+fn put_tasks(at: &Transaction<'_>, tasks: &Tasks) -> Result<(), Why> {
+    let present = content(at)?.tasks;
+    for gone in present.keys().filter(|id| !tasks.contains_key(*id)) {
+        at.execute("DELETE FROM tasks WHERE uuid = ?", [gone.to_string()])?;
+        at.execute("DELETE FROM working_set WHERE uuid = ?", [gone.to_string()])?;
+    }
+    for (id, task) in tasks.iter().filter(|(id, task)| present.get(*id) != Some(task)) {
+        let row = (id.to_string(), serde_json::to_string(task)?);
+        at.execute("INSERT OR REPLACE INTO tasks (uuid, data) VALUES (?, ?)", row)?;
+    }
+    Ok(())
 }
 
 /// Everything in a database, as it is stored.

@@ -55,6 +55,8 @@ fn copy(from: &Path, to: &Path) -> Result<(), Why> {
     // One read transaction, as whole as any sync; no writer waits for it.
     connection.execute("VACUUM INTO ?", [to.to_string_lossy()])?;
     fs_err::set_permissions(to, PermissionsExt::from_mode(OWNER_ONLY))?;
+    // A Taskwarrior that only reads, as for `task export`, can't change that.
+    Connection::open(to)?.pragma_update(None, "journal_mode", "WAL")?;
     fs_err::File::open(to)?.sync_all()?;
     for folder in to.ancestors().skip(1).take(2) {
         sync_folder(folder)?;

@@ -59,6 +59,8 @@ struct Held {
     versions: Vec<(VersionId, Vec<u8>)>,
     /// At which version the snapshot was made.
     snapshot_at: Option<VersionId>,
+    /// The parent of the first version: nil, but in an account that was empty when a computer with a history came.
+    begins_at: Option<VersionId>,
     /// So many of the first versions are not kept.
     forgotten: usize,
 }
@@ -192,6 +194,16 @@ impl FakeServer {
             parent = version(number);
         }
         self.state.lock().unwrap().accounts.insert(account.client_id, held);
+    }
+
+    /// Another computer adds a version, with this secret.
+    pub(crate) fn adds_a_version(&self, account: &Credentials, secret: &str) {
+        let mut state = self.state.lock().unwrap();
+        let held = state.accounts.get_mut(&account.client_id).unwrap();
+        let (parent, _) = held.versions.last().unwrap();
+        let secret = Secret::parse(secret.into()).unwrap();
+        let body = seal(b"{\"operations\":[]}", *parent, &account.client_id, &secret);
+        held.versions.push((version(held.versions.len() as u128 + 1), body));
     }
 
     /// The same, but of the versions only the newest is kept, and a snapshot of the tasks of the others.
@@ -386,8 +398,11 @@ impl State {
                 return json(507, wire::PROBLEM_JSON, &problem(507, codes::QUOTA_EXCEEDED));
             }
             self.versions_left -= 1;
-            if held.versions.last().map_or(VersionId::NIL, |(id, _)| *id) != parent {
+            if held.versions.last().is_some_and(|(id, _)| *id != parent) {
                 return Reply { status: 409, ..nothing };
+            }
+            if held.versions.is_empty() {
+                held.begins_at = Some(parent);
             }
             let id = version(held.versions.len() as u128 + 1);
             held.versions.push((id, body));
@@ -461,7 +476,8 @@ impl Held {
     }
 
     fn child_of(&self, parent: VersionId) -> Reply {
-        let parents = std::iter::once(VersionId::NIL).chain(self.versions.iter().map(|(id, _)| *id));
+        let beginning = self.begins_at.unwrap_or(VersionId::NIL);
+        let parents = std::iter::once(beginning).chain(self.versions.iter().map(|(id, _)| *id));
         let mut children = self.versions.iter().map(Some).chain([None]);
         let found = parents.zip(&mut children).skip(self.forgotten).find(|(known, _)| *known == parent);
         match found {

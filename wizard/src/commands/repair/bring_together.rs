@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Done, Patient, UnderWay, accepted, finish, plan};
+use super::{Done, Patient, UnderWay, accepted, all_tasks, finish, plan};
 use crate::checks::state::State;
 use crate::database::{Database, Tasks};
 use crate::error::Failure;
@@ -33,11 +33,12 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) ->
     let mut kept: Option<Kept> = None;
     let mut agreed = false;
     for _ in 0..ROUNDS_MAX {
-        run.terminal.say("reading the account from the server …");
+        let again = if agreed { "" } else { "\n" };
+        run.terminal.say(&format!("{again}reading the account from the server …"));
         let parts = Parts::read(&database, || account::read(&connect, account).map_err(PushError::Look))?;
         let union = unite(&parts.here, &parts.there.side);
         if !agreed {
-            plan(run, &in_words(run, patient, &union));
+            plan(run, &in_words(run, &union));
             say_notes(run, state, &union);
             if !accepted(run, patient, state, state != State::OtherAccount)? {
                 return Ok(());
@@ -67,8 +68,8 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) ->
         if !prove(&connect, account, at, &union.tasks)? {
             continue;
         }
-        let count = tasks(union.tasks.len().try_into().unwrap_or(u64::MAX));
-        run.terminal.say(&format!("proved: the account, rebuilt from the server, has all {count} of both"));
+        let all = all_tasks(union.tasks.len());
+        run.terminal.say(&format!("proved: the account, rebuilt from the server, has {all} of both"));
         steps.reached("switch");
         let [before, after] = news(&union, &parts);
         match switch(&database, &parts, copy, |held| held.joins(at, &union.tasks, [&before, &after])) {
@@ -134,22 +135,12 @@ fn value<'a>(tasks: &'a Tasks, task: &uuid::Uuid, attribute: &str) -> Option<&'a
     tasks.get(task)?.get(attribute)
 }
 
-fn in_words(run: &Run<'_>, patient: &Patient<'_, '_>, union: &Union) -> Vec<String> {
+fn in_words(run: &Run<'_>, union: &Union) -> Vec<String> {
     let place: PathBuf = run.context.state_dir().join("databases");
-    let both = |whole: usize, parts: usize| {
-        let count = |count: usize| tasks(count.try_into().unwrap_or(u64::MAX));
-        match (whole, parts) {
-            (0, 0) => "nothing".to_owned(),
-            (whole, 0) => count(whole),
-            (0, parts) => format!("what is newer of {}", count(parts)),
-            (whole, parts) => format!("{}, and what is newer of {}", count(whole), count(parts)),
-        }
-    };
     let mut lines = vec![
         format!("keep a copy of all tasks of this computer in `{}`", run.context.short(&place)),
         format!(
-            "send to the account at `{}` what only this computer has: {}",
-            patient.account.server,
+            "send to the account what only this computer has: {}",
             both(union.only_here.len(), union.newer_here.len())
         ),
         format!(
@@ -165,14 +156,27 @@ fn in_words(run: &Run<'_>, patient: &Patient<'_, '_>, union: &Union) -> Vec<Stri
     lines
 }
 
+/// So many tasks as a whole, and of so many others what is newer.
+pub(super) fn both(whole: usize, parts: usize) -> String {
+    let count = |count: usize| tasks(count.try_into().unwrap_or(u64::MAX));
+    match (whole, parts) {
+        (0, 0) => "nothing".to_owned(),
+        (whole, 0) => count(whole),
+        (0, parts) => format!("what is newer of {}", count(parts)),
+        (whole, parts) => format!("{}, and what is newer of {}", count(whole), count(parts)),
+    }
+}
+
 fn say_notes(run: &mut Run<'_>, state: State, union: &Union) {
-    if !union.only_here.is_empty() && matches!(state, State::Pruned | State::Gone) {
-        run.terminal.say_note(
+    let note = match state {
+        _ if union.only_here.is_empty() => return,
+        State::Pruned | State::Gone => {
             "a task that was purged on another computer long ago comes back, if this one still has it: nobody remembers \
-             the purge",
-        );
-    }
-    if state == State::OtherAccount && !union.only_here.is_empty() {
-        run.terminal.say_note("whoever has the link to the account will be able to read what is sent to it");
-    }
+             the purge"
+        }
+        State::OtherAccount => "whoever has the link to the account will be able to read what is sent to it",
+        _ => return,
+    };
+    run.terminal.say_note(note);
+    run.terminal.say("");
 }

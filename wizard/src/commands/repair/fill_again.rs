@@ -1,13 +1,13 @@
 //! The server has lost the account, or all that was in it: it gets everything again from this computer, as a continuation of where
 //! this computer is. Other computers that were at the same version go on as if nothing had happened.
 
-use super::{Done, Patient, UnderWay, accepted, finish, plan};
+use super::{Done, Patient, UnderWay, accepted, all_tasks, finish, plan};
 use crate::checks::state::State;
 use crate::commands::setup::{admission, admitted, invite_code};
 use crate::database::Database;
 use crate::error::{Explain, Failure};
+use crate::flow::Run;
 use crate::flow::sync::database_of;
-use crate::flow::{Run, tasks};
 use crate::repair::marker::marker;
 use crate::repair::push::{prove, push, store_snapshot};
 use crate::rescue::whole::Whole;
@@ -29,7 +29,6 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) ->
     let database = database_of(&computer.taskwarrior);
     let whole = database.as_ref().map(Database::whole).transpose()?;
     let count = whole.as_ref().map_or(0, |whole| whole.content.tasks.len());
-    let count = tasks(count.try_into().unwrap_or(u64::MAX));
     let given = args.invite.as_deref().map(invite_code).transpose()?;
     let server = run.server(account.server.clone())?;
     let is_unknown = state == State::UnknownAccount;
@@ -40,9 +39,10 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) ->
         None
     };
     let create = format!("create the account at `{}` again, with the same ID and secret", account.server);
-    let send = format!("send all {count} of this computer to the account at `{}`, encrypted", account.server);
+    let all = all_tasks(count);
+    let sending = format!("send {all} of this computer to the account at `{}`, encrypted", account.server);
     let rest = "run `task sync`, and compare both; nothing changes on this computer".to_owned();
-    let lines: Vec<String> = is_unknown.then_some(create).into_iter().chain([send, rest]).collect();
+    let lines: Vec<String> = is_unknown.then_some(create).into_iter().chain([sending, rest]).collect();
     plan(run, &lines);
     if is_unknown {
         run.terminal.say_note(
@@ -86,8 +86,8 @@ fn send_all(run: &mut Run<'_>, patient: &Patient<'_, '_>, whole: &Whole) -> Resu
     store_snapshot(&connect, account, at, &content.tasks)?;
     steps.reached("prove");
     if prove(&connect, account, at, &content.tasks)? {
-        let count = tasks(content.tasks.len().try_into().unwrap_or(u64::MAX));
-        run.terminal.say(&format!("proved: the account, rebuilt from the server, has all {count} of this computer"));
+        let all = all_tasks(content.tasks.len());
+        run.terminal.say(&format!("proved: the account, rebuilt from the server, has {all} of this computer"));
     }
     Ok(())
 }

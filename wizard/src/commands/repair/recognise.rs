@@ -17,7 +17,10 @@ pub(super) fn recognise(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<
     let world = World::look(run);
     let findings = check(run, &world, Pace::SideBySide, Aloud::No)?;
     drop(world);
-    let problems = || findings.iter().filter(|(_, finding)| finding.outcome == Outcome::Problem);
+    // A full account still gives everything, and may take what is to be sent. What is unfinished is this very repair.
+    let is_beside = |name: &str| ["room", "unfinished"].contains(&name);
+    let is_problem = |(name, finding): &&(&str, Finding)| finding.outcome == Outcome::Problem && !is_beside(name);
+    let problems = || findings.iter().filter(is_problem);
     // What has no state has nothing to do with the account: no connection, for example.
     let others: Vec<_> = problems().filter(|(_, finding)| finding.state.is_none()).collect();
     if !others.is_empty() {
@@ -55,7 +58,7 @@ pub(super) fn say(run: &mut Run<'_>, state: State) {
 /// This command is the remedy.
 fn say_without_remedy(run: &mut Run<'_>, name: &str, finding: &Finding) {
     say_finding(run, name, &Finding { remedy: None, ..finding.clone() });
-    run.terminal.say("nothing is lost on this computer, and `task` works on it as before\n");
+    run.terminal.say("nothing is lost on this computer, and `task` works on it as before");
 }
 
 /// Whether everything that the account has newer can be opened, however much it is. The account's ID is named where

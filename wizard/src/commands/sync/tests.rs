@@ -58,11 +58,23 @@ fn a_refusal_for_now_is_waited_for_and_the_sync_is_tried_again() {
 #[test]
 fn any_other_failure_is_final_and_names_the_next_step() {
     let (server, _, laptop) = world();
-    let mut laptop = laptop.with(".task/broken", "Failed to synchronize with server: x responded with 410 Gone\n");
+    let said = "Failed to synchronize with server: x responded with 500 Internal Server Error\n";
+    let mut laptop = laptop.with(".task/broken", said);
     let run = laptop.run("sync", &server);
     assert_eq!(run.exit, Exit::Failed);
     assert!(run.talk.contains("hint: run `taskferry doctor` to find out why; nothing is lost"), "{}", run.talk);
     assert_eq!(run.talk.matches("running `task sync`").count(), 1);
+}
+
+#[test]
+fn a_computer_that_can_not_go_on_is_led_to_repair() {
+    for said in ["Server Error: x responded with 410 Gone", "error while unsealing encrypted value: y"] {
+        let (server, _, laptop) = world();
+        let said = format!("Failed to synchronize with server: {said}\n");
+        let run = laptop.with(".task/broken", &said).run("sync", &server);
+        assert_eq!(run.exit, Exit::Failed);
+        assert!(run.talk.contains("hint: run `taskferry repair`, which says what has happened"), "{}", run.talk);
+    }
 }
 
 #[test]

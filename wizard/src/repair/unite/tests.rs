@@ -124,6 +124,20 @@ fn a_change_that_waits_is_kept_beside_what_a_snapshot_has_newer() {
     assert_eq!(*united, task(&[("text", "b"), ("tag", "y"), ("modified", "30")]));
 }
 
+/// A push that was cut within a task: everything but its text arrived, and both sides call it modified at the same time.
+#[test]
+fn what_never_arrived_is_no_change_that_could_be_newer() {
+    let whole = side(&[("text", "a"), ("modified", "10")], &[("text", "a", 10), ("modified", "10", 10)]);
+    let mut part = side(&[("modified", "10")], &[]);
+    assert_eq!(unite(&whole, &part).tasks, whole.tasks);
+    part.history.note(&Operation::Create { uuid: TASK }, Sent::Yes);
+    part.history.note(&change("modified", "10", 10), Sent::Yes);
+    assert_eq!(unite(&whole, &part).tasks, whole.tasks);
+    assert_eq!(unite(&part, &whole).tasks, whole.tasks);
+    let snapshot = side(&[("text", "a"), ("modified", "10")], &[]);
+    assert_eq!(unite(&part, &snapshot).tasks, whole.tasks);
+}
+
 #[test]
 fn where_neither_side_remembers_the_task_that_was_modified_later_stays() {
     let (older, newer) =
