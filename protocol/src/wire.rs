@@ -33,7 +33,8 @@ pub const X_VERSION_ID: &str = "x-version-id";
 pub const X_PARENT_VERSION_ID: &str = "x-parent-version-id";
 /// Asks for a snapshot; see [`crate::SnapshotUrgency`].
 pub const X_SNAPSHOT_REQUEST: &str = "x-snapshot-request";
-/// The data's epoch ([`crate::describe::ServerInfo::epoch`]), in a 410: whoever knew another one learns that the server went back.
+/// The data's epoch ([`crate::describe::ServerInfo::epoch`]), in a 410: whoever knew another one learns that the server went
+/// back.
 pub const X_EPOCH: &str = "x-taskferry-epoch";
 /// Names one refused request, as the server's log does.
 pub const X_REQUEST_ID: &str = "x-request-id";

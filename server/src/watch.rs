@@ -1,5 +1,6 @@
-//! Looks at the server every few seconds, as an operator would: whether it is ready, how large the data is, how much room is
-//! left, how many accounts there are, how the last backup went. What it sees goes to the metrics, and a change of readiness to the log.
+//! Looks at the server every few seconds, as an operator would: whether it is ready, how large the data is, how much room
+//! is left, how many accounts there are, how the last backup went. What it sees goes to the metrics, and a change of
+//! readiness to the log.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Whatever is wrong with the data, a backup or a place: a sentence, a hint, the right exit code, and nothing lost. Word for word.
+//! Whatever is wrong with the data, a backup or a place: a sentence, a hint, the right exit code, and nothing lost. Word for
+//! word.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -80,6 +80,27 @@ fn a_healthy_server_is_found_healthy_and_nothing_is_touched() {
     assert_eq!(account.chain().len(), 3);
 }
 
+/// And not what the operator's own shell would say.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_settings_that_count_are_those_with_which_the_server_was_started() {
+    let setup = PROGRAMS.server().option("--registration", "invite").option("--trusted-proxy", "loopback");
+    let server = setup.config_file("backup_every = '1h'").option("--limits", "off").start();
+    let said = server.operate(["doctor", "--json"]).good();
+    let answer: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    let sentence = |check: &str| {
+        let findings = answer["findings"].as_array().expect("findings");
+        let finding = findings.iter().find(|finding| finding["check"] == check).expect("a check");
+        finding["sentence"].as_str().expect("a sentence").to_owned()
+    };
+    assert_eq!(sentence("settings"), "good, as the running server was started");
+    assert!(sentence("server").contains(&format!("and is ready at {}", server.address())), "{said}");
+    assert!(sentence("registration").starts_with("by invite"), "{said}");
+    assert!(sentence("proxy").contains("the proxy that the settings name"), "{said}");
+    assert!(sentence("limits").starts_with("rates and quotas are off, and only this machine"), "{said}");
+    assert!(!sentence("backups").contains("none is scheduled"), "{said}");
+}
+
 #[test]
 fn people_read_findings_with_their_remedies_and_the_count_at_the_end() {
     let server = server();
@@ -283,8 +304,13 @@ fn as_root_it_acts_as_the_datas_owner() {
     for path in files().chain([server.data_dir().to_owned()]) {
         chown(path, Some(NOBODY), Some(NOBODY)).expect("another owner");
     }
-    let (code, found) = ask(&server, &[]);
+    // Settings for root's eyes only are read before.
+    let config = server.data_dir().with_file_name("private.toml");
+    fs::write(&config, "registration = 'invite'").expect("a configuration file");
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).expect("permissions");
+    let (code, found) = ask(&server, &["--config", config.to_str().expect("a path")]);
     assert_eq!(code, 0, "{found:?}");
+    assert_found(&found, "registration", "ok", "by invite");
     for file in files() {
         assert_eq!(fs::metadata(&file).expect("a file").uid(), NOBODY, "{}", file.display());
     }

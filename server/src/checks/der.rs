@@ -104,7 +104,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_it_is_given_it_reads_no_further(mut bytes in prop::collection::vec(any::<u8>(), 0..64), at in 0_usize..400, cut in 0_usize..400) {
+        fn whatever_it_is_given_it_reads_no_further(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..64),
+            at in 0_usize..400,
+            cut in 0_usize..400,
+        ) {
             validity(&bytes);
             let mut real = certificate((2026, 11, 23), (2027, 11, 23));
             real.truncate(cut);

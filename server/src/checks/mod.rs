@@ -32,6 +32,7 @@ pub mod proof;
 pub mod proxy;
 pub mod registration;
 pub mod runner;
+mod running;
 pub mod server;
 pub mod settings;
 pub mod space;

@@ -77,7 +77,8 @@ mod tests {
         let (env, stop) = (Env::from_pairs([("HOME", "/nowhere")]), Stop::default());
         let args: DoctorArgs =
             DoctorArgs { listen: vec![], thorough: false, report: false, public_url: None, data: <_>::default() };
-        let world = World::new(&args, &env, &stop);
+        let mut world = World::new(&args, &env);
+        world.heed(&stop);
         let mut told = Vec::new();
         let found = run(CHECKS, &world, &mut |name, finding| told.push((name, finding.waits_for))).unwrap();
         assert_eq!(

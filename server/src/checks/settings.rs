@@ -3,7 +3,7 @@
 use super::{Check, Finding, World};
 use crate::config::platform_note;
 
-/// The settings that a server started here would find.
+/// The settings of the running server, else those that one started here would find.
 pub struct Settings;
 
 impl Check for Settings {
@@ -24,9 +24,11 @@ impl Check for Settings {
         let platform = platform_note(world.env());
         let odd: Vec<&str> =
             config.notes.iter().filter(|note| Some(*note) != platform.as_ref()).map(String::as_str).collect();
+        let good =
+            if world.has_the_running_servers_settings() { "good, as the running server was started" } else { "good" };
         match (odd.is_empty(), platform) {
-            (true, None) => Finding::ok("good"),
-            (true, Some(platform)) => Finding::ok(format!("good; {platform}")),
+            (true, None) => Finding::ok(good),
+            (true, Some(platform)) => Finding::ok(format!("{good}; {platform}")),
             (false, _) => Finding::warning(
                 odd.join("; "),
                 "`taskferry-server config show` lists each setting and where it comes from",

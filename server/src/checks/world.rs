@@ -12,6 +12,7 @@ use taskferry_protocol::wire::WELL_KNOWN;
 
 use super::Finding;
 use super::outside::{self, Outside};
+use super::running::Running;
 use crate::admission::space::{Pretended, Volume, VolumeOf};
 use crate::backup::status::Status;
 use crate::cli::ServeArgs;
@@ -28,8 +29,10 @@ use crate::storage::sqlite::schema::{self, SchemaError};
 #[derive(Debug)]
 pub struct World<'a> {
     args: &'a DoctorArgs,
-    env: &'a Env,
-    stop: &'a Stop,
+    env: Env,
+    stop: Stop,
+    /// The settings are those of the running server.
+    is_running: bool,
     config: Result<Config, ConfigError>,
     data_dir: Option<PathBuf>,
     now: UnixSeconds,
@@ -74,25 +77,31 @@ struct Readiness {
 }
 
 impl<'a> World<'a> {
-    /// Reads the settings, and looks at nothing else yet.
-    pub fn new(args: &'a DoctorArgs, env: &'a Env, stop: &'a Stop) -> Self {
-        let serve = ServeArgs {
-            listen: args.listen.clone(),
-            data_dir: args.data.data_dir.clone(),
-            public_url: args.public_url.clone(),
-            config: args.data.config.clone(),
-            ..ServeArgs::default()
-        };
-        let config = Config::load(&serve, env);
+    /// Reads the settings, the running server's if that can be seen and no other ones were named, and looks at nothing else yet.
+    pub fn new(args: &'a DoctorArgs, env: &Env) -> Self {
         // Settings that are wrong elsewhere may still say where the data lies.
-        let data_dir = match &config {
-            Ok(config) => Some(config.data_dir.clone()),
-            Err(_) => Beside::load(&args.data, &[], env).ok().map(|beside| beside.data_dir),
-        };
+        let data_dir = Beside::load(&args.data, &[], env).ok().map(|beside| beside.data_dir);
+        let running =
+            data_dir.as_deref().filter(|_| args.data.config.is_none()).and_then(|data_dir| running(data_dir, env));
+        let is_running = running.is_some();
+        let Running { mut serve, env } = running.unwrap_or_else(|| {
+            let config = args.data.config.clone();
+            Running { serve: ServeArgs { config, ..ServeArgs::default() }, env: env.clone() }
+        });
+        // What is asked about here is what was named here.
+        serve.data_dir = args.data.data_dir.clone().or_else(|| Some(data_dir.as_ref()?.to_str()?.to_owned()));
+        if !args.listen.is_empty() {
+            serve.listen.clone_from(&args.listen);
+        }
+        if args.public_url.is_some() {
+            serve.public_url.clone_from(&args.public_url);
+        }
+        let config = Config::load(&serve, &env);
         Self {
             args,
             env,
-            stop,
+            stop: Stop::default(),
+            is_running,
             config,
             data_dir,
             now: jiff::Timestamp::now().as_second(),
@@ -102,9 +111,14 @@ impl<'a> World<'a> {
         }
     }
 
+    /// From now on, whoever looks stops when this says so.
+    pub fn heed(&mut self, stop: &Stop) {
+        self.stop = stop.clone();
+    }
+
     /// Whether to stop.
     pub const fn stop(&self) -> &Stop {
-        self.stop
+        &self.stop
     }
 
     /// Whether every chain is to be walked.
@@ -114,7 +128,12 @@ impl<'a> World<'a> {
 
     /// The environment.
     pub const fn env(&self) -> &Env {
-        self.env
+        &self.env
+    }
+
+    /// Whether the settings are those with which the running server was started, and not what one started here would find.
+    pub const fn has_the_running_servers_settings(&self) -> bool {
+        self.is_running
     }
 
     /// The settings, if they are good.
@@ -186,6 +205,11 @@ impl<'a> World<'a> {
     pub fn outside(&self) -> Option<&Outside> {
         self.outside.get_or_init(|| Some(outside::ask(&self.public_url()?))).as_ref()
     }
+}
+
+/// How the server was started that holds this directory.
+fn running(data_dir: &Path, own: &Env) -> Option<Running> {
+    Running::find(holder(data_dir)?.pid?, own)
 }
 
 fn ask(config: &Config) -> Neighbour {

@@ -43,10 +43,10 @@ pub struct DoctorArgs {
     /// Print what a bug report needs, without addresses, IDs and paths
     #[arg(long)]
     pub report: bool,
-    /// Where the server listens, if it was told with `--listen`
+    /// Where the server listens [default: as the running server was started, else by the settings]
     #[arg(long, value_name = "ADDR")]
     pub listen: Vec<String>,
-    /// Address under which people reach the server, if it was told with `--public-url`
+    /// Address under which people reach the server [default: likewise]
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
     /// Whose data.

@@ -13,19 +13,19 @@ use super::interrupt::interruptible;
 use crate::checks::runner::{self, Findings};
 use crate::checks::{self, Finding, Outcome, World};
 use crate::cli::operate::DoctorArgs;
-use crate::config::Beside;
 use crate::config::sources::Env;
 use crate::terminal;
 
 /// Carries out the verb.
 pub fn run(args: &DoctorArgs, env: &Env) -> Result<(), VerbError> {
-    // Settings that can't be used are a finding, and no reason not to look at the rest.
-    if let Ok(beside) = Beside::load(&args.data, &[], env) {
-        act_as_owner(&beside.data_dir).map_err(VerbError::Owner)?;
+    // While it is still root, if it is: the settings may be for root's eyes only.
+    let mut world = World::new(args, env);
+    if let Ok(data_dir) = world.data_dir() {
+        act_as_owner(data_dir).map_err(VerbError::Owner)?;
     }
     let aloud = !args.data.json && !args.report;
     let (findings, reported) = interruptible(!aloud, |stop| {
-        let world = World::new(args, env, stop);
+        world.heed(stop);
         let found = runner::run(checks::all(), &world, &mut |name, finding| {
             if aloud && finding.waits_for.is_none() {
                 terminal::print_item(

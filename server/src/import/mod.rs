@@ -8,8 +8,8 @@
 //! | [`mod@file`] | an account file: one account |
 //! | [`target`] | puts an account into our database, or finds it there |
 //!
-//! The source is only read, also while its server runs. An account arrives in one transaction: a device finds all of it or
-//! nothing. So an import can be interrupted anywhere and begun again: what has arrived is recognised and left alone. Nothing that
+//! The source is only read, also while its server runs. An account arrives in one transaction, which small ones share: a device
+//! finds all of it or nothing. So an import can be interrupted anywhere and begun again: what has arrived is recognised and left alone. Nothing that
 //! is there is ever changed.
 
 pub mod file;
@@ -121,6 +121,7 @@ pub fn import(
             }
         }
     }
+    target.commit().map_err(TargetError::from)?;
     Ok(report)
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _};
 use taskferry_protocol::{ClientId, VersionId};
 use uuid::Uuid;
 
@@ -18,6 +18,11 @@ use crate::storage::tip::Tip;
 /// for it at most five seconds.
 const BESIDE_BYTES_MAX: u64 = 64 << 20;
 
+/// Where no server runs beside, small accounts share a transaction and its fsync: at most so many, …
+const BATCH_ACCOUNTS: u32 = 100;
+/// … with so many bytes. A server's writer would have to wait for all of it, and for whoever suspends this program in between.
+const BATCH_BYTES: u64 = 1 << 20;
+
 /// Why an account could not be put in, or looked for.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
@@ -27,7 +32,8 @@ pub enum TargetError {
     /// The account here is not what it was when it was looked for. It was left as it is.
     #[error("the account changed meanwhile, and nothing was taken over")]
     Changed,
-    /// SQLite failed. The account at which it did is not there; those before it are.
+    /// SQLite failed. The account at which it did is not there, and perhaps not those that shared its transaction; the ones
+    /// before are.
     #[error("could not take over an account")]
     Database(#[from] rusqlite::Error),
 }
@@ -54,6 +60,8 @@ pub struct Target {
     db: Option<Connection>,
     hasher: AccountHasher,
     beside: bool,
+    /// What waits for its commit: accounts, and their bytes.
+    waiting: (u32, u64),
     // Last: given back after the database is closed.
     _directory: Option<DataDirectory>,
 }
@@ -117,15 +125,22 @@ impl Target {
     pub fn look(directory: &Path) -> Result<Self, TargetError> {
         let file = directory.join(DATABASE_FILE);
         if !file.is_file() {
-            return Ok(Self { db: None, hasher: AccountHasher::new(""), beside: false, _directory: None });
+            return Ok(Self {
+                db: None,
+                hasher: AccountHasher::new(""),
+                beside: false,
+                waiting: (0, 0),
+                _directory: None,
+            });
         }
-        let target = Self::over(schema::open_to_look(&file).map_err(OpenError::from)?, None)?;
-        Ok(Self { beside: false, ..target })
+        let mut target = Self::over(schema::open_to_look(&file).map_err(OpenError::from)?, None)?;
+        target.beside = false;
+        Ok(target)
     }
 
     fn over(db: Connection, held: Option<DataDirectory>) -> Result<Self, TargetError> {
         let hasher = AccountHasher::new(&schema::salt(&db).map_err(OpenError::from)?);
-        Ok(Self { db: Some(db), hasher, beside: held.is_none(), _directory: held })
+        Ok(Self { db: Some(db), hasher, beside: held.is_none(), waiting: (0, 0), _directory: held })
     }
 
     /// How an account is called here.
@@ -175,46 +190,82 @@ impl Target {
         if self.beside && bytes > BESIDE_BYTES_MAX { Err(Skip::TooLargeBeside) } else { Ok(()) }
     }
 
-    /// Puts it in, all of it in one transaction: as a new account, or in the place of what was `found`, which keeps nothing but its
-    /// row: state, quota and age. One that was deleted is in use again.
+    /// Puts it in, all of it or nothing: as a new account, or in the place of what was `found`, which keeps nothing but its row:
+    /// state, quota and age. One that was deleted is in use again. Durable after [`Self::commit`] at the latest.
     pub fn put(&mut self, source: &dyn Source, account: &Account, found: Found) -> Result<(), TargetError> {
-        let Some(db) = &mut self.db else { return Err(rusqlite::Error::InvalidQuery.into()) };
-        let txn = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let before = match found {
-            Found::Nothing => None,
-            Found::Empty(there) | Found::Another(there) | Found::Deleted(there) => Some(there),
-            Found::Same => return Ok(()),
-        };
-        if there(&txn, account.client)? != before {
-            return Err(TargetError::Changed);
+        let Some(db) = &self.db else { return Err(rusqlite::Error::InvalidQuery.into()) };
+        if db.is_autocommit() {
+            db.execute_batch("BEGIN IMMEDIATE")?;
+            self.waiting = (0, 0);
         }
-        let key = match before {
-            None => add_row(&txn, account)?,
-            Some(there) => clear(&txn, there.key)?,
-        };
-        for link in &account.links {
-            let place = Place::store(&txn, link.bytes, &mut |into| source.version_body(link, into))?;
-            txn.prepare_cached(
-                "INSERT INTO version (account, parent, version, stored_at, bytes, body, blob) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute((
-                key,
-                link.parent.as_bytes(),
-                link.version.as_bytes(),
-                link.stored_at,
-                link.bytes,
-                place.body,
-                place.blob,
-            ))?;
+        db.execute_batch("SAVEPOINT account")?;
+        if let Err(error) = put(db, source, account, found) {
+            // After some errors SQLite has rolled back everything by itself.
+            if !db.is_autocommit() {
+                db.execute_batch("ROLLBACK TO account; RELEASE account")?;
+            }
+            return Err(error);
         }
-        if let Some(snapshot) = &account.snapshot {
-            let place = Place::store(&txn, snapshot.bytes, &mut |into| source.snapshot_body(snapshot, into))?;
-            txn.prepare_cached("INSERT INTO snapshot (account, body, blob) VALUES (?1, ?2, ?3)")?
-                .execute((key, place.body, place.blob))?;
+        db.execute_batch("RELEASE account")?;
+        let bytes = account.version_bytes() + account.snapshot.map_or(0, |snapshot| snapshot.bytes);
+        self.waiting = (self.waiting.0 + 1, self.waiting.1.saturating_add(bytes));
+        let is_enough = self.beside || self.waiting.0 >= BATCH_ACCOUNTS || self.waiting.1 >= BATCH_BYTES;
+        if is_enough {
+            self.commit()?;
         }
-        fill_row(&txn, key, account)?;
-        Ok(txn.commit()?)
+        Ok(())
     }
+
+    /// Makes durable what was put in.
+    pub fn commit(&mut self) -> rusqlite::Result<()> {
+        match &self.db {
+            Some(db) if !db.is_autocommit() => db.execute_batch("COMMIT"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Target {
+    /// What came before an error stays.
+    fn drop(&mut self) {
+        let _ = self.commit();
+    }
+}
+
+fn put(db: &Connection, source: &dyn Source, account: &Account, found: Found) -> Result<(), TargetError> {
+    let before = match found {
+        Found::Nothing => None,
+        Found::Empty(there) | Found::Another(there) | Found::Deleted(there) => Some(there),
+        Found::Same => return Ok(()),
+    };
+    if there(db, account.client)? != before {
+        return Err(TargetError::Changed);
+    }
+    let key = match before {
+        None => add_row(db, account)?,
+        Some(there) => clear(db, there.key)?,
+    };
+    for link in &account.links {
+        let place = Place::store(db, link.bytes, &mut |into| source.version_body(link, into))?;
+        db.prepare_cached(
+            "INSERT INTO version (account, parent, version, stored_at, bytes, body, blob) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute((
+            key,
+            link.parent.as_bytes(),
+            link.version.as_bytes(),
+            link.stored_at,
+            link.bytes,
+            place.body,
+            place.blob,
+        ))?;
+    }
+    if let Some(snapshot) = &account.snapshot {
+        let place = Place::store(db, snapshot.bytes, &mut |into| source.snapshot_body(snapshot, into))?;
+        db.prepare_cached("INSERT INTO snapshot (account, body, blob) VALUES (?1, ?2, ?3)")?
+            .execute((key, place.body, place.blob))?;
+    }
+    Ok(fill_row(db, key, account)?)
 }
 
 /// What is there under this ID.

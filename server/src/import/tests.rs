@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use taskferry_protocol::{ClientId, VersionId};
 use uuid::Uuid;
 
-use super::source::Skip;
+use super::source::{Account, Link, Sink, Skip, SnapshotLink, Source, SourceError};
 use super::target::Target;
 use super::{ImportError, Report, import, open};
 use crate::progress::{Hears, Step};
@@ -220,4 +220,66 @@ fn a_look_creates_nothing() {
     assert_eq!(report.imported, 1);
     assert_eq!(std::fs::read_dir(ours.path()).unwrap().count(), 0);
     assert!(matches!(open(ours.path()), Err(ImportError::NoData { .. })));
+}
+
+/// A source that breaks off in the middle of an account.
+struct BreaksOff(Box<dyn Source>);
+
+impl Source for BreaksOff {
+    fn kind(&self) -> &'static str {
+        self.0.kind()
+    }
+
+    fn clients(&self) -> Result<Vec<ClientId>, SourceError> {
+        self.0.clients()
+    }
+
+    fn account(&self, client: ClientId, now: i64) -> Result<Result<Account, Skip>, SourceError> {
+        self.0.account(client, now)
+    }
+
+    fn version_body(&self, link: &Link, into: Sink<'_>) -> rusqlite::Result<()> {
+        if link.version == version(32) { Err(rusqlite::Error::InvalidQuery) } else { self.0.version_body(link, into) }
+    }
+
+    fn snapshot_body(&self, at: &SnapshotLink, into: Sink<'_>) -> rusqlite::Result<()> {
+        self.0.snapshot_body(at, into)
+    }
+}
+
+#[test]
+fn what_came_before_an_error_stays_and_nothing_of_the_account_at_which_it_came() {
+    let theirs = Theirs::new();
+    for n in 1..=5 {
+        theirs.client(n, 10 * n + 2).version(n, 0, 10 * n + 1, b"a").version(
+            n,
+            10 * n + 1,
+            10 * n + 2,
+            &vec![7; 300_000],
+        );
+    }
+    let ours = tempfile::tempdir().unwrap();
+    let source = BreaksOff(open(theirs.dir.path()).unwrap());
+    let mut target = Target::open(ours.path()).unwrap();
+    import(&source, &mut target, false, NOW, &Stop::default()).unwrap_err();
+    drop(target);
+    let db = Connection::open(ours.path().join(DATABASE_FILE)).unwrap();
+    let seen = examine(&db, &Stop::default()).unwrap();
+    assert_eq!((seen.findings, seen.accounts, seen.versions), (vec![], 2, 4));
+    drop(db);
+    let again = theirs.import_to(ours.path(), &Stop::default()).unwrap();
+    assert_eq!((again.present, again.imported), (2, 3));
+}
+
+#[test]
+fn many_small_accounts_share_transactions_and_all_of_them_arrive() {
+    let theirs = Theirs::new();
+    for n in 1..=250 {
+        theirs.client(n, 1000 + n).version(n, 0, 1000 + n, b"a");
+    }
+    let (ours, report) = theirs.import();
+    assert_eq!((report.imported, report.versions), (250, 250));
+    let db = Connection::open(ours.path().join(DATABASE_FILE)).unwrap();
+    let count: u32 = db.query_row("SELECT count(*) FROM account", [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 250);
 }

@@ -14,9 +14,10 @@
 //!
 //! - **Data.** Each file has what was written, and what is durable. A sync makes durable what was written to *that* file
 //!   before it. Nothing else does: neither time, nor closing, nor the sync of another file.
-//! - **Names.** Creating, deleting and renaming survive each as a whole or not at all, whatever came before or after. Like SQLite's own on Unix, the first sync of a write-ahead log or journal that was created also syncs the
-//!   directory, and a deletion does where SQLite asks for it. There is one directory; a sync of it makes all its names
-//!   durable. A database that is itself created by SQLite is not named durably by its own sync; see [`FaultFs::create`].
+//! - **Names.** Creating, deleting and renaming survive each as a whole or not at all, whatever came before or after.
+//!   Like SQLite's own on Unix, the first sync of a write-ahead log or journal that was created also syncs the directory,
+//!   and a deletion does where SQLite asks for it. There is one directory; a sync of it makes all its names durable. A
+//!   database that is itself created by SQLite is not named durably by its own sync; see [`FaultFs::create`].
 //! - **Loss of power.** [`FaultFs::power_cut`] keeps what is durable, and as much of the rest as its [`Survival`] says, in
 //!   sectors of 512 bytes. A sector is written whole or not at all, and bytes beside those written are never harmed: the
 //!   assumption that SQLite makes by default too (its `POWERSAFE_OVERWRITE`).
@@ -95,8 +96,8 @@ impl Op {
 /// Which operations are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// [`Op::Create`], [`Op::Write`], [`Op::Truncate`], [`Op::Sync`], [`Op::Delete`] and [`Op::Rename`]. Connections that only read do none,
-    /// so that these can be counted whatever the others do.
+    /// [`Op::Create`], [`Op::Write`], [`Op::Truncate`], [`Op::Sync`], [`Op::Delete`] and [`Op::Rename`]. Connections that
+    /// only read do none, so that these can be counted whatever the others do.
     Changes,
     /// All others.
     Looks,

@@ -91,6 +91,7 @@ fn take(
     let mut put = |outcome| -> Result<Outcome, VerbError> {
         stop.check()?;
         target.put(file, file.only(), found).map_err(ImportError::from)?;
+        target.commit().map_err(TargetError::from).map_err(ImportError::from)?;
         Ok(outcome)
     };
     match found {

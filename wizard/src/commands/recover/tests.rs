@@ -116,7 +116,11 @@ fn a_slip_in_the_servers_address_is_told_and_only_that_is_asked_for_again() {
     script.push(("server [", url.as_str()));
     let run = bare().with_person(&script).run("recover --test", &server);
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
-    assert!(run.talk.contains("error: one character is mistyped\n\nhint: it is in the server's address"), "{}", run.talk);
+    assert!(
+        run.talk.contains("error: one character is mistyped\n\nhint: it is in the server's address"),
+        "{}",
+        run.talk
+    );
 }
 
 #[test]
