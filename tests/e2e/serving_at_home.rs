@@ -172,6 +172,8 @@ fn where_another_program_takes_the_port_doctor_follows_the_server() {
         let all = format!("{}{}", said.stdout, said.stderr);
         assert!(all.contains(&format!("your server at home has moved to `{moved}`")), "{said}");
     }
+    let said = laptop.wizard(&["setup", "--home", "--yes"]).good();
+    assert!(said.stderr.contains("note: run `taskferry doctor --fix`"), "{said}");
     let said = laptop.wizard(&["doctor", "--fix"]).good();
     assert!(said.stderr.contains(&format!("mended: this computer now syncs with `{moved}`")), "{said}");
     laptop.home.task(["add", "call Ada"]).good();

@@ -290,7 +290,7 @@ For scripts and status bars:
   exit code 0   sync works, whether or not something waits
             3   it does not work, or is not set up
   --json        one line; `state` is up-to-date, unsent, behind, unreachable,
-                unknown-account, disabled, emptied, ahead, gone or not-asked
+                not-asked (--offline), or what is wrong, such as disabled
   --short       ok, a number of tasks, or the state; off: sync is not set up
 The server gets 5 seconds for an answer.";
 

@@ -290,16 +290,13 @@ impl Typed {
         };
         let before = self.server.trim().trim_end_matches('/').chars().filter(|c| !c.is_whitespace()).count()
             + Credentials::MIDDLE_BYTES;
-        let place = match why {
-            BadLink::Damaged(slip) => slip.map(position),
-            _ => {
-                say(run, Mistyped::TooShort, "go on with the rows that are missing; Enter alone looks through all");
-                let rows = self.rows.len();
-                self.ask_for_more(run)?;
-                return if self.rows.len() > rows { Ok(()) } else { self.look_through(run) };
-            }
+        let BadLink::Damaged(slip) = why else {
+            say(run, Mistyped::TooShort, "go on with the rows that are missing; Enter alone looks through all");
+            let rows = self.rows.len();
+            self.ask_for_more(run)?;
+            return if self.rows.len() > rows { Ok(()) } else { self.look_through(run) };
         };
-        match place {
+        match slip.map(position) {
             Some(position) if position <= before => {
                 say(run, Mistyped::Once, "it is in the server's address");
                 self.ask_for_server(run)

@@ -21,7 +21,7 @@ use crate::flow::recheck::recheck;
 use crate::flow::{Run, Stopped, likely_meant, reach, replace, server_url, tasks};
 use crate::json::SetupOutcome;
 use crate::pending::Pending;
-use crate::server::account::Registered;
+use crate::server::account::{Known, Registered};
 use crate::server::admission::NotAdmitted;
 use crate::server::probe::Kind;
 use crate::server::{Server, ServerError};
@@ -108,7 +108,16 @@ pub fn run(run: &mut Run<'_>, args: &cli::Setup) -> Result<(), Failure> {
             }
             return already_set_up(run, args, invite, &computer, present);
         }
+        if let (Some(home), true) = (&home, present.server.is_loopback() && !args.dry_run)
+            && has_moved(run, home.clone(), present)?
+        {
+            return report(run, SetupOutcome::AlreadySetUp, present, None);
+        }
         if computer.tasks > 0 && run.can_ask() && !args.yes {
+            // A move sends to it before anything else.
+            if let (Some(home), false) = (home, args.dry_run) {
+                home.start(run)?;
+            }
             return offer_to_move(run, args, invite, &computer, present, given);
         }
         replace::give_up(run, &computer, present, args.replace)?;
@@ -156,6 +165,21 @@ fn offer_to_move(
 /// The same wishes for a move.
 fn move_instead(args: &cli::Setup) -> cli::Move {
     cli::Move { yes: args.yes, dry_run: args.dry_run, json: args.json, ..cli::Move::default() }
+}
+
+/// Whether the server at home is the one that this computer is set up for, only at another port since. Starts it to find out.
+fn has_moved(run: &mut Run<'_>, home: Home, present: &Credentials) -> Result<bool, Failure> {
+    let (server, _) = home.start(run)?;
+    if !matches!(server.account(&present.client_id)?, Known::Account(_)) {
+        return Ok(false);
+    }
+    run.terminal.say_note(&format!(
+        "this computer is set up for `{}`, and your server at home has moved to `{}`\n\
+         run `taskferry doctor --fix`, which changes the address in your taskrc",
+        present.server,
+        server.url()
+    ));
+    Ok(true)
 }
 
 /// Where an account is to be.

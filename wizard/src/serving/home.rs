@@ -41,13 +41,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const TELL_AFTER: Duration = Duration::from_secs(2);
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Home {
     url: ServerUrl,
     state: State,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum State {
     Runs { whose: Whose },
     ToStart(Box<ToStart>),
@@ -63,7 +63,7 @@ pub enum Whose {
 }
 
 /// What would be started.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct ToStart {
     program: Program,
     listen: SocketAddr,
