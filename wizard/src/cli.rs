@@ -23,6 +23,7 @@ Where to start:
   on the first computer     taskferry setup
                             taskferry share
   on every other computer   taskferry join
+  to another server         taskferry move
   where something is odd    taskferry doctor
   where sync can't go on    taskferry repair";
 

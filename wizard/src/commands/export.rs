@@ -1,4 +1,4 @@
-//! `taskferry export`: everything from the server. Unsealed here, as `task import` takes it ([`format`]); or sealed as it is, for
+//! `taskferry export`: everything from the server. Unsealed here, as `task import` takes it ([`mod@format`]); or sealed as it is, for
 //! another server ([`sealed`]).
 //!
 //! Taskwarrior's database is not looked at: this is for the day on which it is gone.
