@@ -4,23 +4,48 @@
 use super::computer::{Computer, SyncSettingsError};
 use super::sync::{NotCaught, NotSynced, SyncStopped, sync};
 use super::{Run, Stopped};
+use crate::credentials::Credentials;
+use crate::credentials::unseal::{UnsealError, prove};
 use crate::error::{Explain, Failure};
 use crate::interrupts::Interrupts;
+use crate::server::ServerError;
+use crate::server::sealed::FirstVersion;
 use crate::taskwarrior::TaskwarriorError;
 
 /// Nobody knows what else is in the old account, and nobody said that it doesn't matter.
 #[derive(Debug, thiserror::Error)]
-#[error("`task sync` with the old account failed, so what other computers have sent there since is not on this one")]
-pub struct OldNotSynced(#[source] TaskwarriorError);
+#[error("there was no sync with the old account, so what other computers have sent there since is not on this one")]
+pub struct OldNotSynced(#[source] NoFarewell);
+
+/// Why there was no sync with the account that is left.
+#[derive(Debug, thiserror::Error)]
+pub enum NoFarewell {
+    /// It failed.
+    #[error(transparent)]
+    Failed(#[from] TaskwarriorError),
+    /// It was not even tried: what this computer would send could be opened by no other, and would lock all of them out.
+    #[error(transparent)]
+    Unopened(#[from] UnsealError),
+}
 
 impl Explain for OldNotSynced {
     fn hint(&self) -> Option<String> {
-        Some(
-            "wait until its server answers, and run the same command again; nothing was changed\n\
-             if it is gone for good, add `--without-old`: what is on this computer goes to the new account, and your \
-             other computers bring theirs along when they join it"
-                .into(),
-        )
+        let (first, without) = match &self.0 {
+            NoFarewell::Failed(_) => (
+                "wait until its server answers, and run the same command again; nothing was changed",
+                "if it is gone for good, add `--without-old`",
+            ),
+            NoFarewell::Unopened(_) => (
+                "nothing was sent, since no other computer could open it, and nothing was changed\n\
+                 for the right secret, run `taskferry share` on a computer that syncs, and `taskferry join --replace` here",
+                "if no computer has another one, add `--without-old`",
+            ),
+        };
+        Some(format!(
+            "{first}\n\
+             {without}: what is on this computer goes to the new account, and your other computers bring theirs along \
+             when they join it"
+        ))
     }
 }
 
@@ -41,7 +66,7 @@ pub fn sync_once_more(run: &mut Run<'_>, computer: &Computer<'_>, without_old: b
     let failed = OldNotSynced(failed);
     if without_old {
         run.terminal.say_note(
-            "`task sync` with the old account failed; going on with what is on this computer, as `--without-old` says",
+            "there was no sync with the old account; going on with what is on this computer, as `--without-old` says",
         );
         return Ok(());
     }
@@ -63,29 +88,51 @@ pub fn sync_once_more(run: &mut Run<'_>, computer: &Computer<'_>, without_old: b
 pub fn say_farewell(run: &mut Run<'_>, computer: &Computer<'_>) -> Result<(), Failure> {
     if let Some(why) = try_sync(run, computer)? {
         run.terminal.say_note(&format!(
-            "`task sync` with the present account failed ({why}); going on with what is on this computer"
+            "there was no sync with the present account ({why}); going on with what is on this computer"
         ));
     }
     Ok(())
 }
 
-/// Why it failed, if it did; an interruption is an end.
-fn try_sync(run: &mut Run<'_>, computer: &Computer<'_>) -> Result<Option<TaskwarriorError>, Failure> {
+/// Why there was none, if there was none; an interruption is an end.
+fn try_sync(run: &mut Run<'_>, computer: &Computer<'_>) -> Result<Option<NoFarewell>, Failure> {
     match (&computer.account, &computer.leftover) {
-        (Some(account), _) => match sync(run, &computer.taskwarrior, account) {
-            Ok(_) => Ok(None),
-            Err(NotSynced::Failed(why)) => Ok(Some(why)),
-            Err(why) => Err(why.into()),
-        },
+        (Some(account), _) => {
+            if let Err(why) = opens_what_is_there(run, account)? {
+                return Ok(Some(why.into()));
+            }
+            match sync(run, &computer.taskwarrior, account) {
+                Ok(_) => Ok(None),
+                Err(NotSynced::Failed(why)) => Ok(Some(why.into())),
+                Err(why) => Err(why.into()),
+            }
+        }
         (None, Some(SyncSettingsError::OtherBackend(_))) => {
             let interrupts = Interrupts::catch().map_err(NotCaught::new)?;
             run.terminal.say("running `task sync` …");
             match computer.taskwarrior.sync(interrupts) {
                 Ok(()) => Ok(None),
                 Err(TaskwarriorError::Interrupted) => Err(SyncStopped.into()),
-                Err(why) => Ok(Some(why)),
+                Err(why) => Ok(Some(why.into())),
             }
         }
         (None, _) => Ok(None),
+    }
+}
+
+/// Whether this computer's secret opens what the account holds, as far as that can be looked at: whoever leaves an account because
+/// the secret here is a wrong one must not spoil it on the way out. A server that does not answer is Taskwarrior's to find out.
+fn opens_what_is_there(run: &mut Run<'_>, account: &Credentials) -> Result<Result<(), UnsealError>, Failure> {
+    let id = &account.client_id;
+    let server = run.server(account.server.clone())?;
+    let held = server.first_version(id).and_then(|first| match first {
+        FirstVersion::Found(sealed) => Ok(Some(sealed)),
+        FirstVersion::None | FirstVersion::Gone => server.snapshot(id),
+    });
+    match held {
+        Ok(Some(sealed)) => Ok(prove(sealed, id, &account.secret)),
+        Ok(None) => Ok(Ok(())),
+        Err(why @ ServerError::Interrupted) => Err(why.into()),
+        Err(_) => Ok(Ok(())),
     }
 }

@@ -166,7 +166,7 @@ fn an_old_account_that_does_not_sync_any_more_needs_a_word() {
     assert_eq!(run.exit, Exit::Failed);
     assert_snapshot!(run.talk.split_once("running `task sync`").unwrap().1, @r"
      …
-    error: `task sync` with the old account failed, so what other computers have sent there since is not on this one
+    error: there was no sync with the old account, so what other computers have sent there since is not on this one
       Caused by: `task sync` failed
       Caused by: no route to host
 
@@ -183,6 +183,27 @@ fn an_old_account_that_does_not_sync_any_more_needs_a_word() {
     let _ = std::fs::rename(world.laptop.path(".task/broken"), world.laptop.path(".task/broken_once"));
     let run = world.run(&format!("{MOVE} --yes --without-old"));
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+}
+
+/// What it would send there could be opened by no other computer, and would lock all of them out.
+#[test]
+fn a_computer_with_another_secret_sends_nothing_to_the_account_that_it_leaves() {
+    let mut world = world();
+    let mistyped = lines_of(&world.account).replace("sesame", "sesamE");
+    world.laptop = world.laptop.with(".taskrc", &mistyped);
+    let run = world.run(&format!("{MOVE} --yes"));
+    assert_eq!((run.exit, world.laptop.syncs()), (Exit::Failed, 0));
+    assert_snapshot!(run.talk.split_once("join the new one\n\n").unwrap().1, @r"
+    error: there was no sync with the old account, so what other computers have sent there since is not on this one
+      Caused by: the encryption secret does not fit the tasks on the server
+
+    hint: nothing was sent, since no other computer could open it, and nothing was changed
+    hint: for the right secret, run `taskferry share` on a computer that syncs, and `taskferry join --replace` here
+    hint: if no computer has another one, add `--without-old`: what is on this computer goes to the new account, and your other computers bring theirs along when they join it
+    ");
+    let run = world.run(&format!("{MOVE} --yes --without-old"));
+    assert_eq!((run.exit, world.laptop.syncs()), (Exit::Fine, 1), "only with the new account: {}", run.talk);
+    assert!(world.old.asked().iter().all(|request| request.starts_with("GET ")), "{:?}", world.old.asked());
 }
 
 #[test]
