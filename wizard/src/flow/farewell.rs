@@ -131,8 +131,7 @@ fn opens_what_is_there(run: &mut Run<'_>, account: &Credentials) -> Result<Resul
     });
     match held {
         Ok(Some(sealed)) => Ok(prove(sealed, id, &account.secret)),
-        Ok(None) => Ok(Ok(())),
         Err(why @ ServerError::Interrupted) => Err(why.into()),
-        Err(_) => Ok(Ok(())),
+        Ok(None) | Err(_) => Ok(Ok(())),
     }
 }
