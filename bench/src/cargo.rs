@@ -12,7 +12,7 @@ use crate::terminal;
 pub(crate) fn server(given: Option<&Path>) -> Result<PathBuf> {
     let build = || {
         let manifest = source_dir()?.join("../Cargo.toml");
-        build("taskferry-server", &manifest, &target_dir()?)
+        build(cargo(), "taskferry-server", &manifest, &target_dir()?)
     };
     given
         .map_or_else(build, |path| Ok(path.to_owned()))
@@ -23,7 +23,10 @@ pub(crate) fn server(given: Option<&Path>) -> Result<PathBuf> {
 pub(crate) fn reference(given: Option<&Path>) -> Result<PathBuf> {
     let build = || {
         let manifest = source_dir()?.join("peer/Cargo.toml");
-        build("taskferry-bench-peer", &manifest, &target_dir()?.join("bench-peer"))
+        let mut cargo = cargo();
+        // As its own project builds it: the flags in this project's `.cargo/config.toml` are not the reference's.
+        cargo.env("LIBSQLITE3_FLAGS", "");
+        build(cargo, "taskferry-bench-peer", &manifest, &target_dir()?.join("bench-peer"))
     };
     given
         .map_or_else(build, |path| Ok(path.to_owned()))
@@ -35,10 +38,13 @@ fn source_dir() -> Result<PathBuf> {
     std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).context("this program was not started by `cargo run`")
 }
 
-fn build(package: &str, manifest: &Path, target_dir: &Path) -> Result<PathBuf> {
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+fn build(mut cargo: Command, package: &str, manifest: &Path, target_dir: &Path) -> Result<PathBuf> {
     terminal::say(&format!("building `{package}`"));
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = cargo
         .args(["build", "--release", "--locked", "--message-format=json-render-diagnostics"])
         .args(["--package", package, "--bin", package, "--manifest-path"])
         .arg(manifest)

@@ -56,7 +56,7 @@ const OURS: Layout = Layout {
     file: "taskferry.sqlite3",
     tables: &[
         ("account", &[("id", Id::Number), ("client_id", Id::Client), ("latest", Id::Version)]),
-        ("version", &[("account", Id::Number), ("version", Id::Version)]),
+        ("version", &[("seq", Id::Number), ("account", Id::Number), ("version", Id::Version)]),
     ],
     text: false,
 };
@@ -104,8 +104,8 @@ fn copy(layout: &Layout, data_dir: &Path, count: u64) -> Result<()> {
 struct Template {
     insert: String,
     row: Vec<Value>,
-    ids: Vec<(usize, Id)>,
-    number: i64,
+    /// In which column, of which kind, and what a number begins at.
+    ids: Vec<(usize, Id, i64)>,
 }
 
 impl Template {
@@ -118,22 +118,14 @@ impl Template {
         ensure!(rows.len() == 1, "`{table}` has {} rows instead of one", rows.len());
         let row = rows.into_iter().next().unwrap_or_default();
         let mut ids = Vec::new();
-        let mut number = 0;
         for (column, id) in columns {
             let Some(place) = names.iter().position(|name| name == column) else {
                 bail!("`{table}` has no column `{column}`");
             };
-            if let (Id::Number, Value::Integer(first)) = (id, &row[place]) {
-                number = *first;
-            }
-            ids.push((place, *id));
+            let first = if let Value::Integer(first) = &row[place] { *first } else { 0 };
+            ids.push((place, *id, first));
         }
-        Ok(Self {
-            insert: format!("INSERT INTO {table} VALUES ({})", vec!["?"; names.len()].join(", ")),
-            row,
-            ids,
-            number,
-        })
+        Ok(Self { insert: format!("INSERT INTO {table} VALUES ({})", vec!["?"; names.len()].join(", ")), row, ids })
     }
 
     fn write(&mut self, db: &Connection, number: u64, text: bool) -> Result<()> {
@@ -142,9 +134,9 @@ impl Template {
         let value = |id: Uuid| {
             if text { Value::Text(id.to_string()) } else { Value::Blob(id.as_bytes().to_vec()) }
         };
-        for (place, id) in &self.ids {
+        for (place, id, first) in &self.ids {
             self.row[*place] = match id {
-                Id::Number => Value::Integer(self.number + 1 + i64::try_from(number)?),
+                Id::Number => Value::Integer(first + 1 + i64::try_from(number)?),
                 Id::Client => value(client),
                 Id::Version => value(version),
             };
@@ -164,9 +156,9 @@ mod tests {
         let db = Connection::open(dir.path().join(OURS.file)).unwrap();
         db.execute_batch(
             "CREATE TABLE account (id INTEGER PRIMARY KEY, client_id BLOB UNIQUE, latest BLOB, extra TEXT);
-             CREATE TABLE version (body BLOB, account INTEGER, version BLOB, UNIQUE (account, version));
+             CREATE TABLE version (seq INTEGER PRIMARY KEY, body BLOB, account INTEGER, version BLOB, UNIQUE (account, version));
              INSERT INTO account VALUES (7, x'01', x'02', 'kept');
-             INSERT INTO version VALUES (x'03', 7, x'02');",
+             INSERT INTO version VALUES (3, x'03', 7, x'02');",
         )
         .unwrap();
         copy(&OURS, dir.path(), 10).unwrap();
