@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use taskferry_protocol::{InviteCode, ServerUrl};
 use zeroize::Zeroizing;
 
-use super::setup::{address_or_invite, admission, admitted, ask_for_address, invite_code};
 use crate::credentials::Credentials;
 use crate::credentials::generate::generate;
 use crate::database::Database;
 use crate::error::{Explain, Failure};
+use crate::flow::admission::{address_or_invite, admission, admitted, ask_for_address, invite_code};
 use crate::flow::computer::Computer;
 use crate::flow::farewell::{old_way, sync_once_more};
 use crate::flow::first_sync::{Synced, first_sync};

@@ -3,6 +3,7 @@
 //! | step | where |
 //! |---|---|
 //! | ask | [`Run`], [`menu`], [`crate::prompt`] |
+//! | address and invite | [`admission`] |
 //! | look at this computer | [`computer`] |
 //! | plan, show, confirm | [`plan`] |
 //! | apply, verify | [`apply`] |
@@ -16,6 +17,7 @@
 //!
 //! What differs between the two is in [`crate::commands`].
 
+pub mod admission;
 pub mod apply;
 pub mod checking;
 pub mod computer;

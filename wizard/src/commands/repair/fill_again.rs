@@ -3,10 +3,10 @@
 
 use super::{Done, Patient, UnderWay, accepted, all_tasks, finish, plan};
 use crate::checks::state::State;
-use crate::commands::setup::{admission, admitted, invite_code};
 use crate::database::Database;
 use crate::error::{Explain, Failure};
 use crate::flow::Run;
+use crate::flow::admission::{admission, admitted, invite_code};
 use crate::flow::sync::database_of;
 use crate::repair::marker::marker;
 use crate::repair::push::{prove, push, store_snapshot};
