@@ -15,8 +15,8 @@ use super::select::{self, Selection};
 use super::stands::{Stand, Week};
 use super::tip::Tip;
 use super::{
-    Account, AccountCounts, Action, Admit, Barred, Change, CommitError, Committed, Figures, SnapshotMeta, Storage,
-    StorageError, StoredVersion, UnixSeconds,
+    Account, AccountCounts, Action, Admit, Barred, Change, CommitError, Committed, Figures, Followed, SnapshotMeta,
+    Storage, StorageError, StoredVersion, UnixSeconds,
 };
 use crate::invite::{InviteFlaw, InviteHash};
 
@@ -260,10 +260,13 @@ impl Storage for MemoryStorage {
         Ok(self.read(client, |kept| Some(kept.account.clone())))
     }
 
-    async fn child(&self, client: ClientId, parent: VersionId) -> Result<Option<StoredVersion>, StorageError> {
+    async fn follow(&self, client: ClientId, parent: VersionId) -> Result<Option<Followed>, StorageError> {
         Ok(self.read(client, |kept| {
-            let stored = kept.children.get(&parent)?;
-            Some(StoredVersion { version: stored.version, body: Outgoing::Whole(stored.body.clone()) })
+            let child = kept
+                .children
+                .get(&parent)
+                .map(|stored| StoredVersion { version: stored.version, body: Outgoing::Whole(stored.body.clone()) });
+            Some(Followed { account: kept.account.clone(), child })
         }))
     }
 

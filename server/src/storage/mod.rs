@@ -142,6 +142,15 @@ pub struct StoredVersion {
     pub body: Outgoing,
 }
 
+/// An account, and what follows one of its versions.
+#[derive(Debug)]
+pub struct Followed {
+    /// The account.
+    pub account: Account,
+    /// The version that was asked for, if there is one.
+    pub child: Option<StoredVersion>,
+}
+
 /// Everything that one request changes, for one account.
 #[derive(Debug)]
 pub struct Change {
@@ -305,8 +314,14 @@ pub trait Storage: Send + Sync + 'static {
     /// The account, or `None` if it is unknown.
     async fn account(&self, client: ClientId) -> Result<Option<Account>, StorageError>;
 
+    /// The account, and the version that follows `parent` in it: what a sync begins with, hence one question. The version is
+    /// looked for after the account, so that one that follows the account's latest is missing only if it was added later.
+    async fn follow(&self, client: ClientId, parent: VersionId) -> Result<Option<Followed>, StorageError>;
+
     /// The version that follows `parent`.
-    async fn child(&self, client: ClientId, parent: VersionId) -> Result<Option<StoredVersion>, StorageError>;
+    async fn child(&self, client: ClientId, parent: VersionId) -> Result<Option<StoredVersion>, StorageError> {
+        Ok(self.follow(client, parent).await?.and_then(|followed| followed.child))
+    }
 
     /// The body of the snapshot made at `version`; `None` if the stored one is of another version.
     async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Outgoing>, StorageError>;

@@ -274,7 +274,7 @@ impl SyncService {
 
     /// GetChildVersion: what follows `parent`.
     pub async fn get_child_version(&self, client: ClientId, parent: VersionId) -> Result<Child, SyncError> {
-        let seam = Seam::reading(Arc::clone(&self.storage), client);
+        let seam = Seam::following(Arc::clone(&self.storage), client, parent);
         match self
             .core(&seam)
             .get_child_version(client.expose(), parent.as_uuid())

@@ -7,7 +7,8 @@
 //!
 //! The core reads twice where it wants one consistent view: first the account, then a version. That is sound here, because
 //! a version's ID is known outside only after the account row that names it was committed, and the first look comes after
-//! the request: a version that the second look misses did not exist at the first.
+//! the request: a version that the second look misses did not exist at the first. Where the request names the version, both
+//! looks are one question of storage, which keeps that order ([`Seam::following`]).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 use crate::storage::body::{Incoming, Outgoing};
 use crate::storage::tip::Tip;
-use crate::storage::{Action, Admit, Change, CommitError, Patience, Storage};
+use crate::storage::{Account, Action, Admit, Change, CommitError, Patience, Storage, StorageError, StoredVersion};
 
 /// What the request may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,19 +46,28 @@ pub(super) struct Seam {
     client: ClientId,
     mode: Mode,
     patience: Patience,
+    /// The version whose child the core is going to ask for.
+    followed: Option<VersionId>,
     carried: Arc<Mutex<Carried>>,
 }
 
 impl Seam {
     /// For a request that only reads.
     pub(super) fn reading(storage: Arc<dyn Storage>, client: ClientId) -> Self {
-        Self { storage, client, mode: Mode::Read, patience: Patience::Refuse, carried: Arc::default() }
+        let (mode, patience) = (Mode::Read, Patience::Refuse);
+        Self { storage, client, mode, patience, followed: None, carried: Arc::default() }
+    }
+
+    /// For a request that reads what follows `parent`.
+    pub(super) fn following(storage: Arc<dyn Storage>, client: ClientId, parent: VersionId) -> Self {
+        Self { followed: Some(parent), ..Self::reading(storage, client) }
     }
 
     /// For a version or a snapshot of an account that exists.
     pub(super) fn writing(storage: Arc<dyn Storage>, client: ClientId, body: Incoming, patience: Patience) -> Self {
         let carried = Carried { incoming: Some(body), ..Carried::default() };
-        Self { storage, client, mode: Mode::WriteKnown, patience, carried: Arc::new(Mutex::new(carried)) }
+        let carried = Arc::new(Mutex::new(carried));
+        Self { storage, client, mode: Mode::WriteKnown, patience, followed: None, carried }
     }
 
     /// For a version with which an unknown account is created.
@@ -99,7 +109,7 @@ impl Seam {
 impl core::Storage for Seam {
     async fn txn(&self, client_id: Uuid) -> anyhow::Result<Box<dyn core::StorageTxn + '_>> {
         debug_assert_eq!(client_id, self.client.expose());
-        Ok(Box::new(Txn { seam: self, tip: Tip::EMPTY, planned: None }))
+        Ok(Box::new(Txn { seam: self, tip: Tip::EMPTY, child: None, planned: None }))
     }
 }
 
@@ -108,13 +118,34 @@ struct Txn<'a> {
     seam: &'a Seam,
     /// Of the account, since `get_client`.
     tip: Tip,
+    /// What follows this version, if it was looked up with the account.
+    child: Option<(VersionId, Option<StoredVersion>)>,
     planned: Option<Action>,
+}
+
+impl Txn<'_> {
+    /// The account, and with it what the request is going to ask for next.
+    async fn account(&mut self) -> Result<Option<Account>, StorageError> {
+        let Seam { storage, client, followed, .. } = self.seam;
+        let Some(parent) = *followed else { return storage.account(*client).await };
+        let Some(found) = storage.follow(*client, parent).await? else { return Ok(None) };
+        self.child = Some((parent, found.child));
+        Ok(Some(found.account))
+    }
+
+    /// The version that follows `parent`.
+    async fn child(&mut self, parent: VersionId) -> Result<Option<StoredVersion>, StorageError> {
+        match self.child.take() {
+            Some((followed, child)) if followed == parent => Ok(child),
+            _ => self.seam.storage.child(self.seam.client, parent).await,
+        }
+    }
 }
 
 #[async_trait::async_trait(?Send)]
 impl core::StorageTxn for Txn<'_> {
     async fn get_client(&mut self) -> anyhow::Result<Option<core::Client>> {
-        let Some(account) = self.seam.storage.account(self.seam.client).await? else {
+        let Some(account) = self.account().await? else {
             // An account that may be admitted looks like an empty one: it and its first version then share one commit.
             let empty = core::Client { latest_version_id: core::NIL_VERSION_ID, snapshot: None };
             return Ok((self.seam.mode == Mode::Write).then_some(empty));
@@ -157,7 +188,7 @@ impl core::StorageTxn for Txn<'_> {
 
     async fn get_version_by_parent(&mut self, parent_version_id: Uuid) -> anyhow::Result<Option<core::Version>> {
         let parent = VersionId::from_uuid(parent_version_id);
-        let found = self.seam.storage.child(self.seam.client, parent).await?;
+        let found = self.child(parent).await?;
         Ok(found.map(|child| {
             self.seam.carried().outgoing = Some(child.body);
             core::Version { version_id: child.version.as_uuid(), parent_version_id, history_segment: Vec::new() }

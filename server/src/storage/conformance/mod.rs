@@ -86,6 +86,7 @@ macro_rules! suite {
             a_version_beside_the_chain_is_refused_with_the_latest_one_and_changes_nothing,
             racing_first_versions_leave_one_winner,
             racing_writers_leave_one_chain,
+            who_follows_a_chain_while_it_grows_misses_nothing,
             a_snapshot_replaces_the_former_one_and_counts_versions_since,
             a_snapshot_of_an_unknown_version_is_refused,
             bodies_of_every_size_come_back_whole,
@@ -301,6 +302,30 @@ pub(super) async fn racing_writers_leave_one_chain(storage: Backend, _: Operator
     let account = storage.account(me).await.unwrap().unwrap();
     assert_eq!((walked, at), (accepted, account.latest()));
     assert_eq!(account.versions, u64::from(accepted));
+}
+
+pub(super) async fn who_follows_a_chain_while_it_grows_misses_nothing(storage: Backend, _: Operator<'_>) {
+    const VERSIONS: u128 = 100;
+    let me = client(1);
+    assert!(storage.follow(me, VersionId::NIL).await.unwrap().is_none(), "no account yet");
+    storage.commit(register(me, Admit::Yes)).await.unwrap();
+    let writer = tokio::spawn({
+        let storage = Arc::clone(&storage);
+        async move {
+            for n in 0..VERSIONS {
+                storage.commit(add(me, version(n), version(n + 1), "a")).await.unwrap();
+            }
+        }
+    });
+    let mut at = VersionId::NIL;
+    while at != version(VERSIONS) {
+        let followed = storage.follow(me, at).await.unwrap().unwrap();
+        match followed.child {
+            Some(child) => at = child.version,
+            None => assert_eq!(followed.account.latest(), at, "a device that is told this would give up"),
+        }
+    }
+    writer.await.unwrap();
 }
 
 pub(super) async fn a_snapshot_replaces_the_former_one_and_counts_versions_since(storage: Backend, _: Operator<'_>) {

@@ -67,13 +67,6 @@ pub(super) fn by_key(db: &Connection, key: i64) -> rusqlite::Result<Option<(Clie
         .optional()
 }
 
-/// The account's key in the other tables, if there is one.
-pub(super) fn key(db: &Connection, client: ClientId) -> rusqlite::Result<Option<i64>> {
-    db.prepare_cached("SELECT id FROM account WHERE client_id = ?1")?
-        .query_row([client.as_bytes()], |row| row.get(0))
-        .optional()
-}
-
 /// A new, empty account.
 pub(super) fn create(db: &Connection, client: ClientId, now: UnixSeconds) -> rusqlite::Result<i64> {
     db.prepare_cached("INSERT INTO account (client_id, created_at) VALUES (?1, ?2)")?

@@ -66,7 +66,9 @@ use self::writer::{Observer, Writer};
 use super::body::{Outgoing, Staging};
 use super::prune::{Cursor, Pruned, Retention};
 use super::stands::Stand;
-use super::{Account, AccountCounts, Change, CommitError, Committed, Figures, Storage, StorageError, StoredVersion};
+use super::{
+    Account, AccountCounts, Change, CommitError, Committed, Figures, Followed, Storage, StorageError, StoredVersion,
+};
 use crate::account_hash::AccountHasher;
 use crate::metrics::storage::StorageMetrics;
 
@@ -225,32 +227,39 @@ impl Storage for SqliteStorage {
         }))
     }
 
-    async fn child(&self, client: ClientId, parent: VersionId) -> Result<Option<StoredVersion>, StorageError> {
+    async fn follow(&self, client: ClientId, parent: VersionId) -> Result<Option<Followed>, StorageError> {
         const SQL: &str = "SELECT version, bytes, body, blob FROM version WHERE account = ?1 AND parent = ?2";
-        let head = self.heads.get(client);
+        let remembered = self.heads.get(client);
         // Nothing follows the latest version: the answer to most requests.
-        if head.as_ref().is_some_and(|head| head.account.latest() == parent && !parent.is_nil()) {
-            return Ok(None);
+        if let Some(head) = remembered.as_ref().filter(|head| head.account.latest() == parent && !parent.is_nil()) {
+            return Ok(Some(Followed { account: head.account.clone(), child: None }));
         }
-        let known = head.map(|head| head.key);
+        let known = remembered.as_ref().map(|head| head.key);
+        let before = self.heads.before();
         let blobs = self.blobs.clone();
-        let found = self
+        // One turn at a reader for both: the way to its thread and back costs more than what is read there.
+        let (read, child) = self
             .readers
             .ask("reading a version", move |db| {
-                let key = match known {
-                    Some(key) => Some(key),
-                    None => account::key(db, client)?,
-                };
-                find_and_hold(db, &blobs, |db| {
+                let read = if known.is_none() { account::find(db, client)? } else { None };
+                let Some(key) = known.or_else(|| read.as_ref().map(|(key, _)| *key)) else { return Ok((None, None)) };
+                let child = find_and_hold(db, &blobs, |db| {
                     db.prepare_cached(SQL)?
                         .query_row((key, parent.as_bytes()), |row| {
                             Ok((version_id(row.get(0)?), Place::from_row(row, 1)?))
                         })
                         .optional()
-                })
+                })?;
+                Ok((read.map(|(key, account)| Head { key, account }), child))
             })
             .await?;
-        Ok(found.map(|(version, found)| StoredVersion { version, body: self.outgoing(found) }))
+        if let Some(head) = &read {
+            self.heads.fill(client, head, before);
+        }
+        Ok(remembered.or(read).map(|head| {
+            let child = child.map(|(version, found)| StoredVersion { version, body: self.outgoing(found) });
+            Followed { account: head.account, child }
+        }))
     }
 
     async fn snapshot(&self, client: ClientId, version: VersionId) -> Result<Option<Outgoing>, StorageError> {
@@ -361,8 +370,11 @@ mod tests {
 
             let storage = SqliteStorage::open(dir.path()).unwrap();
             assert_eq!(storage.epoch(), epoch);
-            let child = storage.child(client(1), VersionId::NIL).await.unwrap().unwrap();
-            assert_eq!(child.body.collect().await.unwrap(), "a");
+            assert!(!storage.remembers(client(1)));
+            let followed = storage.follow(client(1), VersionId::NIL).await.unwrap().unwrap();
+            assert_eq!(followed.account.latest(), version(1));
+            assert_eq!(followed.child.unwrap().body.collect().await.unwrap(), "a");
+            assert!(storage.remembers(client(1)), "for its next request");
             let snapshot = storage.snapshot(client(1), version(1)).await.unwrap().unwrap();
             assert!(snapshot.collect().await.unwrap() == vec![3; 600_000]);
         });
