@@ -34,8 +34,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::HttpServiceFactory;
+use actix_web::guard::{self, Guard};
 use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, Resource, Responder, guard, web};
+use actix_web::{FromRequest, Handler, Resource, Responder, web};
 use taskferry_protocol::describe::{Limits, ServerInfo};
 use taskferry_protocol::wire;
 
@@ -111,11 +112,10 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, state: &Arc<State>, base_p
 }
 
 fn endpoints(config: &mut web::ServiceConfig) {
-    let version = |path: &str| format!("{path}/{{version}}");
     config
-        .service(post(Route::AddVersion, &version(wire::ADD_VERSION), add_version::handle))
-        .service(get(Route::GetChildVersion, &version(wire::GET_CHILD_VERSION), get_child_version::handle))
-        .service(post(Route::AddSnapshot, &version(wire::ADD_SNAPSHOT), add_snapshot::handle))
+        .service(of_a_version(Route::GetChildVersion, GET, wire::GET_CHILD_VERSION, get_child_version::handle))
+        .service(of_a_version(Route::AddVersion, POST, wire::ADD_VERSION, add_version::handle))
+        .service(of_a_version(Route::AddSnapshot, POST, wire::ADD_SNAPSHOT, add_snapshot::handle))
         .service(get(Route::GetSnapshot, wire::SNAPSHOT, get_snapshot::handle))
         .service(post(Route::Register, wire::REGISTER, register::handle))
         .service(account_endpoint())
@@ -134,7 +134,7 @@ fn account_endpoint() -> Resource {
         .route(web::get().to(account::handle))
         .route(web::head().to(account::handle))
         .route(web::delete().to(delete_account::handle))
-        .default_service(web::to(|| async { problem::wrong_method(METHODS) }))
+        .default_service(refuse_others(METHODS))
 }
 
 fn health_endpoints() -> impl HttpServiceFactory {
@@ -145,35 +145,60 @@ fn health_endpoints() -> impl HttpServiceFactory {
     )
 }
 
+const POST: &[Method] = &[Method::POST];
+/// HEAD too: uptime monitors ask with it.
+const GET: &[Method] = &[Method::GET, Method::HEAD];
+
 fn post<F, Args>(route: Route, path: &str, handler: F) -> Resource
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    only(route, &[Method::POST], path, handler)
+    only(POST, path, handler).app_data(route)
 }
 
-/// GET and HEAD: uptime monitors ask with HEAD.
 fn get<F, Args>(route: Route, path: &str, handler: F) -> Resource
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    only(route, &[Method::GET, Method::HEAD], path, handler)
+    only(GET, path, handler).app_data(route)
 }
 
-/// A resource that refuses every other method with 405 and the ones that it has. `route` is what it is counted as.
-fn only<F, Args>(route: Route, methods: &'static [Method], path: &str, handler: F) -> Resource
+/// What is asked about a version, whose ID is all that follows `path` ([`version_id::Version`]). Scopes, whose path is compared as it
+/// is: `{version}` in a resource's path makes it a regular expression, and to match those was a third of an idle sync's work.
+fn of_a_version<F, Args>(
+    route: Route,
+    methods: &'static [Method],
+    path: &str,
+    handler: F,
+) -> impl HttpServiceFactory + use<F, Args>
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    let right = guard::fn_guard(move |context| methods.contains(&context.head().method));
-    web::resource(path)
-        .app_data(route)
-        .route(web::route().guard(right).to(handler))
-        .default_service(web::to(move || async move { problem::wrong_method(methods) }))
+    let scope = || web::scope(path).app_data(route);
+    (scope().guard(one_of(methods)).default_service(web::to(handler)), scope().default_service(refuse_others(methods)))
+}
+
+/// A resource that refuses every other method with 405 and the ones that it has.
+fn only<F, Args>(methods: &'static [Method], path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let right = web::route().guard(one_of(methods)).to(handler);
+    web::resource(path).route(right).default_service(refuse_others(methods))
+}
+
+fn one_of(methods: &'static [Method]) -> impl Guard {
+    guard::fn_guard(move |context| methods.contains(&context.head().method))
+}
+
+fn refuse_others(methods: &'static [Method]) -> actix_web::Route {
+    web::to(move || async move { problem::wrong_method(methods) })
 }

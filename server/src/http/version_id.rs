@@ -1,4 +1,4 @@
-//! Extractor: the version ID at the end of the path, in any usual spelling of a UUID.
+//! Extractor: the version ID that is all of the path behind the route's, in any usual spelling of a UUID.
 
 use std::future::{Ready, ready};
 
@@ -16,7 +16,12 @@ impl FromRequest for Version {
     type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let parsed = request.match_info().get("version").and_then(|text| text.parse().ok());
-        ready(parsed.map(Self).ok_or(Refusal::VersionIdMalformed))
+        let rest = request.match_info().unprocessed().strip_prefix('/').unwrap_or_default();
+        ready(match rest.parse() {
+            Ok(version) => Ok(Self(version)),
+            // No version is named, or something in it: as good as no route at all.
+            Err(_) if rest.is_empty() || rest.contains('/') => Err(Refusal::WrongBasePath),
+            Err(_) => Err(Refusal::VersionIdMalformed),
+        })
     }
 }
