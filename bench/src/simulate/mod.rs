@@ -12,7 +12,7 @@
 //! Accounts don't meet, so each connection plays some of them in the order of their days, and all connections wait for each
 //! other at midnight. The same seed plays the same syncs with the same bodies; version IDs are the server's own.
 //!
-//! An account takes some 200 bytes here and a sync of the day eight more, so a million accounts fit into 300 MB.
+//! An account takes some 200 bytes here, and a sync of the day eight more. Bodies live as long as their request.
 
 mod clock;
 mod operator;

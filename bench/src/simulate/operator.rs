@@ -23,6 +23,10 @@ const LATER_DAYS: u32 = 400;
 const KEEP: &str = "180d";
 /// How many devices of the storm ask at the same time.
 const STORM_CONNECTIONS: usize = 128;
+/// How long the server may take to free what was pruned; it looks for it once a minute.
+const FREED_WITHIN: Duration = Duration::from_mins(10);
+/// From one look at that to the next.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// So many that get no answer end it.
 const FAILURES_MAX: u64 = 1_000;
 
@@ -68,10 +72,13 @@ pub(crate) fn operate(
         format!("{} accounts, {versions} versions, {}", grouped(verb.count("/accounts")), speed(data, verb.took))
     });
     if stage.turn(days + LATER_DAYS)? {
+        let used = used(stage)?;
         let words = ["prune", "--older-than", KEEP, "--yes"];
+        let mut freed = 0;
         time(&mut waits, stage, &words, |verb| {
             let (versions, size) = (verb.count("/pruned/versions"), verb.count("/pruned/bytes"));
             let accounts = verb.count("/prunable/accounts");
+            freed = size;
             format!(
                 "{LATER_DAYS} days later: {} versions of {} accounts, {}",
                 grouped(versions),
@@ -79,6 +86,7 @@ pub(crate) fn operate(
                 bytes(size)
             )
         });
+        waits.push(freed_by_the_server(stage, used, freed)?);
         time(&mut waits, stage, &["db", "vacuum"], |verb| {
             format!("from {} to {}", bytes(data), bytes(verb.count("/file_bytes")))
         });
@@ -111,6 +119,28 @@ fn time(
             false
         }
     }
+}
+
+/// Bytes of the database that are in use.
+fn used(stage: &Stage) -> Result<u64> {
+    let verb = stage.verb(&["db", "status"])?;
+    Ok(verb.count("/file_bytes").saturating_sub(verb.count("/free_bytes")))
+}
+
+/// Large bodies that a command takes away beside the server are deleted by the server, in the time that it has.
+fn freed_by_the_server(stage: &Stage, before: u64, freed: u64) -> Result<Wait> {
+    let began = Instant::now();
+    terminal::say("until the server has freed what was pruned");
+    let (mut took, mut now) = (None, before);
+    while took.is_none() && began.elapsed() < FREED_WITHIN {
+        now = used(stage)?;
+        // The rest is what other bodies share their pages with.
+        took = (before.saturating_sub(now) >= freed / 10 * 9).then(|| began.elapsed());
+        #[expect(clippy::disallowed_methods, reason = "the pause between two looks, and no race")]
+        std::thread::sleep(LOOK_EVERY);
+    }
+    let result = format!("in use: {} of {} before", bytes(now), bytes(before));
+    Ok(Wait { what: "until the server has freed that".to_owned(), took, memory: None, result })
 }
 
 fn done(what: &str, took: Duration, memory: Option<u64>, result: String) -> Wait {

@@ -24,7 +24,7 @@ pub(crate) struct Sample {
     pub(crate) processor_seconds: f64,
     /// What the server had the disk write so far, in bytes, where that is known.
     pub(crate) written: Option<u64>,
-    /// The database's length in bytes, without its log.
+    /// The database's length in bytes.
     pub(crate) database: u64,
     /// Versions that pruning has taken away so far.
     pub(crate) pruned: u64,
@@ -119,8 +119,7 @@ fn needs(text: &mut String, findings: &Findings, args: &SimulateArgs) {
     };
     let size = |count: f64| bytes(whole(count));
     if args.prune_after.is_none() {
-        let overhead = overhead(findings);
-        sum("disk", float(first.stored) * overhead, float(end.stored) * overhead, &size);
+        sum("disk", float(first.database), float(end.database), &size);
     }
     sum("received", float(first.traffic.up), float(end.traffic.up), &size);
     sum("sent", float(first.traffic.down), float(end.traffic.down), &size);
@@ -137,13 +136,14 @@ fn needs(text: &mut String, findings: &Findings, args: &SimulateArgs) {
     row("requests a second, busiest hour", busiest(joining), busiest(later), busiest(&findings.log.by_hour));
     row("memory at most", String::new(), String::new(), bytes(findings.memory.peak));
     let accounts = f64::from(args.accounts);
-    let per_account = |sample: &Sample| bytes(whole(float(sample.stored) * overhead(findings) / accounts));
     if args.prune_after.is_none() {
-        let _ = writeln!(text, "\nOn the disk that is {} per account after joining", per_account(first));
+        let joined = bytes(whole(float(first.database) / accounts));
+        let _ = write!(text, "\nOn the disk that is {joined} per account after joining");
         if has_later {
-            let each = each_day(float(end.stored), float(first.stored)) * overhead(findings) / accounts;
-            let _ = writeln!(text, "and {} more each day, with nothing pruned.", bytes(whole(each)));
+            let each = each_day(float(end.database), float(first.database)) / accounts;
+            let _ = write!(text, ", and {} more each day, with nothing pruned", bytes(whole(each)));
         }
+        text.push_str(".\n");
     }
 }
 
@@ -286,7 +286,7 @@ mod tests {
             traffic: Traffic { up: stored * 2, down: stored, requests: u64::from(days) * 100 },
             processor_seconds: f64::from(days),
             written: Some(stored * 4),
-            database: stored,
+            database: stored * 3,
             pruned,
         }
     }
@@ -318,8 +318,7 @@ mod tests {
         let text = markdown(&findings(0), &args(&[]), "it");
         let expected = [
             "|  | to join, in 7 days | each day after that | joining and a year |",
-            // Two bytes on the disk for each one stored; 1 MiB a day was stored.
-            "| disk | 20.0 MiB | 2.00 MiB | 750 MiB |",
+            "| disk | 30.0 MiB | 3.00 MiB | 1,125 MiB |",
             "| received | 20.0 MiB | 2.00 MiB | 750 MiB |",
             "| written to the disk | 40.0 MiB | 4.00 MiB | 1,500 MiB |",
             "| the server's processor time | 7.00 s | 1.00 s | 372 s |",
@@ -335,7 +334,7 @@ mod tests {
     fn where_it_was_pruned_the_disk_is_shown_as_it_was_and_not_reckoned() {
         let args = args(&["--clock", "lib", "--prune-after", "90d"]);
         let text = markdown(&findings(1234), &args, "it");
-        assert!(text.contains("| 17 days | 20.0 MiB | 20.0 MiB | 1,234 |"), "{text}");
+        assert!(text.contains("| 17 days | 60.0 MiB | 20.0 MiB | 1,234 |"), "{text}");
         assert!(text.contains("prune --older-than 90d"), "{text}");
         assert!(!text.contains("| disk |") && !text.contains("disk per byte"), "{text}");
     }
@@ -354,7 +353,7 @@ mod tests {
         }];
         let text = markdown(&findings, &args(&[]), "it");
         assert!(text.contains("**It ended after 5 of 17 days**"), "{text}");
-        assert!(text.contains("| disk | 40.0 MiB | – | – |"), "nothing is reckoned from no days\n{text}");
+        assert!(text.contains("| disk | 3.00 MiB | – | – |"), "nothing is reckoned from no days\n{text}");
         assert!(text.contains("| `backup create` | **did not work** |  | there is no room |"), "{text}");
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use fs_err as fs;
+use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 use super::clock::Clock;
@@ -63,9 +63,11 @@ impl Stage {
         files(self.data_dir())
     }
 
-    /// The database's length in bytes, without its write-ahead log.
+    /// The database's length in bytes, beside the running server: what is still in the write-ahead log counts as if it had arrived.
     pub(crate) fn database_bytes(&self) -> Result<u64> {
-        Ok(fs::metadata(self.data_dir().join(DATABASE))?.len())
+        let db = Connection::open_with_flags(self.data_dir().join(DATABASE), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let pragma = |sql| db.query_row(sql, [], |row| row.get::<_, u64>(0));
+        Ok(pragma("PRAGMA page_count")? * pragma("PRAGMA page_size")?)
     }
 
     /// Starts the server.
@@ -136,6 +138,8 @@ impl Verb {
 
 #[cfg(test)]
 mod tests {
+    use fs_err as fs;
+
     use super::*;
 
     /// A stage whose server is a script.
