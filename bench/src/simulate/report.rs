@@ -9,7 +9,7 @@ use super::population::HABITS;
 use crate::cli::SimulateArgs;
 use crate::client::Traffic;
 use crate::process::Memory;
-use crate::units::{bytes, figure, float, grouped, milliseconds, whole};
+use crate::units::{bytes, duration, figure, float, grouped, milliseconds, whole};
 
 /// The server's state at one midnight.
 #[derive(Debug, Clone)]
@@ -174,8 +174,7 @@ fn operators(text: &mut String, waits: &[Wait]) {
     }
     text.push_str("\n## What an operator waits for\n\n| what | took | memory at most | |\n|---|---:|---:|---|\n");
     for wait in waits {
-        let took =
-            wait.took.map_or_else(|| "**did not work**".to_owned(), |took| format!("{} s", figure(took.as_secs_f64())));
+        let took = wait.took.map_or_else(|| "**did not work**".to_owned(), duration);
         let memory = wait.memory.map(bytes).unwrap_or_default();
         let _ = writeln!(text, "| {} | {took} | {memory} | {} |", wait.what, wait.result);
     }

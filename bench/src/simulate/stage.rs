@@ -19,7 +19,7 @@ use crate::scratch::{Scratch, files};
 /// The database in the data directory.
 pub(crate) const DATABASE: &str = "taskferry.sqlite3";
 /// How often a command's memory is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// See the module.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Stage {
         let mut memory = 0;
         let status = loop {
             // It has no memory any more between its end and the next look.
-            memory = peak_memory(child.id()).unwrap_or(memory);
+            memory = memory.max(peak_memory(child.id()).unwrap_or_default());
             if let Some(status) = child.try_wait()? {
                 break status;
             }
