@@ -80,11 +80,26 @@ pub(crate) struct SimulateArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) accounts: u32,
     /// How many devices an account has at most; each number from 1 to this is equally frequent
-    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) devices: u32,
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) devices: u8,
     /// How many days are played
     #[arg(long, value_name = "COUNT", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3660))]
     pub(crate) days: u32,
+    /// Within how many of the first days everybody's devices join
+    #[arg(long, value_name = "COUNT", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3660))]
+    pub(crate) join_days: u32,
+    /// End at the first midnight after this many minutes of play
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=1440))]
+    pub(crate) minutes: Option<u64>,
+    /// Turn the server's clock a day further each midnight, through this library: `libfaketimeMT.so.1` of libfaketime
+    #[arg(long, value_name = "LIBRARY")]
+    pub(crate) clock: Option<PathBuf>,
+    /// Each seventh midnight, prune as `taskferry-server prune --older-than TIME` does
+    #[arg(long, value_name = "TIME", requires = "clock")]
+    pub(crate) prune_after: Option<String>,
+    /// Afterwards, time what an operator waits for with that much data: starts, backups, checks, pruning, a restore
+    #[arg(long)]
+    pub(crate) operate: bool,
     /// The same seed plays the same population
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,

@@ -1,5 +1,6 @@
 //! Servers as child processes: started on a free port, measured from outside, and stopped by their own handle.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -9,7 +10,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use fs_err as fs;
+use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::units::float;
 
 /// How long a server may take to listen; one with gigabytes of data from a disk that is busy needs some of it.
 const START_WITHIN: Duration = Duration::from_mins(1);
@@ -19,6 +23,9 @@ const STOP_WITHIN: Duration = Duration::from_mins(1);
 const LISTENING: &str = "listening on http://";
 /// So many of its last lines are told if it does not start.
 const LINES_KEPT: usize = 20;
+
+/// A variable of the environment.
+pub(crate) type Variable = (&'static str, OsString);
 
 /// A running server. It is killed if it is still there when this is dropped.
 #[derive(Debug)]
@@ -38,16 +45,15 @@ pub(crate) struct Memory {
 }
 
 impl Server {
-    /// Starts it and waits until it listens. Only `PATH` of this program's environment reaches it: a variable, or a
-    /// configuration file in a home directory, would be measured along.
+    /// Starts it and waits until it listens.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        Self::start_with(command, &[])
+    }
+
+    /// The same, with these variables.
+    pub(crate) fn start_with(command: &mut Command, variables: &[Variable]) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
-        command
-            .env_clear()
-            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+        alone(command, variables).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("could not start `{name}`"))?;
         let (sender, lines) = channel();
         let stderr = child.stderr.take();
@@ -84,12 +90,22 @@ impl Server {
 
     /// Its memory, as the kernel counts it.
     pub(crate) fn memory(&self) -> Result<Memory> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = fs::read_to_string(path).context("could not ask for a server's memory")?;
-        Ok(Memory {
-            now: field(&status, "VmRSS:").context("no VmRSS")?,
-            peak: field(&status, "VmHWM:").context("no VmHWM")?,
-        })
+        memory_of(&self.child.id().to_string())
+    }
+
+    /// What it took of the processor so far, in seconds.
+    pub(crate) fn processor_seconds(&self) -> Result<f64> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = fs::read_to_string(path).context("could not ask for a server's processor time")?;
+        let ticks = ticks(&stat).context("no processor time")?;
+        Ok(float(ticks) / float(clock_ticks_per_second()))
+    }
+
+    /// What it had the disk write so far, in bytes, as the kernel counts it; `None` where this user may not know.
+    pub(crate) fn written(&self) -> Option<u64> {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.child.id())).ok()?;
+        let line = io.lines().find_map(|line| line.strip_prefix("write_bytes:"))?;
+        line.trim().parse().ok()
     }
 
     /// Stops it in order and waits for its end.
@@ -121,6 +137,34 @@ impl Drop for Server {
     }
 }
 
+/// Leaves a command only `PATH` of this program's environment, and these variables: a variable, or a configuration file in a home
+/// directory, would be measured along.
+pub(crate) fn alone<'a>(command: &'a mut Command, variables: &[Variable]) -> &'a mut Command {
+    command
+        .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+}
+
+/// The memory of this program itself.
+pub(crate) fn own_memory() -> Result<Memory> {
+    memory_of("self")
+}
+
+/// The memory of a child at most so far, in bytes; `None` once it has ended.
+pub(crate) fn peak_memory(process: u32) -> Option<u64> {
+    memory_of(&process.to_string()).ok().map(|memory| memory.peak)
+}
+
+fn memory_of(process: &str) -> Result<Memory> {
+    let status =
+        fs::read_to_string(format!("/proc/{process}/status")).context("could not ask for a process's memory")?;
+    Ok(Memory {
+        now: field(&status, "VmRSS:").context("no VmRSS")?,
+        peak: field(&status, "VmHWM:").context("no VmHWM")?,
+    })
+}
+
 /// Passes on what a child says, so that it never waits for a reader.
 fn forward(stderr: ChildStderr, lines: &Sender<String>) {
     let mut reader = BufReader::new(stderr);
@@ -130,6 +174,15 @@ fn forward(stderr: ChildStderr, lines: &Sender<String>) {
         let _ = lines.send(String::from_utf8_lossy(&line).trim_end().to_owned());
         line.clear();
     }
+}
+
+/// The processor's time in `/proc/PID/stat`, user and system together. The name in it, in brackets, may hold anything.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    // The state is the third field of the file, and the first one here.
+    let mut times = behind_name.split_whitespace().skip(11);
+    let (user, system): (u64, u64) = (times.next()?.parse().ok()?, times.next()?.parse().ok()?);
+    Some(user + system)
 }
 
 /// A field of `/proc/PID/status`, which counts in KiB.
@@ -149,6 +202,14 @@ mod tests {
         assert_eq!(field(status, "VmHWM:"), Some(1_263_616));
         assert_eq!(field(status, "VmRSS:"), Some(102_400));
         assert_eq!(field(status, "VmSwap:"), None);
+    }
+
+    #[test]
+    fn processor_time_is_found_behind_any_name() {
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 120 34 5 6 20 0 9 0 100 200 300";
+        assert_eq!(ticks(stat), Some(154));
+        assert_eq!(ticks("7 (a"), None);
+        assert_eq!(ticks("7 (a) S 1"), None);
     }
 
     #[test]

@@ -45,6 +45,14 @@ pub(crate) fn milliseconds(microseconds: u64) -> f64 {
     float(microseconds) / 1000.0
 }
 
+/// `7.2 ms`, `12.3 s`.
+pub(crate) fn duration(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        return format!("{} ms", figure(duration.as_secs_f64() * 1000.0));
+    }
+    format!("{} s", figure(duration.as_secs_f64()))
+}
+
 /// A duration in whole microseconds.
 pub(crate) fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
@@ -75,5 +83,7 @@ mod tests {
         assert_eq!(figure(1234.6), "1,235");
         assert_eq!(figure(f64::NAN), "–");
         assert_eq!(bytes(1536), "1.50 KiB");
+        assert_eq!(duration(Duration::from_micros(7200)), "7.20 ms");
+        assert_eq!(duration(Duration::from_millis(12_345)), "12.3 s");
     }
 }

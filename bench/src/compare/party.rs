@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::cargo;
 use crate::cli::CompareArgs;
-use crate::process::Server;
+use crate::process::{Server, Variable};
 
 /// One of the three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,19 +69,28 @@ impl Programs {
 /// Starts this project's server without limits, unless `args` say something about them: all the load comes from one address, and
 /// would be taken for a flood.
 pub(crate) fn start_ours(program: &Path, data_dir: &Path, args: &[String]) -> Result<Server> {
+    start_ours_with(program, data_dir, args, &[])
+}
+
+/// The same, with these variables.
+pub(crate) fn start_ours_with(
+    program: &Path,
+    data_dir: &Path,
+    args: &[String],
+    variables: &[Variable],
+) -> Result<Server> {
     let says_something = args.iter().any(|arg| arg.starts_with("--limit"));
     let limits: &[&str] = if says_something { &[] } else { &["--limits", "off"] };
-    start(program, data_dir, limits, args)
+    start(program, data_dir, limits, args, variables)
 }
 
 /// Starts this project's server as it is by default.
 pub(crate) fn start_ours_with_limits(program: &Path, data_dir: &Path, args: &[String]) -> Result<Server> {
-    start(program, data_dir, &[], args)
+    start(program, data_dir, &[], args, &[])
 }
 
-fn start(program: &Path, data_dir: &Path, limits: &[&str], args: &[String]) -> Result<Server> {
+fn start(program: &Path, data_dir: &Path, limits: &[&str], args: &[String], variables: &[Variable]) -> Result<Server> {
     let mut command = Command::new(program);
-    Server::start(
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(limits).args(args),
-    )
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir).args(limits).args(args);
+    Server::start_with(&mut command, variables)
 }

@@ -106,12 +106,17 @@ impl<'a> Player<'a> {
         self.device.traffic()
     }
 
+    /// A connection that the server has not closed meanwhile.
+    pub(crate) async fn reconnect(&mut self) -> Result<()> {
+        self.device.reconnect().await
+    }
+
     /// Plays one day.
     pub(crate) async fn play(&mut self, day: u32) -> Result<()> {
         for event in plan(&mut self.accounts, day) {
             let requests = self.device.traffic().requests;
             let outcome = self.sync(event).await;
-            let hour = usize::try_from(day * 24 + event.minute / 60)?;
+            let hour = usize::try_from(day * 24 + event.hour())?;
             let failed = outcome.is_err();
             self.log.borrow_mut().synced(hour, self.device.traffic().requests - requests, outcome)?;
             if failed {
@@ -122,16 +127,16 @@ impl<'a> Player<'a> {
     }
 
     async fn sync(&mut self, event: Event) -> Result<()> {
-        let account = &self.accounts[event.account];
-        self.device.become_device(account.client, account.devices[event.device].version);
+        let account = &self.accounts[event.account()];
+        self.device.become_device(account.client, account.devices[event.device()].version);
         let outcome = match event.what {
-            What::First => self.first(event.account).await,
+            What::First => self.first(event.account()).await,
             What::Join => self.join().await,
-            What::Change => self.change(event.account).await,
+            What::Change => self.change(event.account()).await,
             What::Idle => self.pull().await,
         };
         // Also after a failure: a version that was accepted is there.
-        self.accounts[event.account].devices[event.device].version = self.device.version();
+        self.accounts[event.account()].devices[event.device()].version = self.device.version();
         outcome
     }
 

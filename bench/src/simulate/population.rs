@@ -6,7 +6,7 @@
 //! | habits | [`HABITS`] |
 //! | devices of an account | 1 to `--devices`, each number equally frequent |
 //! | first device | joins in the first half of the first day and uploads all its tasks |
-//! | further devices | join in the second half of a day of the first week |
+//! | further devices | join in the second half of one of the first `--join-days` days, each equally likely |
 //! | time of day | 45 of 100 syncs from 18:00 to midnight, 7 from there to 6:00: [`HOURS`] |
 //! | a task at the first upload | 600 bytes |
 //! | a sync with changes | 700 to 1,500 bytes; two of five add a task |
@@ -50,8 +50,6 @@ pub(crate) const HOURS: [u64; 24] = [2, 1, 1, 1, 1, 1, 2, 3, 4, 5, 5, 5, 4, 4, 4
 
 /// Minutes of a day.
 const DAY: u32 = 24 * 60;
-/// Everybody has joined after so many days.
-pub(crate) const JOIN_DAYS: u32 = 7;
 /// Bytes of the operations that create one task.
 const TASK_BYTES: u64 = 600;
 /// Bytes of one task in a snapshot.
@@ -89,21 +87,37 @@ struct Moment {
     minute: u32,
 }
 
-/// One sync.
+/// One sync, in eight bytes: a day of a million accounts has ten million of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Event {
     /// Of the day.
-    pub(crate) minute: u32,
-    /// Whose: the place in the slice that [`plan`] was given.
-    pub(crate) account: usize,
-    /// Which device.
-    pub(crate) device: usize,
+    minute: u16,
+    account: u32,
+    device: u8,
     /// What it has to say.
     pub(crate) what: What,
 }
 
+impl Event {
+    /// The hour of the day.
+    pub(crate) const fn hour(self) -> u32 {
+        self.minute as u32 / 60
+    }
+
+    /// Whose: the place in the slice that [`plan`] was given.
+    pub(crate) const fn account(self) -> usize {
+        self.account as usize
+    }
+
+    /// Which device.
+    pub(crate) const fn device(self) -> usize {
+        self.device as usize
+    }
+}
+
 /// What a device has to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
 pub(crate) enum What {
     /// All its tasks: the first device's first sync.
     First,
@@ -117,7 +131,7 @@ pub(crate) enum What {
 
 impl Account {
     /// The `number`-th of the population under a seed.
-    pub(crate) fn new(seed: u64, number: u32, devices_max: u32, days: u32) -> Self {
+    pub(crate) fn new(seed: u64, number: u32, devices_max: u8, join_days: u32) -> Self {
         let mut random = Random::derived(seed, u64::from(number));
         let habit = habit(random.below(100));
         let (fewest, most) = HABITS[habit].tasks;
@@ -130,7 +144,7 @@ impl Account {
             devices.push(Moment { day: 0, minute });
         }
         for joins in &mut devices[1..] {
-            joins.day = small(random.below(u64::from(JOIN_DAYS.min(days))));
+            joins.day = small(random.below(u64::from(join_days)));
         }
         Self {
             client: client_id(!seed, u64::from(number)),
@@ -169,8 +183,10 @@ impl Account {
     }
 
     fn plan(&mut self, account: usize, day: u32, events: &mut Vec<Event>) {
+        let account = u32::try_from(account).unwrap_or(u32::MAX);
         let mut add = |minute, device, what| {
-            events.push(Event { minute, account, device, what });
+            let device = u8::try_from(device).unwrap_or(u8::MAX);
+            events.push(Event { minute: u16::try_from(minute).unwrap_or(u16::MAX), account, device, what });
         };
         for (device, place) in self.devices.iter().enumerate().filter(|(_, place)| place.joins.day == day) {
             let what = if device == 0 { What::First } else { What::Join };
@@ -237,7 +253,7 @@ mod tests {
     use super::*;
 
     fn accounts(count: u32) -> Vec<Account> {
-        (0..count).map(|number| Account::new(1, number, 3, 10)).collect()
+        (0..count).map(|number| Account::new(1, number, 3, 7)).collect()
     }
 
     #[test]
@@ -256,15 +272,36 @@ mod tests {
     }
 
     #[test]
+    fn a_million_accounts_fit_into_memory() {
+        assert_eq!(size_of::<Event>(), 8);
+        assert!(size_of::<Account>() <= 88, "{}", size_of::<Account>());
+        assert!(size_of::<Place>() <= 24, "{}", size_of::<Place>());
+    }
+
+    #[test]
+    fn everybody_has_joined_after_the_days_for_it() {
+        let joined = |count: u32, join_days| {
+            let mut accounts: Vec<_> = (0..count).map(|number| Account::new(1, number, 3, join_days)).collect();
+            let devices: usize = accounts.iter().map(|account| account.devices.len()).sum();
+            let events = (0..join_days).flat_map(|day| plan(&mut accounts, day)).collect::<Vec<_>>();
+            (events.iter().filter(|event| matches!(event.what, What::First | What::Join)).count(), devices)
+        };
+        for join_days in [1, 2, 7] {
+            let (joined, devices) = joined(300, join_days);
+            assert_eq!(joined, devices, "{join_days} days");
+        }
+    }
+
+    #[test]
     fn no_device_syncs_before_it_joined() {
         let mut accounts = accounts(300);
         let mut joined = std::collections::BTreeSet::new();
         for day in 0..10 {
             for event in plan(&mut accounts, day) {
-                let device = (event.account, event.device);
+                let device = (event.account(), event.device());
                 match event.what {
-                    What::First => assert!(event.device == 0 && joined.insert(device)),
-                    What::Join => assert!(joined.contains(&(event.account, 0)) && joined.insert(device)),
+                    What::First => assert!(event.device() == 0 && joined.insert(device)),
+                    What::Join => assert!(joined.contains(&(event.account(), 0)) && joined.insert(device)),
                     What::Change | What::Idle => assert!(joined.contains(&device), "{event:?}"),
                 }
             }
