@@ -89,9 +89,12 @@ impl Administrator {
     /// Deletes a little of the large bodies that nothing links any more, while no server runs, which `_alone` shows: it would do it
     /// itself, and knows who is still reading. Returns whether there may be more.
     pub fn sweep_some(&self, _alone: &DataDirectory) -> Result<bool, AdminError> {
-        let Some(blob) = place::unlinked(&self.db).map_err(reading)?.first().copied() else { return Ok(false) };
         let txn = self.begin()?;
-        place::delete_some(&txn, blob, SWEEP_CHUNKS).map_err(writing)?;
+        let unlinked = place::unlinked(&txn, SWEEP_CHUNKS).map_err(reading)?;
+        if unlinked.is_empty() {
+            return Ok(false);
+        }
+        place::sweep_some(&txn, &unlinked, SWEEP_CHUNKS).map_err(writing)?;
         txn.commit().map_err(writing)?;
         Ok(true)
     }

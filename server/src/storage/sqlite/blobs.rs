@@ -9,14 +9,17 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// Bodies that are swept side by side: as many as there are pieces in one slice of it, since most bodies have few.
+const SWEPT_AT_ONCE: usize = 16;
+
 #[derive(Debug, Default)]
 struct Inner {
     /// Bodies that are being sent, by how many readers. Bounded by the number of connections.
     held: HashMap<i64, usize>,
     /// Bodies to be swept, oldest first.
     unlinked: VecDeque<i64>,
-    /// The one that the sweeper is deleting.
-    doomed: Option<i64>,
+    /// Those that the sweeper is deleting, a few.
+    doomed: Vec<i64>,
 }
 
 /// See the module. Cheap to clone; clones share.
@@ -38,7 +41,7 @@ impl Blobs {
     /// Holds a body; `None` if the sweeper was faster.
     pub(super) fn hold(&self, blob: i64) -> Option<Hold> {
         let mut inner = self.lock();
-        if inner.doomed == Some(blob) {
+        if inner.doomed.contains(&blob) {
             return None;
         }
         *inner.held.entry(blob).or_default() += 1;
@@ -50,19 +53,28 @@ impl Blobs {
         self.lock().unlinked.push_back(blob);
     }
 
-    /// The body to go on sweeping, if there is one that nobody holds.
-    pub(super) fn next_doomed(&self) -> Option<i64> {
-        let mut inner = self.lock();
-        if inner.doomed.is_none() {
-            let free = inner.unlinked.iter().position(|blob| !inner.held.contains_key(blob))?;
-            inner.doomed = inner.unlinked.remove(free);
-        }
-        inner.doomed
+    /// Whether there is a body to sweep.
+    pub(super) fn are_some_doomed(&self) -> bool {
+        !self.doomed().is_empty()
     }
 
-    /// The doomed body is gone.
-    pub(super) fn swept(&self) {
-        self.lock().doomed = None;
+    /// The bodies to go on sweeping, oldest first: up to [`SWEPT_AT_ONCE`] that nobody holds.
+    pub(super) fn doomed(&self) -> Vec<i64> {
+        let Inner { held, unlinked, doomed } = &mut *self.lock();
+        let mut at = 0;
+        while doomed.len() < SWEPT_AT_ONCE && at < unlinked.len() {
+            if held.contains_key(&unlinked[at]) {
+                at += 1;
+            } else {
+                doomed.extend(unlinked.remove(at));
+            }
+        }
+        doomed.clone()
+    }
+
+    /// These doomed bodies are gone.
+    pub(super) fn swept(&self, gone: &[i64]) {
+        self.lock().doomed.retain(|blob| !gone.contains(blob));
     }
 }
 
@@ -87,25 +99,45 @@ mod tests {
         let blobs = Blobs::default();
         let (one, two) = (blobs.hold(7).unwrap(), blobs.hold(7).unwrap());
         blobs.unlink(7);
-        assert_eq!(blobs.next_doomed(), None);
+        assert!(!blobs.are_some_doomed());
         drop(one);
-        assert_eq!(blobs.next_doomed(), None);
+        assert!(!blobs.are_some_doomed());
         drop(two);
-        assert_eq!(blobs.next_doomed(), Some(7));
+        assert_eq!(blobs.doomed(), [7]);
     }
 
     #[test]
     fn a_doomed_body_can_not_be_held_any_more() {
         let blobs = Blobs::default();
         blobs.unlink(7);
+        assert_eq!(blobs.doomed(), [7]);
         blobs.unlink(8);
-        assert_eq!(blobs.next_doomed(), Some(7));
-        assert!(blobs.hold(7).is_none());
         let held = blobs.hold(8);
-        assert_eq!(blobs.next_doomed(), Some(7), "one at a time, to its end");
-        blobs.swept();
-        assert_eq!(blobs.next_doomed(), None);
+        assert!(held.is_some() && blobs.hold(7).is_none());
+        assert_eq!(blobs.doomed(), [7]);
+        blobs.swept(&[7]);
+        assert!(!blobs.are_some_doomed());
         drop(held);
-        assert_eq!(blobs.next_doomed(), Some(8));
+        assert_eq!(blobs.doomed(), [8]);
+    }
+
+    #[test]
+    fn many_are_swept_a_few_at_a_time_and_each_to_its_end() {
+        let blobs = Blobs::default();
+        let held = blobs.hold(3);
+        (0..50).for_each(|blob| blobs.unlink(blob));
+        let first = blobs.doomed();
+        assert_eq!(first.len(), SWEPT_AT_ONCE);
+        assert!(!first.contains(&3) && first == blobs.doomed());
+        blobs.swept(&first[1..]);
+        let next = blobs.doomed();
+        assert_eq!((next.len(), next[0]), (SWEPT_AT_ONCE, first[0]));
+        drop(held);
+        let mut left = next;
+        while !left.is_empty() {
+            blobs.swept(&left);
+            left = blobs.doomed();
+        }
+        assert!(blobs.hold(3).is_some(), "swept, as the reader will see in the database");
     }
 }

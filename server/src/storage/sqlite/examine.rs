@@ -2,8 +2,10 @@
 //!
 //! SQLite's own check sees torn pages and broken indexes. What it can't see is walked here: that every chain leads from its
 //! first version to the account's latest one, that every body is whole, that every snapshot is of a version of its account.
-//! Nothing is kept per version, so memory stays flat for a history of any length. Read inside one transaction: beside a running
-//! server, everything is of one moment.
+//! Of each account, the IDs of a few thousand versions are kept, so memory stays flat for a history of any length. Read inside one
+//! transaction: beside a running server, everything is of one moment.
+
+use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use taskferry_protocol::{ClientId, VersionId};
@@ -18,6 +20,10 @@ use crate::stop::{Stop, Stopped};
 const FINDINGS_MAX: usize = 100;
 /// How many steps of SQLite's machine there are between two looks at whether to stop: a few milliseconds.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+
+/// The longest chain that is walked in memory, in versions: some 2 MB. An account's versions lie all over the file, so to look each
+/// of them up once more costs a small machine, which has little of the file in memory, as much as all else here.
+const REMEMBERED: usize = 32_768;
 
 /// What an examination saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -110,9 +116,14 @@ pub enum Flaw {
 
 /// Examines the database behind `db`, until `stop` says otherwise. Nothing is changed.
 pub fn examine(db: &Connection, stop: &Stop) -> Result<Examination, Stopped> {
+    examine_remembering(REMEMBERED, db, stop)
+}
+
+fn examine_remembering(remembered: usize, db: &Connection, stop: &Stop) -> Result<Examination, Stopped> {
     let mut seen = Examination::default();
-    let done =
-        interruptible(db, stop).and_then(|()| db.unchecked_transaction()).and_then(|txn| walk(&txn, &mut seen, stop));
+    let done = interruptible(db, stop)
+        .and_then(|()| db.unchecked_transaction())
+        .and_then(|txn| walk(remembered, &txn, &mut seen, stop));
     let _ = db.progress_handler(0, None::<fn() -> bool>);
     match done {
         _ if stop.is_set() => Err(Stopped),
@@ -149,7 +160,7 @@ fn interruptible(db: &Connection, stop: &Stop) -> rusqlite::Result<()> {
     )
 }
 
-fn walk(db: &Connection, seen: &mut Examination, stop: &Stop) -> rusqlite::Result<()> {
+fn walk(remembered: usize, db: &Connection, seen: &mut Examination, stop: &Stop) -> rusqlite::Result<()> {
     seen.schema = migrations::number(db)?;
     seen.epoch = schema::meta_text(db, "epoch")?;
     let hasher = AccountHasher::new(&schema::meta_text(db, "salt")?);
@@ -178,7 +189,7 @@ fn walk(db: &Connection, seen: &mut Examination, stop: &Stop) -> rusqlite::Resul
             continue;
         }
         let name = hasher.of(account.client);
-        for flaw in account.flaws(db, seen)? {
+        for flaw in account.flaws(remembered, db, seen)? {
             seen.found(Finding::Account { account: name, flaw });
         }
         stop.reached(seen.versions);
@@ -218,6 +229,8 @@ struct Sum {
     /// version's parent, and so takes itself out: what is left is the first one's parent and the latest.
     ends: u128,
     unlike: u64,
+    /// What follows what, of a chain that is short enough.
+    children: HashMap<VersionId, VersionId>,
 }
 
 impl Account {
@@ -236,9 +249,9 @@ impl Account {
         })
     }
 
-    fn flaws(&self, db: &Connection, seen: &mut Examination) -> rusqlite::Result<Vec<Flaw>> {
+    fn flaws(&self, remembered: usize, db: &Connection, seen: &mut Examination) -> rusqlite::Result<Vec<Flaw>> {
         let mut flaws = Vec::new();
-        let sum = self.sum(db)?;
+        let sum = self.sum(remembered, db)?;
         seen.versions += sum.versions;
         if (sum.versions, sum.bytes) != (self.versions, self.version_bytes) {
             flaws.push(Flaw::Miscounted {
@@ -254,7 +267,16 @@ impl Account {
         let first =
             VersionId::from_uuid(Uuid::from_u128(sum.ends ^ Uuid::from_bytes(*self.latest.as_bytes()).as_u128()));
         let snapshot = self.snapshot.map(|(version, _)| version);
-        let (steps, end, snapshot_met) = self.walk(db, first, sum.versions, snapshot)?;
+        let walked = if sum.versions > remembered as u64 {
+            let mut child = db.prepare_cached("SELECT version FROM version WHERE account = ?1 AND parent = ?2")?;
+            let mut child = |parent: VersionId| {
+                child.query_row((self.key, parent.as_bytes()), |row| Ok(version_id(row.get(0)?))).optional()
+            };
+            go_along(first, sum.versions, snapshot, &mut child)?
+        } else {
+            go_along(first, sum.versions, snapshot, |parent| Ok(sum.children.get(&parent).copied()))?
+        };
+        let (steps, end, snapshot_met) = walked;
         if steps != sum.versions || end != self.latest {
             flaws.push(Flaw::Broken { steps, versions: sum.versions });
         } else if snapshot.is_some() && !snapshot_met {
@@ -264,7 +286,7 @@ impl Account {
         Ok(flaws)
     }
 
-    fn sum(&self, db: &Connection) -> rusqlite::Result<Sum> {
+    fn sum(&self, remembered: usize, db: &Connection) -> rusqlite::Result<Sum> {
         let mut statement = db.prepare_cached(
             "SELECT parent, version, bytes, \
                blob IS NOT NULL AND bytes IS NOT (SELECT sum(length(data)) FROM chunk c WHERE c.blob = v.blob \
@@ -276,32 +298,14 @@ impl Account {
         while let Some(row) = rows.next()? {
             sum.versions += 1;
             sum.bytes = sum.bytes.saturating_add(row.get(2)?);
-            sum.ends ^= Uuid::from_bytes(row.get(0)?).as_u128() ^ Uuid::from_bytes(row.get(1)?).as_u128();
+            let (parent, version): ([u8; 16], [u8; 16]) = (row.get(0)?, row.get(1)?);
+            sum.ends ^= u128::from_be_bytes(parent) ^ u128::from_be_bytes(version);
+            if sum.children.len() < remembered {
+                sum.children.insert(version_id(parent), version_id(version));
+            }
             sum.unlike += row.get::<_, u64>(3)?;
         }
         Ok(sum)
-    }
-
-    /// Goes along the chain from `first`'s child on, at most `versions` steps. Returns how many, where it ended, and whether it
-    /// met `snapshot`, which after pruning may also be the parent of the first version.
-    fn walk(
-        &self,
-        db: &Connection,
-        first: VersionId,
-        versions: u64,
-        snapshot: Option<VersionId>,
-    ) -> rusqlite::Result<(u64, VersionId, bool)> {
-        let mut next = db.prepare_cached("SELECT version FROM version WHERE account = ?1 AND parent = ?2")?;
-        let (mut steps, mut at) = (0, first);
-        let mut met = snapshot == Some(at);
-        while steps < versions {
-            let Some(version) = next.query_row((self.key, at.as_bytes()), |row| row.get(0)).optional()? else { break };
-            at = version_id(version);
-            steps += 1;
-            met |= snapshot == Some(at);
-        }
-        // An account without versions has no first one: it is empty, or nothing but the snapshot at its latest is left of it.
-        Ok((steps, if versions == 0 && !met { VersionId::NIL } else { at }, met))
     }
 
     fn snapshot_flaw(&self, db: &Connection, seen: &mut Examination) -> rusqlite::Result<Option<Flaw>> {
@@ -321,6 +325,26 @@ impl Account {
             _ => Some(Flaw::SnapshotMissing),
         })
     }
+}
+
+/// Goes along the chain from `first`'s child on, at most `versions` steps. Returns how many, where it ended, and whether it met
+/// `snapshot`, which after pruning may also be the parent of the first version.
+fn go_along(
+    first: VersionId,
+    versions: u64,
+    snapshot: Option<VersionId>,
+    mut child: impl FnMut(VersionId) -> rusqlite::Result<Option<VersionId>>,
+) -> rusqlite::Result<(u64, VersionId, bool)> {
+    let (mut steps, mut at) = (0, first);
+    let mut met = snapshot == Some(at);
+    while steps < versions {
+        let Some(version) = child(at)? else { break };
+        at = version;
+        steps += 1;
+        met |= snapshot == Some(at);
+    }
+    // An account without versions has no first one: it is empty, or nothing but the snapshot at its latest is left of it.
+    Ok((steps, if versions == 0 && !met { VersionId::NIL } else { at }, met))
 }
 
 #[cfg(test)]
@@ -358,9 +382,13 @@ mod tests {
     #[test]
     fn a_sound_database_is_counted_and_nothing_is_found() {
         let dir = tempfile::tempdir().unwrap();
-        let seen = examine(&world(dir.path()), &Stop::default()).unwrap();
-        assert_eq!((seen.findings.as_slice(), seen.accounts, seen.versions, seen.snapshots), ([].as_slice(), 3, 8, 2));
-        assert_eq!((seen.schema, seen.epoch.len()), (migrations::KNOWN, 36));
+        let db = world(dir.path());
+        for remembered in [0, REMEMBERED] {
+            let seen = examine_remembering(remembered, &db, &Stop::default()).unwrap();
+            assert_eq!((seen.findings.as_slice(), seen.accounts), ([].as_slice(), 3));
+            assert_eq!((seen.versions, seen.snapshots), (8, 2));
+            assert_eq!((seen.schema, seen.epoch.len()), (migrations::KNOWN, 36));
+        }
     }
 
     #[test]
@@ -387,8 +415,10 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let db = world(dir.path());
             db.execute_batch(damage).unwrap();
-            let seen = examine(&db, &Stop::default()).unwrap();
-            assert!(!seen.is_sound(), "not noticed: {damage}");
+            for remembered in [0, REMEMBERED] {
+                let seen = examine_remembering(remembered, &db, &Stop::default()).unwrap();
+                assert!(!seen.is_sound(), "not noticed: {damage}");
+            }
         }
     }
 

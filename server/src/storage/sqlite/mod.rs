@@ -135,7 +135,7 @@ impl SqliteStorage {
         let open = |cause| schema::SchemaError::Open { path: file.path().to_owned(), cause };
         let (epoch, salt) = (schema::epoch(&connection)?, schema::salt(&connection)?);
         let (heads, blobs) = (Arc::new(Heads::default()), Blobs::default());
-        for blob in place::unlinked(&connection).map_err(open)? {
+        for blob in place::unlinked(&connection, u32::MAX).map_err(open)? {
             blobs.unlink(blob);
         }
         let observer = Observer { metrics, hasher: AccountHasher::new(&salt) };

@@ -92,20 +92,28 @@ pub(super) fn adopt(db: &Connection) -> rusqlite::Result<Vec<i64>> {
 }
 
 /// Blobs that nothing links: left over from bodies that never arrived whole, and from a stop before they were swept.
-pub(super) fn unlinked(db: &Connection) -> rusqlite::Result<Vec<i64>> {
-    db.prepare("SELECT id FROM blob WHERE linked <> 1 ORDER BY id")?.query_map([], |row| row.get(0))?.collect()
+/// The first `most` of them.
+pub(super) fn unlinked(db: &Connection, most: u32) -> rusqlite::Result<Vec<i64>> {
+    const SQL: &str = "SELECT id FROM blob WHERE linked <> 1 ORDER BY id LIMIT ?1";
+    db.prepare_cached(SQL)?.query_map([most], |row| row.get(0))?.collect()
 }
 
-/// Deletes up to `chunks` pieces of an unlinked blob, and the blob after its last one. Returns whether it is gone.
-pub(super) fn delete_some(db: &Connection, blob: i64, chunks: u32) -> rusqlite::Result<bool> {
-    let deleted = db
-        .prepare_cached(
-            "DELETE FROM chunk WHERE rowid IN (SELECT rowid FROM chunk WHERE blob = ?1 ORDER BY seq DESC LIMIT ?2)",
-        )?
-        .execute((blob, chunks))?;
-    if deleted == usize::try_from(chunks).unwrap_or(usize::MAX) {
-        return Ok(false);
+/// Deletes up to `chunks` pieces of these unlinked blobs, one blob after the other. Returns those that are gone with their last one.
+pub(super) fn sweep_some(db: &Connection, blobs: &[i64], chunks: u32) -> rusqlite::Result<Vec<i64>> {
+    let (mut gone, mut left) = (Vec::new(), chunks);
+    for blob in blobs {
+        let deleted = db
+            .prepare_cached(
+                "DELETE FROM chunk WHERE rowid IN (SELECT rowid FROM chunk WHERE blob = ?1 ORDER BY seq DESC LIMIT ?2)",
+            )?
+            .execute((blob, left))?;
+        left -= u32::try_from(deleted).unwrap_or(left);
+        // Perhaps there are more of its pieces.
+        if left == 0 {
+            break;
+        }
+        db.prepare_cached("DELETE FROM blob WHERE id = ?1 AND linked <> 1")?.execute([blob])?;
+        gone.push(*blob);
     }
-    db.prepare_cached("DELETE FROM blob WHERE id = ?1 AND linked <> 1")?.execute([blob])?;
-    Ok(true)
+    Ok(gone)
 }

@@ -37,7 +37,7 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(10);
 const SWEEP_AGAIN: Duration = Duration::from_mins(1);
 /// How often it looks for deleted accounts whose time has come, and for free pages.
 const LOOK_AROUND: Duration = Duration::from_mins(1);
-/// Pieces of a swept body that are deleted in one transaction: some 4 MiB.
+/// Pieces of swept bodies that are deleted in one transaction: some 4 MiB.
 const SWEEP_CHUNKS: u32 = 16;
 
 /// What a job came to, before it is known whether the commit succeeds.
@@ -81,9 +81,10 @@ impl Worker {
     pub(super) fn run(&mut self, queue: &flume::Receiver<Job>) {
         loop {
             let now = Instant::now();
-            let something_to_sweep = self.sweep_from <= now && self.blobs.next_doomed().is_some();
+            let something_to_sweep = self.sweep_from <= now && self.blobs.are_some_doomed();
             let something_to_erase = self.erase_from <= now;
-            let something_to_give_back = self.give_back_from <= now;
+            // Not in between: what is swept now is given back with the rest.
+            let something_to_give_back = !something_to_sweep && self.give_back_from <= now;
             let busy = something_to_sweep || something_to_erase || something_to_give_back;
             match queue.recv_timeout(if busy { SWEEP_PAUSE } else { LOOK_UP }) {
                 Ok(first) => {
@@ -199,19 +200,18 @@ impl Worker {
         }
     }
 
-    /// Deletes a little of what nothing links.
+    /// Deletes a little of what nothing links: pieces of one large body, or several small ones whole.
     fn sweep_a_slice(&mut self) {
-        let Some(blob) = self.blobs.next_doomed() else { return };
+        let doomed = self.blobs.doomed();
         let slice = self.db.transaction().and_then(|txn| {
-            let gone = place::delete_some(&txn, blob, SWEEP_CHUNKS)?;
+            let gone = place::sweep_some(&txn, &doomed, SWEEP_CHUNKS)?;
             txn.commit()?;
             Ok(gone)
         });
         match slice {
-            Ok(true) => self.blobs.swept(),
-            Ok(false) => {}
+            Ok(gone) => self.blobs.swept(&gone),
             Err(error) => {
-                tracing::warn!(%error, "a body that is no longer needed could not be deleted; trying again in a minute");
+                tracing::warn!(%error, "bodies that are no longer needed could not be deleted; trying again in a minute");
                 self.sweep_from = Instant::now() + SWEEP_AGAIN;
             }
         }
