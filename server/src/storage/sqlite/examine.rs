@@ -2,10 +2,12 @@
 //!
 //! SQLite's own check sees torn pages and broken indexes. What it can't see is walked here: that every chain leads from its
 //! first version to the account's latest one, that every body is whole, that every snapshot is of a version of its account.
-//! Of each account, the IDs of a few thousand versions are kept, so memory stays flat for a history of any length. Read inside one
-//! transaction: beside a running server, everything is of one moment.
+//! Versions are read in the order in which they lie in the file, which is also that of every chain. (Account by account, every
+//! version would be a look at another place of the disk: a small machine, which has little of the file in memory, then reads it
+//! several times over.) What is known of a few ten thousand accounts at a time is kept meanwhile, and nothing per version, so memory
+//! stays flat. All inside one transaction: beside a running server, everything is of one moment.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use taskferry_protocol::{ClientId, VersionId};
@@ -21,9 +23,8 @@ const FINDINGS_MAX: usize = 100;
 /// How many steps of SQLite's machine there are between two looks at whether to stop: a few milliseconds.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
-/// The longest chain that is walked in memory, in versions: some 2 MB. An account's versions lie all over the file, so to look each
-/// of them up once more costs a small machine, which has little of the file in memory, as much as all else here.
-const REMEMBERED: usize = 32_768;
+/// Accounts whose chains are followed at once; all versions are read once for each so many. Some 8 MB.
+const AT_ONCE: usize = 50_000;
 
 /// What an examination saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -116,14 +117,14 @@ pub enum Flaw {
 
 /// Examines the database behind `db`, until `stop` says otherwise. Nothing is changed.
 pub fn examine(db: &Connection, stop: &Stop) -> Result<Examination, Stopped> {
-    examine_remembering(REMEMBERED, db, stop)
+    examine_so_many(AT_ONCE, db, stop)
 }
 
-fn examine_remembering(remembered: usize, db: &Connection, stop: &Stop) -> Result<Examination, Stopped> {
+fn examine_so_many(at_once: usize, db: &Connection, stop: &Stop) -> Result<Examination, Stopped> {
     let mut seen = Examination::default();
     let done = interruptible(db, stop)
         .and_then(|()| db.unchecked_transaction())
-        .and_then(|txn| walk(remembered, &txn, &mut seen, stop));
+        .and_then(|txn| walk(at_once, &txn, &mut seen, stop));
     let _ = db.progress_handler(0, None::<fn() -> bool>);
     match done {
         _ if stop.is_set() => Err(Stopped),
@@ -160,7 +161,7 @@ fn interruptible(db: &Connection, stop: &Stop) -> rusqlite::Result<()> {
     )
 }
 
-fn walk(remembered: usize, db: &Connection, seen: &mut Examination, stop: &Stop) -> rusqlite::Result<()> {
+fn walk(at_once: usize, db: &Connection, seen: &mut Examination, stop: &Stop) -> rusqlite::Result<()> {
     seen.schema = migrations::number(db)?;
     seen.epoch = schema::meta_text(db, "epoch")?;
     let hasher = AccountHasher::new(&schema::meta_text(db, "salt")?);
@@ -176,23 +177,17 @@ fn walk(remembered: usize, db: &Connection, seen: &mut Examination, stop: &Stop)
     }
     let versions = db.query_row("SELECT coalesce(sum(versions), 0) FROM account", [], |row| row.get(0))?;
     stop.begins(Step::of_things("walking the chains", versions, "versions"));
-    let mut accounts = db.prepare(
-        "SELECT id, client_id, latest, versions, version_bytes, snapshot_version, snapshot_bytes, \
-           state = 2 AND erase_at <= unixepoch() FROM account ORDER BY id",
-    )?;
-    let mut rows = accounts.query([])?;
-    while let Some(row) = rows.next()? {
-        let account = Account::read(row)?;
-        seen.accounts += 1;
-        // Its rows go before it says so.
-        if row.get::<_, Option<bool>>(7)? == Some(true) {
-            continue;
+    let mut behind = 0;
+    loop {
+        let mut accounts = some_accounts(db, behind, at_once, seen)?;
+        let Some(last) = accounts.last_key_value().map(|(key, _)| *key) else { break };
+        follow(db, (behind, last), &mut accounts, seen, stop)?;
+        for account in accounts.values().flatten() {
+            for flaw in account.flaws(db, seen)? {
+                seen.found(Finding::Account { account: hasher.of(account.client), flaw });
+            }
         }
-        let name = hasher.of(account.client);
-        for flaw in account.flaws(remembered, db, seen)? {
-            seen.found(Finding::Account { account: name, flaw });
-        }
-        stop.reached(seen.versions);
+        behind = last;
     }
     // Both directions at once; unlinked blobs are leftovers that the server sweeps.
     let mislinked: u64 = db.query_row(
@@ -210,7 +205,59 @@ fn walk(remembered: usize, db: &Connection, seen: &mut Examination, stop: &Stop)
     Ok(())
 }
 
-/// An account's row, as far as it can be held against the other tables.
+/// The next accounts behind a key; those that are being erased without what there is to know, since their rows go before they say so.
+fn some_accounts(
+    db: &Connection,
+    behind: i64,
+    at_once: usize,
+    seen: &mut Examination,
+) -> rusqlite::Result<BTreeMap<i64, Option<Account>>> {
+    let mut select = db.prepare_cached(
+        "SELECT id, client_id, latest, versions, version_bytes, snapshot_version, snapshot_bytes, \
+           coalesce(state = 2 AND erase_at <= unixepoch(), 0) FROM account WHERE id > ?1 ORDER BY id LIMIT ?2",
+    )?;
+    let mut rows = select.query((behind, at_once))?;
+    let mut accounts = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        seen.accounts += 1;
+        let is_going: bool = row.get(7)?;
+        accounts.insert(row.get(0)?, if is_going { None } else { Some(Account::read(row)?) });
+    }
+    Ok(accounts)
+}
+
+/// Reads all versions of the accounts with these keys.
+fn follow(
+    db: &Connection,
+    (behind, last): (i64, i64),
+    accounts: &mut BTreeMap<i64, Option<Account>>,
+    seen: &mut Examination,
+    stop: &Stop,
+) -> rusqlite::Result<()> {
+    let mut select = db.prepare_cached(
+        "SELECT account, parent, version, bytes, \
+           blob IS NOT NULL AND bytes IS NOT (SELECT sum(length(data)) FROM chunk c WHERE c.blob = v.blob \
+             HAVING count(*) = max(seq) + 1) \
+         FROM version v NOT INDEXED WHERE account > ?1 AND account <= ?2 ORDER BY seq",
+    )?;
+    let mut rows = select.query((behind, last))?;
+    while let Some(row) = rows.next()? {
+        // One of an account that is not there was found as a reference to nothing.
+        let Some(Some(account)) = accounts.get_mut(&row.get(0)?) else { continue };
+        account.chain.add(
+            version_id(row.get(1)?),
+            version_id(row.get(2)?),
+            account.snapshot.map(|(version, _)| version),
+        );
+        account.chain.bytes = account.chain.bytes.saturating_add(row.get(3)?);
+        account.chain.holds_unlike |= row.get::<_, bool>(4)?;
+        seen.versions += 1;
+        stop.reached(seen.versions);
+    }
+    Ok(())
+}
+
+/// An account's row, as far as it can be held against the other tables, and what they hold.
 struct Account {
     key: i64,
     client: ClientId,
@@ -218,19 +265,35 @@ struct Account {
     versions: u64,
     version_bytes: u64,
     snapshot: Option<(VersionId, u64)>,
+    chain: Chain,
 }
 
-/// What one pass over an account's versions tells.
+/// An account's versions, as far as they were read.
 #[derive(Default)]
-struct Sum {
+struct Chain {
     versions: u64,
     bytes: u64,
-    /// All parents and all versions, each as a number, by exclusive or. In a chain every version but the latest is some
-    /// version's parent, and so takes itself out: what is left is the first one's parent and the latest.
-    ends: u128,
-    unlike: u64,
-    /// What follows what, of a chain that is short enough.
-    children: HashMap<VersionId, VersionId>,
+    /// The version at which the chain stands.
+    at: Option<VersionId>,
+    /// Versions of which each followed the one before it.
+    steps: u64,
+    /// Whether the account's snapshot was made at one of them; after pruning also at the parent of the first one.
+    met_snapshot: bool,
+    /// Whether one of the bodies is shorter or longer than its row says.
+    holds_unlike: bool,
+}
+
+impl Chain {
+    fn add(&mut self, parent: VersionId, version: VersionId, snapshot: Option<VersionId>) {
+        let follows = self.at.is_none_or(|at| at == parent);
+        // Nothing follows a gap.
+        if follows && self.steps == self.versions {
+            self.steps += 1;
+        }
+        self.met_snapshot |= snapshot.is_some_and(|at| at == version || (self.versions == 0 && at == parent));
+        self.versions += 1;
+        self.at = Some(version);
+    }
 }
 
 impl Account {
@@ -246,66 +309,34 @@ impl Account {
             versions: row.get(3)?,
             version_bytes: row.get(4)?,
             snapshot,
+            chain: Chain::default(),
         })
     }
 
-    fn flaws(&self, remembered: usize, db: &Connection, seen: &mut Examination) -> rusqlite::Result<Vec<Flaw>> {
+    fn flaws(&self, db: &Connection, seen: &mut Examination) -> rusqlite::Result<Vec<Flaw>> {
         let mut flaws = Vec::new();
-        let sum = self.sum(remembered, db)?;
-        seen.versions += sum.versions;
-        if (sum.versions, sum.bytes) != (self.versions, self.version_bytes) {
+        let chain = &self.chain;
+        if (chain.versions, chain.bytes) != (self.versions, self.version_bytes) {
             flaws.push(Flaw::Miscounted {
                 counted: self.versions,
                 counted_bytes: self.version_bytes,
-                found: sum.versions,
-                found_bytes: sum.bytes,
+                found: chain.versions,
+                found_bytes: chain.bytes,
             });
         }
-        if sum.unlike > 0 {
+        if chain.holds_unlike {
             flaws.push(Flaw::Body);
         }
-        let first =
-            VersionId::from_uuid(Uuid::from_u128(sum.ends ^ Uuid::from_bytes(*self.latest.as_bytes()).as_u128()));
         let snapshot = self.snapshot.map(|(version, _)| version);
-        let walked = if sum.versions > remembered as u64 {
-            let mut child = db.prepare_cached("SELECT version FROM version WHERE account = ?1 AND parent = ?2")?;
-            let mut child = |parent: VersionId| {
-                child.query_row((self.key, parent.as_bytes()), |row| Ok(version_id(row.get(0)?))).optional()
-            };
-            go_along(first, sum.versions, snapshot, &mut child)?
-        } else {
-            go_along(first, sum.versions, snapshot, |parent| Ok(sum.children.get(&parent).copied()))?
-        };
-        let (steps, end, snapshot_met) = walked;
-        if steps != sum.versions || end != self.latest {
-            flaws.push(Flaw::Broken { steps, versions: sum.versions });
-        } else if snapshot.is_some() && !snapshot_met {
+        // An account without versions is empty, or nothing but the snapshot at its latest is left of it.
+        let end = chain.at.or(snapshot).unwrap_or(VersionId::NIL);
+        if chain.steps != chain.versions || end != self.latest {
+            flaws.push(Flaw::Broken { steps: chain.steps, versions: chain.versions });
+        } else if snapshot.is_some() && chain.versions > 0 && !chain.met_snapshot {
             flaws.push(Flaw::SnapshotOfNothing);
         }
         flaws.extend(self.snapshot_flaw(db, seen)?);
         Ok(flaws)
-    }
-
-    fn sum(&self, remembered: usize, db: &Connection) -> rusqlite::Result<Sum> {
-        let mut statement = db.prepare_cached(
-            "SELECT parent, version, bytes, \
-               blob IS NOT NULL AND bytes IS NOT (SELECT sum(length(data)) FROM chunk c WHERE c.blob = v.blob \
-                 HAVING count(*) = max(seq) + 1) \
-             FROM version v WHERE account = ?1",
-        )?;
-        let mut rows = statement.query([self.key])?;
-        let mut sum = Sum::default();
-        while let Some(row) = rows.next()? {
-            sum.versions += 1;
-            sum.bytes = sum.bytes.saturating_add(row.get(2)?);
-            let (parent, version): ([u8; 16], [u8; 16]) = (row.get(0)?, row.get(1)?);
-            sum.ends ^= u128::from_be_bytes(parent) ^ u128::from_be_bytes(version);
-            if sum.children.len() < remembered {
-                sum.children.insert(version_id(parent), version_id(version));
-            }
-            sum.unlike += row.get::<_, u64>(3)?;
-        }
-        Ok(sum)
     }
 
     fn snapshot_flaw(&self, db: &Connection, seen: &mut Examination) -> rusqlite::Result<Option<Flaw>> {
@@ -325,26 +356,6 @@ impl Account {
             _ => Some(Flaw::SnapshotMissing),
         })
     }
-}
-
-/// Goes along the chain from `first`'s child on, at most `versions` steps. Returns how many, where it ended, and whether it met
-/// `snapshot`, which after pruning may also be the parent of the first version.
-fn go_along(
-    first: VersionId,
-    versions: u64,
-    snapshot: Option<VersionId>,
-    mut child: impl FnMut(VersionId) -> rusqlite::Result<Option<VersionId>>,
-) -> rusqlite::Result<(u64, VersionId, bool)> {
-    let (mut steps, mut at) = (0, first);
-    let mut met = snapshot == Some(at);
-    while steps < versions {
-        let Some(version) = child(at)? else { break };
-        at = version;
-        steps += 1;
-        met |= snapshot == Some(at);
-    }
-    // An account without versions has no first one: it is empty, or nothing but the snapshot at its latest is left of it.
-    Ok((steps, if versions == 0 && !met { VersionId::NIL } else { at }, met))
 }
 
 #[cfg(test)]
@@ -383,8 +394,8 @@ mod tests {
     fn a_sound_database_is_counted_and_nothing_is_found() {
         let dir = tempfile::tempdir().unwrap();
         let db = world(dir.path());
-        for remembered in [0, REMEMBERED] {
-            let seen = examine_remembering(remembered, &db, &Stop::default()).unwrap();
+        for at_once in [1, 2, AT_ONCE] {
+            let seen = examine_so_many(at_once, &db, &Stop::default()).unwrap();
             assert_eq!((seen.findings.as_slice(), seen.accounts), ([].as_slice(), 3));
             assert_eq!((seen.versions, seen.snapshots), (8, 2));
             assert_eq!((seen.schema, seen.epoch.len()), (migrations::KNOWN, 36));
@@ -415,8 +426,8 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let db = world(dir.path());
             db.execute_batch(damage).unwrap();
-            for remembered in [0, REMEMBERED] {
-                let seen = examine_remembering(remembered, &db, &Stop::default()).unwrap();
+            for at_once in [1, 2, AT_ONCE] {
+                let seen = examine_so_many(at_once, &db, &Stop::default()).unwrap();
                 assert!(!seen.is_sound(), "not noticed: {damage}");
             }
         }
