@@ -357,6 +357,9 @@ pub struct Sync {
     /// Prove the sync, and put tasks that the account lacks on the server again without being asked
     #[arg(long)]
     pub mend: bool,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `taskferry undo`
@@ -469,8 +472,9 @@ impl Command {
             Self::Verify(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Repair(args) => args.json,
+            Self::Sync(args) => args.json,
             Self::Home(args) => matches!(&args.verb, Some(HomeVerb::Status(args)) if args.json),
-            Self::Export(_) | Self::Sync(_) | Self::Undo(_) | Self::Completions(_) | Self::Man(_) => false,
+            Self::Export(_) | Self::Undo(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }
 }

@@ -138,6 +138,25 @@ pub enum RepairOutcome {
     OnlyPlanned,
 }
 
+/// How `taskferry sync` ended.
+#[derive(Debug, Serialize)]
+pub struct Sync {
+    /// What became of it.
+    pub outcome: SyncOutcome,
+    /// The server.
+    pub server: String,
+    /// Tasks of which changes were sent.
+    pub sent: u64,
+}
+
+/// What became of `taskferry sync`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SyncOutcome {
+    /// This computer and its account are at the same version.
+    Synced,
+}
+
 /// What `taskferry share` hands on. `taskferry join --from-stdin` reads it.
 #[derive(Serialize)]
 pub struct Share<'a> {

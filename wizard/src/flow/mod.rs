@@ -7,7 +7,7 @@
 //! | look at this computer | [`computer`] |
 //! | plan, show, confirm | [`plan`] |
 //! | apply, verify | [`apply`] |
-//! | first sync | [`first_sync`], [`mod@sync`] |
+//! | first sync | [`first_sync`], [`mod@sync`], and [`guard`] before it |
 //! | proof | [`proving`] |
 //! | checks | [`checking`] |
 //! | the same again | [`recheck`] |
@@ -23,6 +23,7 @@ pub mod checking;
 pub mod computer;
 pub mod farewell;
 pub mod first_sync;
+pub mod guard;
 pub mod handover;
 pub mod menu;
 pub mod plan;

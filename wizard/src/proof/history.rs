@@ -49,7 +49,7 @@ pub enum Sent {
 
 impl Edit {
     /// Whether it is the same one, as the other side has it. Times are of a nanosecond, so they name a change.
-    fn is(&self, other: &Self) -> bool {
+    pub fn is(&self, other: &Self) -> bool {
         self.at == other.at && self.value == other.value
     }
 }

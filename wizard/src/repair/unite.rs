@@ -182,9 +182,15 @@ impl<'a> Of<'a> {
         self.last.map(|edit| edit.at).or_else(|| self.modified()).or_else(entry).unwrap_or_default()
     }
 
-    /// Whether it knows this change of the same attribute.
+    /// Whether it knows this change of the same attribute, and went on from there.
     fn knows(&self, edit: &Edit) -> bool {
-        self.history.knows(self.id, self.attribute, edit)
+        self.history.knows(self.id, self.attribute, edit) && !self.is_without_effect(edit)
+    }
+
+    /// Whether it has this change as its last, and the attribute is something else all the same: the task was not there, as in an
+    /// account that was lost, and to which somebody only sent what was new.
+    fn is_without_effect(&self, edit: &Edit) -> bool {
+        self.last.is_none() && self.history.last(self.id, self.attribute).is_some_and(|last| last.is(edit))
     }
 
     /// Whether it remembers the task from its beginning, and never any value of the attribute.
@@ -192,7 +198,7 @@ impl<'a> Of<'a> {
         // A snapshot may have what no version brought.
         self.value.is_none()
             && self.history.has_beginning_of(self.id)
-            && self.history.last(self.id, self.attribute).is_none()
+            && self.history.last(self.id, self.attribute).is_none_or(|last| last.value.is_some())
     }
 
     /// Whether it knows the other side's state of the task as an earlier one of its own.

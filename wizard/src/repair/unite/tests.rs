@@ -66,6 +66,17 @@ fn different_attributes_of_one_task_merge_and_what_is_sent_has_the_time_at_which
     assert_eq!((union.edits.len(), old_value.as_deref(), *timestamp), (1, Some("old"), at(10)));
 }
 
+/// Such as an account that was lost: one computer sent what was new alone, a second one then the task as it had it.
+#[test]
+fn a_change_that_was_sent_when_the_task_was_not_there_is_not_lost() {
+    let mine = side(&[("text", "a"), ("status", "done")], &[("text", "a", 1), ("status", "done", 10)]);
+    let mut theirs = side(&[("text", "a")], &[("status", "done", 10)]);
+    theirs.history.note(&Operation::Create { uuid: TASK }, Sent::Yes);
+    theirs.history.note(&change("text", "a", 1), Sent::Yes);
+    assert_eq!(unite(&mine, &theirs).tasks[&TASK], mine.tasks[&TASK]);
+    assert_eq!(unite(&theirs, &mine).tasks[&TASK], mine.tasks[&TASK]);
+}
+
 #[test]
 fn an_attribute_that_was_taken_away_stays_away() {
     let taken = Operation::Update {
