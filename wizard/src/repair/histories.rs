@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::unite::{Side, Union, unite};
 use crate::context::Context;
 use crate::database::{Attributes, Database, Tasks};
-use crate::proof::history::{History, Sent};
+use crate::proof::history::History;
 use crate::proof::rebuild;
 use crate::rescue::hold::Holder;
 use crate::rescue::refill::versions;
@@ -57,7 +57,7 @@ impl Chain {
         let mut history = History::default();
         for (_, segment) in self.0.lock().unwrap().iter() {
             for operation in rebuild::read(segment).unwrap() {
-                history.note(&operation, Sent::Yes);
+                history.note_in_account(&operation);
             }
         }
         Side { tasks: tasks(&mut newcomer), history }

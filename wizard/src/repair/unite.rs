@@ -56,7 +56,7 @@ pub fn unite(here: &Side, there: &Side) -> Union {
             None if there.history.purged(*id).is_some() && here.history.is_known_to(&there.history, *id) => {
                 union.purged.insert(*id);
             }
-            None => union.bring(*id, here, mine),
+            None => union.bring(*id, (here, mine), there),
         }
     }
     for (id, theirs) in there.tasks.iter().filter(|(id, _)| !here.tasks.contains_key(id)) {
@@ -99,13 +99,20 @@ impl Union {
         }
     }
 
-    fn bring(&mut self, id: Uuid, here: &Side, mine: &Attributes) {
+    fn bring(&mut self, id: Uuid, (here, mine): (&Side, &Attributes), there: &Side) {
         self.only_here.insert(id);
         self.tasks.insert(id, Attributes::new());
         self.edits.push(Operation::Create { uuid: id });
-        let edits = mine.keys().map(|attribute| {
+        // An account that was lost may have got changes of a task that it has not: they had no effect, and are somebody's all
+        // the same.
+        let is_purged = there.history.purged(id).is_some();
+        let waiting = there.history.attributes_of(id).filter(|_| !is_purged);
+        let attributes: BTreeSet<&String> = mine.keys().chain(waiting).collect();
+        let edits = attributes.into_iter().filter_map(|attribute| {
             let of = Of::new(id, attribute, here, mine);
-            update(id, attribute, of.value, None, of.changed_at())
+            let theirs = there.history.last(id, attribute).filter(|edit| !is_purged && of.is_older_than(edit));
+            let (value, at) = theirs.map_or_else(|| (of.value, of.changed_at()), |edit| (edit.value.as_ref(), edit.at));
+            Some(update(id, attribute, Some(value?), None, at))
         });
         self.add(id, edits.collect());
     }
@@ -182,15 +189,15 @@ impl<'a> Of<'a> {
         self.last.map(|edit| edit.at).or_else(|| self.modified()).or_else(entry).unwrap_or_default()
     }
 
-    /// Whether it knows this change of the same attribute, and went on from there.
+    /// Whether it knows this change of the same attribute.
     fn knows(&self, edit: &Edit) -> bool {
-        self.history.knows(self.id, self.attribute, edit) && !self.is_without_effect(edit)
+        self.history.knows(self.id, self.attribute, edit)
     }
 
-    /// Whether it has this change as its last, and the attribute is something else all the same: the task was not there, as in an
-    /// account that was lost, and to which somebody only sent what was new.
-    fn is_without_effect(&self, edit: &Edit) -> bool {
-        self.last.is_none() && self.history.last(self.id, self.attribute).is_some_and(|last| last.is(edit))
+    /// Whether this change of the same attribute came later, and it does not know it.
+    fn is_older_than(&self, edit: &Edit) -> bool {
+        let never_had_it = self.value.is_none() && self.history.last(self.id, self.attribute).is_none();
+        !self.knows(edit) && (never_had_it || edit.at > self.changed_at())
     }
 
     /// Whether it remembers the task from its beginning, and never any value of the attribute.
@@ -198,7 +205,7 @@ impl<'a> Of<'a> {
         // A snapshot may have what no version brought.
         self.value.is_none()
             && self.history.has_beginning_of(self.id)
-            && self.history.last(self.id, self.attribute).is_none_or(|last| last.value.is_some())
+            && self.history.last(self.id, self.attribute).is_none()
     }
 
     /// Whether it knows the other side's state of the task as an earlier one of its own.
