@@ -33,14 +33,10 @@ impl Check for Secret {
             Opens::Yes(_) => Finding::ok("unseals the account's tasks"),
             Opens::NotItsSnapshot(_) => Finding::ok("unseals the account's tasks, though not its snapshot"),
             Opens::NothingThere => Finding::skipped("the account has nothing yet that could prove it"),
-            Opens::No(why @ UnsealError::WrongSecret) => Finding::problem(
-                why.to_string(),
-                "don't run `task sync` here: what it sends could be opened by no other computer\n\
-                 run `taskferry share` on a computer that syncs, and `taskferry join --replace` here\n\
-                 if all of your computers say this, ask whoever runs the server to take the account back to where it \
-                 was good",
-            )
-            .in_state(State::WrongSecret),
+            Opens::No(why @ UnsealError::WrongSecret) => {
+                let state = State::WrongSecret;
+                Finding::problem(why.to_string(), state.remedy().unwrap_or_default()).in_state(state)
+            }
             Opens::No(why) => {
                 Finding::problem(why.to_string(), "ask whoever runs the server: the account's data is damaged")
             }

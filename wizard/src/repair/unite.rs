@@ -69,6 +69,20 @@ pub fn unite(here: &Side, there: &Side) -> Union {
     union
 }
 
+impl Union {
+    /// What the account remembers and this computer does not: changes that what is here has replaced since, and those that made the
+    /// tasks what they are.
+    pub fn news(&self, here: &History, there: &Side) -> [Vec<Operation>; 2] {
+        let value = |tasks: &Tasks, id: &Uuid, attribute: &str| tasks.get(id)?.get(attribute).cloned();
+        let stayed = |operation: &Operation| {
+            matches!(operation, Operation::Update { uuid, property, .. }
+                if value(&self.tasks, uuid, property) == value(&there.tasks, uuid, property))
+        };
+        let (present, past) = there.history.news_for(here, &self.tasks).into_iter().partition(stayed);
+        [past, present]
+    }
+}
+
 /// Whose value of an attribute stays.
 enum Stays {
     /// The computer's, changed at this time.

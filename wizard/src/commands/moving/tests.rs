@@ -215,7 +215,7 @@ fn a_refusal_in_the_middle_leaves_everything_and_the_next_run_goes_on() {
     assert_eq!(run.exit, Exit::Failed);
     assert_snapshot!(run.talk.split_once("sending 2 tasks").unwrap().1, @r"
      to the new account, encrypted …
-    error: the tasks could not be sent to the new account
+    error: the tasks could not be sent to the account
       Caused by: the server refused: x
 
     hint: ask whoever runs the server
