@@ -143,7 +143,9 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         unsent: status.unsent_tasks,
         interrupted: status.interrupted,
         at_home: is_expected_at(run.context, &account.server),
-        pending: waits_for_its_account(run.context, account),
+        pending: pending(run.context, account),
+        // A prompt has no advice, and deriving a key takes its time.
+        proved: args.short || status.unsent_tasks == 0 || Seen::find(run.context).is_proved(account),
     };
     let hint = situation.hint();
     status.hints = hint.iter().flat_map(|hint| hint.lines()).map(str::to_owned).collect();
@@ -315,9 +317,12 @@ fn not_set_up(run: &Run<'_>) -> Failure {
     }
 }
 
-/// Whether the account is still to be registered, since its server was away at the setup.
-fn waits_for_its_account(context: &Context, account: &Credentials) -> bool {
-    matches!(Pending::find(context), Ok(Some(Pending::Setup { client_id, .. })) if client_id == account.client_id)
+/// What waits for a server that was away.
+fn pending(context: &Context, account: &Credentials) -> Option<&'static str> {
+    match Pending::find(context).ok()?? {
+        Pending::Setup { client_id, .. } => (client_id == account.client_id).then_some("setup"),
+        Pending::Join(pending) => (pending.decoded.credentials != *account).then_some("join"),
+    }
 }
 
 /// Why sync does not work in this state, in few words; `None` = it does.

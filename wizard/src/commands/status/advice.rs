@@ -18,15 +18,22 @@ pub(super) struct Situation {
     pub interrupted: Option<&'static str>,
     /// Whether it is the server at home that should answer.
     pub at_home: bool,
-    /// Whether a setup waits for the server to be finished.
-    pub pending: bool,
+    /// What waits for the server to be finished: `setup`, or `join`.
+    pub pending: Option<&'static str>,
+    /// Whether it was proved that others can open what is sent.
+    pub proved: bool,
 }
 
 impl Situation {
     /// Whether a `task sync` is what comes next, if anything does.
     fn syncs(self) -> bool {
         let goes_on = matches!(self.state, State::NotAsked | State::UpToDate | State::Unsent | State::Behind);
-        goes_on && self.interrupted.is_none() && !self.pending
+        goes_on && self.interrupted.is_none() && self.pending.is_none()
+    }
+
+    /// The sync that comes next. With a secret that was never looked at, the one that looks first.
+    fn sync(self) -> &'static str {
+        if self.proved || self.unsent == 0 { "run `task sync`" } else { "run `taskferry sync`" }
     }
 
     /// The line about what waits here.
@@ -34,15 +41,15 @@ impl Situation {
         let Self { state, unsent, .. } = self;
         match unsent {
             0 => "to send: nothing".into(),
-            count if self.syncs() => format!("to send: changes of {}; run `task sync`", tasks(count)),
+            count if self.syncs() => format!("to send: changes of {}; {}", tasks(count), self.sync()),
             count if state == State::Unreachable => {
                 format!("to send: changes of {}, once the server answers", tasks(count))
             }
             count => {
-                let first = match self.interrupted {
-                    _ if self.pending => "the setup is finished".to_owned(),
-                    Some(command) => format!("`{command}` has come to its end"),
-                    None => "sync goes on".into(),
+                let first = match (self.pending, self.interrupted) {
+                    (Some(pending), _) => format!("the {pending} is finished"),
+                    (None, Some(command)) => format!("`{command}` has come to its end"),
+                    (None, None) => "sync goes on".into(),
                 };
                 format!("to send: changes of {}, once {first}", tasks(count))
             }
@@ -52,7 +59,9 @@ impl Situation {
     /// The line about what waits there; `None` = nobody knows, and another line says why.
     pub(super) fn to_fetch(self) -> Option<String> {
         Some(match self.state {
-            State::Behind if self.syncs() => "to fetch: other computers have changed something; run `task sync`".into(),
+            State::Behind if self.syncs() => {
+                format!("to fetch: other computers have changed something; {}", self.sync())
+            }
             State::Behind => "to fetch: other computers have changed something".into(),
             State::UpToDate | State::Unsent => "to fetch: nothing".into(),
             _ => return None,
@@ -65,10 +74,10 @@ impl Situation {
         Some(match state {
             State::Unreachable if self.at_home => "run `taskferry home start`".into(),
             State::Unreachable => "run `taskferry doctor` to find out why; nothing is lost on this computer".into(),
-            _ if self.pending => "run `taskferry verify`: it finishes the setup".into(),
+            _ if self.pending.is_some() => format!("run `taskferry verify`: it finishes the {}", self.pending?),
             _ if interrupted.is_some() => format!("run `{}` again: it goes on where it stopped", interrupted?),
             State::NotAsked | State::UpToDate => return None,
-            State::Unsent | State::Behind => "run `task sync`".into(),
+            State::Unsent | State::Behind => self.sync().into(),
             State::Spoiled => {
                 "run `taskferry repair`: it says how the account is mended, and what can be done without that".into()
             }
@@ -116,8 +125,10 @@ mod tests {
         for state in all() {
             for unsent in [0, 2] {
                 for interrupted in [None, Some("taskferry move")] {
-                    for (at_home, pending) in [(false, false), (true, false), (false, true)] {
-                        all_of_them.push(Situation { state, unsent, interrupted, at_home, pending });
+                    for (at_home, pending) in [(false, None), (true, None), (false, Some("join"))] {
+                        for proved in [false, true] {
+                            all_of_them.push(Situation { state, unsent, interrupted, at_home, pending, proved });
+                        }
                     }
                 }
             }
@@ -132,14 +143,19 @@ mod tests {
             let lines = [Some(situation.to_send()), situation.to_fetch(), situation.hint()];
             let said = lines.into_iter().flatten().collect::<Vec<_>>().join("\n");
             let goes_on = [State::NotAsked, State::UpToDate, State::Unsent, State::Behind].contains(&state);
+            let told = said.replace("don't run `task sync`", "");
             if !situation.syncs() {
-                let told = said.replace("don't run `task sync`", "");
-                assert!(!told.contains("run `task sync`"), "{situation:?}: {said}");
+                assert!(
+                    !told.contains("run `task sync`") && !told.contains("`taskferry sync`"),
+                    "{situation:?}: {said}"
+                );
+            } else if unsent > 0 && !situation.proved {
+                assert!(!told.contains("run `task sync`"), "it may be the wrong secret: {situation:?}: {said}");
             }
             assert_eq!(said.contains("changes of 2 tasks"), unsent > 0, "{situation:?}: {said}");
             let nothing_to_do = [State::NotAsked, State::UpToDate].contains(&state) && situation.syncs();
             assert_eq!(situation.hint().is_none(), nothing_to_do, "{situation:?}: {said}");
-            if interrupted.is_some() && !situation.pending && state != State::Unreachable {
+            if interrupted.is_some() && situation.pending.is_none() && state != State::Unreachable {
                 assert_eq!(
                     situation.hint().as_deref(),
                     Some("run `taskferry move` again: it goes on where it stopped")
@@ -156,7 +172,8 @@ mod tests {
         let lines: Vec<String> = all()
             .into_iter()
             .map(|state| {
-                let alone = Situation { state, unsent: 2, interrupted: None, at_home: false, pending: false };
+                let alone =
+                    Situation { state, unsent: 2, interrupted: None, at_home: false, pending: None, proved: true };
                 let word = serde_json::to_value(state).unwrap();
                 let hint = alone.hint().unwrap_or_default();
                 format!("{}: {} | {}", word.as_str().unwrap(), alone.to_send(), hint.lines().next().unwrap_or("-"))

@@ -35,9 +35,13 @@ fn what_waits_on_either_side_is_said() {
     assert_snapshot!(rest.join("\n"), @r"
     this computer syncs with `[SERVER]`, account `00000000…`
     on this computer: 2 tasks
-    to send: changes of 1 task; run `task sync`
-    to fetch: other computers have changed something; run `task sync`
+    to send: changes of 1 task; run `taskferry sync`
+    to fetch: other computers have changed something; run `taskferry sync`
     ");
+    let mut proved = set_up(&credentials).with_database(version(2), &TASKS, 10);
+    proved.run("sync", &server);
+    let run = proved.run("status", &server);
+    assert!(run.talk.contains("to send: changes of 1 task; run `task sync`\n"), "it opens the account: {}", run.talk);
     let run = set_up(&credentials).with_database(version(2), &TASKS, 0).run("status", &server);
     assert!(run.talk.contains("to send: nothing\nto fetch: nothing\n"), "{}", run.talk);
 }
