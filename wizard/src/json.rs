@@ -5,7 +5,10 @@
 //! fails before there is an outcome is told as [`Failed`], with those fields that a script of this command asks for in any case
 //! ([`Always`]). Only a command line that can't be read has none: then nobody knows whether one was asked for.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::checks::state::State;
 use crate::error::{Exit, Failure};
@@ -186,10 +189,9 @@ pub struct Always {
 /// A command that failed, or that the person stopped.
 #[derive(Debug, Serialize)]
 pub struct Failed {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    works: Option<Option<bool>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<Option<State>>,
+    /// What is there in any case.
+    #[serde(flatten)]
+    promised: BTreeMap<&'static str, Value>,
     /// What failed.
     error: String,
     /// Why, from the outermost reason to the innermost.
@@ -206,12 +208,9 @@ impl Failed {
         let hints = failure.hint().unwrap_or_default().lines().map(ToOwned::to_owned).collect();
         // Of a command that was interrupted, or asked in vain, nothing follows for sync.
         let works = (failure.exit() == Exit::Found).then_some(false);
-        Self {
-            works: always.works.then_some(works),
-            state: always.state.then_some(state),
-            error: error.to_string(),
-            causes,
-            hints,
-        }
+        let promised = [("works", always.works, json!(works)), ("state", always.state, json!(state))];
+        let promised = promised.into_iter().filter(|(_, is_promised, _)| *is_promised);
+        let promised = promised.map(|(name, _, value)| (name, value)).collect();
+        Self { promised, error: error.to_string(), causes, hints }
     }
 }

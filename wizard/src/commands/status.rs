@@ -163,8 +163,8 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         status.say(run, situation);
     }
     let is_said = status.why.is_some() && status.state != State::Unreachable;
-    if let (Some(command), false) = (status.interrupted, args.json || args.short || is_said) {
-        run.terminal.say_note(&format!("`{command}` was interrupted on this computer; {}", advice::GO_ON));
+    if let (Some(note), false) = (situation.note(), args.json || args.short || is_said) {
+        run.terminal.say_note(&note);
     }
     if let Some(why) = status.why {
         return Err(DoesNotWork { why, hint, is_told: args.short }.into());

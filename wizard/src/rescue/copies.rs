@@ -67,7 +67,7 @@ fn tidy_at(context: &Context, now: SystemTime) -> Option<Copies> {
     let newest = copies.len().saturating_sub(NEWEST_KEPT);
     let is_old = |copy: &Copy| {
         let age = now.duration_since(copy.changed).unwrap_or_default();
-        age > Duration::from_secs(KEPT_DAYS * 24 * 3600)
+        age > Duration::from_hours(KEPT_DAYS * 24)
     };
     let name = |path: &Path| path.file_name().map(ToOwned::to_owned);
     copies.truncate(newest);
@@ -140,7 +140,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let env = [("HOME".into(), home.path().into())].into();
         let context = Context::new(env, home.path().into(), false).unwrap();
-        let now = SystemTime::now() + Duration::from_secs(40 * 24 * 3600);
+        let now = SystemTime::now() + Duration::from_hours(40 * 24);
         let world = World { _home: home, context, now };
         for number in 1..=count {
             world.add(number);

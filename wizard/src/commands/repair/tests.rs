@@ -112,7 +112,7 @@ fn histories_that_have_parted_come_together_and_every_step_is_said() {
 fn old_copies_that_nobody_needs_go_at_the_end_and_it_is_said() {
     let (server, credentials) = world();
     let mut laptop = set_up(&credentials).with_database(version(77), &[MILK, ROOF], 0);
-    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(31 * 24 * 3600);
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(31 * 24);
     for number in 1..=11 {
         let file = format!(".local/state/taskferry/databases/{number:04}/taskchampion.sqlite3");
         laptop = laptop.with(&file, "12345");

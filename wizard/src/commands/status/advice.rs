@@ -4,9 +4,6 @@
 use crate::checks::state::State;
 use crate::flow::tasks;
 
-/// What to do about a command that was interrupted, behind its name.
-pub(super) const GO_ON: &str = "run it again: it goes on where it stopped";
-
 /// All that advice depends on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Situation {
@@ -66,6 +63,17 @@ impl Situation {
             State::UpToDate | State::Unsent => "to fetch: nothing".into(),
             _ => return None,
         })
+    }
+
+    /// What is to be finished, where no error says it.
+    pub(super) fn note(self) -> Option<String> {
+        match (self.pending, self.interrupted) {
+            (Some(pending), _) => Some(format!("a {pending} waits to be finished; run `taskferry verify`")),
+            (None, Some(command)) => {
+                Some(format!("`{command}` was interrupted on this computer; run it again: it goes on where it stopped"))
+            }
+            (None, None) => None,
+        }
     }
 
     /// What comes next; each line is a remedy of its own. `None` = nothing.

@@ -322,6 +322,7 @@ fn a_join_with_the_right_secret_is_not_forgotten_on_a_computer_that_has_a_wrong_
     server.refuses_for_now(0);
     let status = desktop.run("status", &server).talk;
     assert!(!status.contains("`task sync`"), "{status}");
+    assert!(status.ends_with("note: a join waits to be finished; run `taskferry verify`\n"), "{status}");
     let run = desktop.run("verify --yes", &server);
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
     assert!(!desktop.read(".taskrc").unwrap().contains("wrong"), "{}", run.talk);
