@@ -45,7 +45,8 @@ colours off.
 With `--json`, a command of the wizard prints exactly one JSON document, on one line of standard output, however it ends; all talk goes
 to standard error. If it failed before it had an outcome, the document has `error`, `causes` and `hints`, which are the sentences that a
 person reads. In any case `status` and `repair` have a `state`, and `status`, `verify` and `doctor` have `works`; `null` means that nobody
-knows. Fields are only ever added. The one exception is a command line that can't be understood: that is told on standard error alone.
+knows. Fields are only ever added. A command line that can't be understood is the exception: that is told on standard error alone. And what is
+killed says nothing any more.
 
 | exit code | means |
 |---|---|

@@ -5,6 +5,9 @@
 //! an empty account: it takes whatever its first computer uses. What was proved once is remembered ([`crate::seen`]), so that
 //! the usual sync asks the server nothing more; a new account, another server and a changed secret are looked at again.
 //!
+//! What is typed between the look and the sync goes unlooked at: Taskwarrior alone could close that gap, which is as long as it takes
+//! to start `task`.
+//!
 //! Where it can't be looked, nothing is sent either. A server that does not answer here would not answer Taskwarrior; and one that
 //! answers only Taskwarrior is a case for `taskferry doctor`.
 
