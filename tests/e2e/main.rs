@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`first_minutes`] | at a real terminal: one command a computer, few answers, and tasks are shared |
 //! | [`two_computers`] | the wizard brings two computers together, and stock Taskwarrior does the rest |
+//! | [`mistyped_secret`] | with a secret that does not open the account, the wizard sends nothing |
 //! | [`recovery`] | the wizard finds what is wrong, mends it, and finishes what was interrupted |
 //! | [`repairing`] | whatever has come between a computer and its account is mended, and no task is missing |
 //! | [`recovery_sheet`] | what is on the paper brings the tasks back when every computer is gone |
@@ -66,6 +67,7 @@ mod logging;
 mod malformed_requests;
 mod manual;
 mod metrics;
+mod mistyped_secret;
 mod moving_house;
 mod moving_in;
 mod operators;

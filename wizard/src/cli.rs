@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+use crate::json::Always;
+
 /// Sets up Taskwarrior sync, brings the second computer in, and proves that both share the same tasks.
 #[derive(Debug, Parser)]
 #[command(name = "taskferry", version, max_term_width = 80, after_help = WHERE_TO_START)]
@@ -291,8 +293,10 @@ For scripts and status bars:
   exit code 0   sync works, whether or not something waits
             3   it does not work, or is not set up
   --json        one line; `state` is up-to-date, unsent, behind, unreachable,
-                not-asked (--offline), or what is wrong, such as disabled
-  --short       ok, a number of tasks, or the state; off: sync is not set up
+                not-asked (--offline), or what is wrong, such as disabled;
+                `hints` are what comes next
+  --short       ok, a number of tasks, or the state; off: sync is not set up;
+                interrupted: a move, a join or a repair is to be finished
 The server gets 5 seconds for an answer.";
 
 /// `taskferry verify`
@@ -357,6 +361,9 @@ pub struct Sync {
     /// Prove the sync, and put tasks that the account lacks on the server again without being asked
     #[arg(long)]
     pub mend: bool,
+    /// Print the outcome as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `taskferry undo`
@@ -469,8 +476,19 @@ impl Command {
             Self::Verify(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Repair(args) => args.json,
+            Self::Sync(args) => args.json,
             Self::Home(args) => matches!(&args.verb, Some(HomeVerb::Status(args)) if args.json),
-            Self::Export(_) | Self::Sync(_) | Self::Undo(_) | Self::Completions(_) | Self::Man(_) => false,
+            Self::Export(_) | Self::Undo(_) | Self::Completions(_) | Self::Man(_) => false,
+        }
+    }
+
+    /// Which fields a script finds in the outcome however the command ends.
+    pub fn always_tells(&self) -> Always {
+        match self {
+            Self::Status(_) => Always { works: true, state: true },
+            Self::Verify(_) | Self::Doctor(_) => Always { works: true, state: false },
+            Self::Repair(_) => Always { works: false, state: true },
+            _ => Always::default(),
         }
     }
 }

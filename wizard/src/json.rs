@@ -1,10 +1,17 @@
 //! What `--json` prints on standard output: one shape for each command, and one for failures. Scripts rely on these fields, so
 //! they are only ever added to. What `status` and the checks print is beside them, in the same spelling.
+//!
+//! The rule, for every command that has the flag: exactly one document, on one line, however the command ends, and nothing else. What
+//! fails before there is an outcome is told as [`Failed`], with those fields that a script of this command asks for in any case
+//! ([`Always`]). Only a command line that can't be read has none: then nobody knows whether one was asked for.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::checks::state::State;
-use crate::error::Failure;
+use crate::error::{Exit, Failure};
 use crate::flow::first_sync::Synced;
 
 /// Tasks on this computer.
@@ -111,8 +118,8 @@ pub enum MoveOutcome {
 pub struct Repair {
     /// What became of it.
     pub outcome: RepairOutcome,
-    /// How this computer and its account stood to each other before.
-    pub state: State,
+    /// How this computer and its account stood to each other before; `null` = that was not looked at.
+    pub state: Option<State>,
     /// The server.
     pub server: String,
     /// Tasks that were sent, whole or in part.
@@ -138,6 +145,25 @@ pub enum RepairOutcome {
     OnlyPlanned,
 }
 
+/// How `taskferry sync` ended.
+#[derive(Debug, Serialize)]
+pub struct Sync {
+    /// What became of it.
+    pub outcome: SyncOutcome,
+    /// The server.
+    pub server: String,
+    /// Tasks of which changes were sent.
+    pub sent: u64,
+}
+
+/// What became of `taskferry sync`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SyncOutcome {
+    /// This computer and its account are at the same version.
+    Synced,
+}
+
 /// What `taskferry share` hands on. `taskferry join --from-stdin` reads it.
 #[derive(Serialize)]
 pub struct Share<'a> {
@@ -151,9 +177,21 @@ pub struct Share<'a> {
     pub link: Option<&'a str>,
 }
 
+/// Fields that are there however a command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Always {
+    /// `works`: whether sync does; `null` = nobody knows.
+    pub works: bool,
+    /// `state`: how this computer and its account stand to each other; `null` = nobody knows.
+    pub state: bool,
+}
+
 /// A command that failed, or that the person stopped.
 #[derive(Debug, Serialize)]
 pub struct Failed {
+    /// What is there in any case.
+    #[serde(flatten)]
+    promised: BTreeMap<&'static str, Value>,
     /// What failed.
     error: String,
     /// Why, from the outermost reason to the innermost.
@@ -162,11 +200,17 @@ pub struct Failed {
     hints: Vec<String>,
 }
 
-impl From<&Failure> for Failed {
-    fn from(failure: &Failure) -> Self {
+impl Failed {
+    /// As a script gets it; `state`, as far as the command had found it out.
+    pub fn new(failure: &Failure, always: Always, state: Option<State>) -> Self {
         let error = failure.error();
         let causes = std::iter::successors(error.source(), |why| why.source()).map(ToString::to_string).collect();
         let hints = failure.hint().unwrap_or_default().lines().map(ToOwned::to_owned).collect();
-        Self { error: error.to_string(), causes, hints }
+        // Of a command that was interrupted, or asked in vain, nothing follows for sync.
+        let works = (failure.exit() == Exit::Found).then_some(false);
+        let promised = [("works", always.works, json!(works)), ("state", always.state, json!(state))];
+        let promised = promised.into_iter().filter(|(_, is_promised, _)| *is_promised);
+        let promised = promised.map(|(name, _, value)| (name, value)).collect();
+        Self { promised, error: error.to_string(), causes, hints }
     }
 }

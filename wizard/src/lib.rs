@@ -155,7 +155,9 @@ pub fn run(
         prompter: &mut *prompter(screen),
         global: &cli.global,
         json: cli.command.as_ref().is_some_and(Command::wants_json),
+        state: None,
     };
+    let always = cli.command.as_ref().map(Command::always_tells).unwrap_or_default();
     let done = match &cli.command {
         Some(Command::Setup(args)) => commands::setup::run(&mut run, args),
         Some(Command::Join(args)) => commands::join::run(&mut run, args),
@@ -183,7 +185,7 @@ pub fn run(
                 run.terminal.say_failure(&failure);
             }
             // That it can't be written changes nothing: this is a failure already.
-            let _ = run.report(&json::Failed::from(&failure));
+            let _ = run.report(&json::Failed::new(&failure, always, run.state));
             failure.exit()
         }
     }

@@ -1,6 +1,7 @@
 //! What was seen last of each account that this computer syncs with: the version at which this computer was, and the server's epoch.
 //! With it, an account that was taken back to an older state is told from one that this computer was away from for too long, and
-//! both from one that it never synced with.
+//! both from one that it never synced with. And that its secret was proved ([`crate::credentials::proved`]), so that it need not be
+//! looked at before every sync.
 //!
 //! A hint, never the ground for anything that could lose a task: computers sync without us, too. So it is written
 //! where there is a chance, and one that can't be read or written is as good as none.
@@ -12,6 +13,8 @@ use taskferry_protocol::{ClientId, VersionId};
 
 use crate::context::Context;
 use crate::credentials::Credentials;
+use crate::credentials::proved::Proved;
+use crate::credentials::unseal::Key;
 use crate::flow::Run;
 use crate::flow::sync::database_of;
 use crate::server::account::Known;
@@ -39,6 +42,9 @@ struct Sight {
     base: VersionId,
     /// The server's epoch, where it tells.
     epoch: Option<String>,
+    /// That the secret opens it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proved: Option<Proved>,
 }
 
 impl Seen {
@@ -57,6 +63,12 @@ impl Seen {
     /// The epoch of this account's server, as it was last seen.
     pub fn epoch(&self, account: &ClientId) -> Option<&str> {
         self.of(account)?.epoch.as_deref()
+    }
+
+    /// Whether the secret was proved before to open this account. Slow, on purpose.
+    pub fn is_proved(&self, account: &Credentials) -> bool {
+        let proved = self.of(&account.client_id).and_then(|sight| sight.proved.as_ref());
+        proved.is_some_and(|proved| proved.fits(account))
     }
 
     /// Whether this computer was at this version when it synced with another account than this one.
@@ -79,8 +91,19 @@ impl Seen {
 
     /// Remembers that this computer was seen at `base` of an account, on a server of this epoch.
     pub fn note(context: &Context, account: &ClientId, base: VersionId, epoch: Option<&str>) {
+        Self::change(context, account, |sight| Sight { base, epoch: epoch.map(ToOwned::to_owned), ..sight });
+    }
+
+    /// Remembers that this secret opens what the account holds; `key` is what it was opened with.
+    pub fn note_proved(context: &Context, account: &Credentials, key: &Key) {
+        let proved = Proved::of(key, &account.server);
+        Self::change(context, &account.client_id, |sight| Sight { proved, ..sight });
+    }
+
+    fn change(context: &Context, account: &ClientId, change: impl FnOnce(Sight) -> Sight) {
         let seen = Self::find(context);
-        let sight = Sight { account: name(account), base, epoch: epoch.map(ToOwned::to_owned) };
+        let nothing = || Sight { account: name(account), base: VersionId::NIL, epoch: None, proved: None };
+        let sight = change(seen.of(account).cloned().unwrap_or_else(nothing));
         // A status bar asks every minute.
         if seen.accounts.first() == Some(&sight) {
             return;
@@ -146,6 +169,36 @@ mod tests {
         let path = place(&context);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(!std::fs::read_to_string(path).unwrap().contains(&account(1).expose().to_string()));
+    }
+
+    #[test]
+    fn that_a_secret_was_proved_is_remembered_until_it_changes_and_gives_it_to_nobody() {
+        let (_home, context) = world();
+        let account = |secret: &str| Credentials {
+            server: "https://a.example".parse().unwrap(),
+            client_id: account(1),
+            secret: crate::credentials::Secret::parse(secret.into()).unwrap(),
+        };
+        let here = account("sesame");
+        assert!(!Seen::find(&context).is_proved(&here));
+        Seen::note_proved(&context, &here, &Key::derive(&here.client_id, &here.secret).unwrap());
+        Seen::note(&context, &here.client_id, version(2), Some("e"));
+        let seen = Seen::find(&context);
+        assert!(seen.is_proved(&here));
+        assert!(!seen.is_proved(&account("sesamE")));
+        assert_eq!(seen.epoch(&here.client_id), Some("e"));
+        assert!(!std::fs::read_to_string(place(&context)).unwrap().contains("sesame"));
+    }
+
+    #[test]
+    fn what_an_earlier_program_has_written_is_understood() {
+        let (_home, context) = world();
+        Seen::note(&context, &account(1), version(1), Some("e"));
+        assert!(
+            !std::fs::read_to_string(place(&context)).unwrap().contains("proved"),
+            "as it was before there were any"
+        );
+        assert_eq!(Seen::find(&context).epoch(&account(1)), Some("e"));
     }
 
     #[test]

@@ -39,6 +39,22 @@ a flag is separated by commas in a variable.
 `taskferry` works on what Taskwarrior itself would read: `.taskrc`, or what `TASKRC` names. Its own settings are few:
 `cloud = \"https://…\"` in `~/.config/taskferry/config.toml`, or `TASKFERRY_CLOUD`, names another cloud server. `NO_COLOR` switches
 colours off.
+
+### For scripts
+
+With `--json`, a command of the wizard prints exactly one JSON document, on one line of standard output, however it ends; all talk goes
+to standard error. If it failed before it had an outcome, the document has `error`, `causes` and `hints`, which are the sentences that a
+person reads. In any case `status` and `repair` have a `state`, and `status`, `verify` and `doctor` have `works`; `null` means that nobody
+knows. Fields are only ever added. A command line that can't be understood is the exception: that is told on standard error alone. And what is
+killed says nothing any more.
+
+| exit code | means |
+|---|---|
+| 0 | fine, or nothing to do |
+| 1 | failed, or declined |
+| 2 | a wrong command line, or a missing answer without anybody to ask |
+| 3 | problems found, by commands that look for them |
+| 130 | Ctrl-C |
 ";
 
 /// In a table's cell: on one line, and without what would end the cell.

@@ -28,31 +28,23 @@ impl Check for Account {
             Err(finding) => return Ok(finding),
         };
         Ok(match known {
-            Known::Account(info) if info.state == AccountState::Disabled => Finding::problem(
-                format!("the account is disabled at `{}`", credentials.server),
-                "ask whoever runs the server; your tasks are still on this computer\n\
-                 to go on without it, run `taskferry move --without-old`, which takes them to a new account",
-            )
-            .in_state(State::Disabled),
+            Known::Account(info) if info.state == AccountState::Disabled => {
+                found(State::Disabled, format!("the account is disabled at `{}`", credentials.server))
+            }
             Known::Account(info) => {
                 let sentence = if info.is_empty() { "is there, and empty" } else { "is there, and in use" };
                 world.found_account(*info);
                 Finding::ok(sentence)
             }
-            Known::Unknown => Finding::problem(
-                format!("`{}` does not know this account", credentials.server),
-                "either its ID has a typing error, or the server lost it; your tasks are still on this computer\n\
-                 run `taskferry share` on a computer that syncs, and compare\n\
-                 where no other computer syncs either, run `taskferry repair`: it puts the tasks of this one there again",
-            )
-            .in_state(State::UnknownAccount),
-            Known::Deleted => Finding::problem(
-                format!("the account was deleted at `{}`", credentials.server),
-                "your tasks are still on this computer: `taskferry move --without-old` takes them to a new account\n\
-                 or ask whoever runs the server: for some days, a deleted account can be had back",
-            )
-            .in_state(State::Deleted),
+            Known::Unknown => {
+                found(State::UnknownAccount, format!("`{}` does not know this account", credentials.server))
+            }
+            Known::Deleted => found(State::Deleted, format!("the account was deleted at `{}`", credentials.server)),
             Known::NotOffered => Finding::skipped("this server can't tell unknown accounts from empty ones"),
         })
     }
+}
+
+fn found(state: State, sentence: String) -> Finding {
+    Finding::problem(sentence, state.remedy().unwrap_or_default()).in_state(state)
 }

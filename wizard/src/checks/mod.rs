@@ -6,7 +6,7 @@
 //!
 //! | about | checks |
 //! |---|---|
-//! | this computer | [`taskwarrior`], [`unfinished`], [`settings`], [`backends`], [`overrides`], [`permissions`], [`recurrence`] |
+//! | this computer | [`taskwarrior`], [`unfinished`], [`settings`], [`backends`], [`overrides`], [`permissions`], [`recurrence`], [`copies`] |
 //! | the way | [`proxy`], [`name`], [`connection`], [`encryption`] |
 //! | the server | [`greeting`], [`description`], [`clock`], [`protocol`] |
 //! | the account | [`account`], [`limits`], [`secret`], [`position`] |
@@ -15,6 +15,7 @@ pub mod account;
 pub mod backends;
 pub mod clock;
 pub mod connection;
+pub mod copies;
 pub mod description;
 pub mod encryption;
 pub mod greeting;
@@ -165,11 +166,12 @@ impl Finding {
     }
 }
 
-/// The checks for this computer: all, and first of them whether something was interrupted, where something was. That nothing
-/// was is no news.
+/// The checks for this computer: all; first of them whether something was interrupted, where something was, and last which copies
+/// there are, where there are some. That there is nothing is no news.
 pub fn for_this(context: &Context) -> Vec<&'static dyn Check> {
     let interrupted = crate::rescue::steps::unfinished(context).map(|_| &unfinished::Unfinished as &'static dyn Check);
-    interrupted.into_iter().chain(all().iter().copied()).collect()
+    let copies = crate::rescue::copies::look(context).map(|_| &copies::Copies as &'static dyn Check);
+    interrupted.into_iter().chain(all().iter().copied()).chain(copies).collect()
 }
 
 /// All checks, in the order in which one builds on another.

@@ -78,7 +78,7 @@ impl State {
         })
     }
 
-    /// What mends it; each line is a remedy of its own.
+    /// What mends it; each line is a remedy of its own. `None` = nothing has to be, or it takes more to say than the state.
     pub fn remedy(self) -> Option<String> {
         Some(match self {
             Self::Emptied => "run `taskferry repair`: it puts the tasks of this computer on the server again\n\
@@ -87,6 +87,28 @@ impl State {
                 .into(),
             Self::Ahead | Self::Pruned | Self::Different | Self::Incomplete => REPAIR.into(),
             Self::OtherAccount => format!("{REPAIR}\nto go back to the former account instead, run `taskferry undo`"),
+            Self::UnknownAccount => {
+                "either its ID has a typing error, or the server lost it; your tasks are still on this computer\n\
+                 run `taskferry share` on a computer that syncs, and compare\n\
+                 where no other computer syncs either, run `taskferry repair`: it puts the tasks of this one there again"
+                    .into()
+            }
+            Self::Disabled => {
+                "ask whoever runs the server; your tasks are still on this computer\n\
+                 to go on without it, run `taskferry move --without-old`, which takes them to a new account"
+                    .into()
+            }
+            Self::Deleted => {
+                "your tasks are still on this computer: `taskferry move --without-old` takes them to a new account\n\
+                 or ask whoever runs the server: for some days, a deleted account can be had back"
+                    .into()
+            }
+            Self::WrongSecret => {
+                "don't run `task sync` here: what it sends could be opened by no other computer\n\
+                 run `taskferry share` on a computer that syncs, and `taskferry join --replace` here\n\
+                 if all of your computers say this, ask whoever runs the server to take the account back to where it was good"
+                    .into()
+            }
             Self::Gone => format!(
                 "this computer was away for very long, or the server was taken back to an older state, or this computer \
                  synced with another account before\n{REPAIR}"

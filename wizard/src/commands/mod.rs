@@ -8,6 +8,8 @@ pub mod home;
 pub mod join;
 pub mod man;
 pub mod moving;
+#[cfg(test)]
+mod promises_to_scripts;
 pub mod recover;
 pub mod repair;
 pub mod setup;

@@ -21,6 +21,7 @@ use crate::flow::handover::Handover;
 use crate::flow::menu::choose;
 use crate::flow::plan::Plan;
 use crate::flow::sync::database_of;
+use crate::flow::tidying::tidy_up;
 use crate::flow::{Run, reach, tasks};
 use crate::json::MoveOutcome;
 use crate::proof::fingerprint::fingerprint;
@@ -280,6 +281,7 @@ fn carry_out(
         outcome.old_account_deleted = forget::delete(run, from, args.yes)?;
     }
     steps.done()?;
+    tidy_up(run);
     (outcome.tasks, outcome.fingerprint) = (Some(synced.into()), Some(fingerprint));
     run.report(&outcome)
 }

@@ -20,6 +20,7 @@ use crate::error::{Exit, Explain, Failure};
 use crate::flow::computer::Computer;
 use crate::flow::proving::{Mend, prove_now};
 use crate::flow::sync::{database_of, sync};
+use crate::flow::tidying::tidy_up;
 use crate::flow::{Run, Stopped, tasks};
 use crate::json::{self, RepairOutcome};
 use crate::proof::rebuild::RebuildError;
@@ -84,6 +85,9 @@ pub fn run(run: &mut Run<'_>, args: &cli::Repair) -> Result<(), Failure> {
     let repaired = repair(run, &Patient { computer: &computer, account, args, steps: &steps });
     // Also after a failure: the next run finds all of it by looking.
     steps.done()?;
+    if repaired.is_ok() {
+        tidy_up(run);
+    }
     repaired
 }
 
@@ -170,7 +174,12 @@ fn plan(run: &mut Run<'_>, lines: &[String]) {
 }
 
 /// Whether to go on; with `--dry-run` not, and that is no failure.
-fn accepted(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State, enter_means: bool) -> Result<bool, Failure> {
+fn accepted(
+    run: &mut Run<'_>,
+    patient: &Patient<'_, '_>,
+    state: impl Into<Option<State>>,
+    enter_means: bool,
+) -> Result<bool, Failure> {
     if patient.args.dry_run {
         run.terminal.say("nothing was changed, on neither side");
         report(run, patient, state, RepairOutcome::OnlyPlanned, Done::default())?;
@@ -204,7 +213,7 @@ fn finish(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State, done: Done
 fn report(
     run: &mut Run<'_>,
     Patient { computer, account, .. }: &Patient<'_, '_>,
-    state: State,
+    state: impl Into<Option<State>>,
     outcome: RepairOutcome,
     done: Done,
 ) -> Result<(), Failure> {
@@ -216,6 +225,7 @@ fn report(
         all: computer.taskwarrior.count(Which::All)?,
         pending: computer.taskwarrior.count(Which::Pending)?,
     };
+    let state = state.into();
     run.report(&json::Repair { outcome, state, server: account.server.to_string(), sent, fetched, kept, tasks })
 }
 

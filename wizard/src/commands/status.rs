@@ -1,5 +1,7 @@
 //! `taskferry status`: does sync work, and what waits to be sent or fetched? One or two small requests, and no `task sync`.
 
+mod advice;
+
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -7,11 +9,13 @@ use serde::Serialize;
 use taskferry_protocol::VersionId;
 use taskferry_protocol::describe::{AccountInfo, AccountState};
 
+use crate::checks::copies::in_words as copies_in_words;
 use crate::checks::home::is_expected_at;
 use crate::checks::position::Account;
 use crate::checks::state::State;
 use crate::cli;
 use crate::commands::share::ShareError;
+use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::credentials::unseal::Key;
 use crate::database::{Database, Stand, Unsent};
@@ -19,13 +23,16 @@ use crate::error::{Exit, Explain, Failure};
 use crate::flow::computer::Computer;
 use crate::flow::sync::database_of;
 use crate::flow::{Run, tasks};
+use crate::pending::Pending;
 use crate::proof::poison::{self, Chain, GLANCE};
+use crate::rescue::copies::{self, Copies};
 use crate::rescue::steps::{Command, unfinished};
 use crate::seen::Seen;
 use crate::server::account::Known;
 use crate::server::sealed::Follows;
 use crate::server::{Server, ServerError};
 use crate::taskrc::others::{self, Other};
+use advice::Situation;
 
 /// What there is to say.
 #[derive(Debug, Serialize)]
@@ -43,8 +50,13 @@ struct Status {
     last_change_seconds_ago: Option<u64>,
     snapshot_seconds_ago: Option<u64>,
     other_accounts: Vec<Other>,
+    /// Of the tasks, from before moves, joins, repairs and undos.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copies: Option<Copies>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    /// What comes next.
+    hints: Vec<String>,
     /// The command that did not come to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     interrupted: Option<&'static str>,
@@ -55,23 +67,13 @@ struct Status {
 #[error("sync does not work: {why}")]
 pub struct DoesNotWork {
     why: String,
-    state: Option<State>,
+    hint: Option<String>,
     is_told: bool,
-    /// Whether it is the server at home that does not answer.
-    at_home: bool,
 }
 
 impl Explain for DoesNotWork {
     fn hint(&self) -> Option<String> {
-        let mended = |state: State| state.is_mended_by_repair() && state != State::UnknownAccount;
-        let remedy = if self.at_home {
-            "run `taskferry home start`"
-        } else if self.state.is_some_and(mended) {
-            "run `taskferry repair`: it mends that, and keeps every task; `taskferry doctor` says more"
-        } else {
-            "run `taskferry doctor` to find out why"
-        };
-        Some(remedy.into())
+        self.hint.clone()
     }
 
     fn is_told(&self) -> bool {
@@ -89,6 +91,8 @@ const ANSWER_SECONDS: u64 = 5;
 const TELLS_OF_WAITING_SECONDS: u64 = 600;
 /// What `--short` says where there is no account.
 const OFF: &str = "off";
+/// Where a command did not come to its end.
+const INTERRUPTED: &str = "interrupted";
 /// And where nobody can tell, such as without Taskwarrior.
 const ERROR: &str = "error";
 
@@ -99,7 +103,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         Err(failure) if args.short && !failure.error().is_told() && !failure.error().is_choice() => {
             let why = failure.error().to_string();
             run.data(if why == ShareError::NotSetUp.to_string() { OFF } else { ERROR })?;
-            Err(DoesNotWork { why, state: None, is_told: true, at_home: false }.into())
+            Err(DoesNotWork { why, hint: None, is_told: true }.into())
         }
         done => done.map_err(Failure::as_found),
     }
@@ -107,7 +111,9 @@ pub fn run(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
 
 fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
     let computer = Computer::look(run)?;
-    let account = computer.account.as_ref().ok_or(ShareError::NotSetUp)?;
+    let Some(account) = &computer.account else {
+        return Err(not_set_up(run));
+    };
     let database = database_of(&computer.taskwarrior);
     let stand = database.as_ref().map(Database::stand).transpose()?;
     let stand = stand.unwrap_or(Stand {
@@ -132,9 +138,21 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
         None => Status::without_server(account, computer.tasks, &stand),
     };
     status.interrupted = unfinished(run.context).map(Command::words);
+    let situation = Situation {
+        state: status.state,
+        unsent: status.unsent_tasks,
+        interrupted: status.interrupted,
+        at_home: is_expected_at(run.context, &account.server),
+        pending: pending(run.context, account),
+        // A prompt has no advice, and deriving a key takes its time.
+        proved: args.short || status.unsent_tasks == 0 || Seen::find(run.context).is_proved(account),
+    };
+    let hint = situation.hint();
+    status.hints = hint.iter().flat_map(|hint| hint.lines()).map(str::to_owned).collect();
     if !args.short {
         let oldest = database.as_ref().map(Database::oldest_unsent).transpose()?.flatten();
         status.oldest_unsent_seconds_ago = oldest.map(seconds_ago);
+        status.copies = copies::look(run.context);
         status.other_accounts = others::find(run.context, Some(&account.client_id), computer.taskrc.path());
     }
     if args.short {
@@ -142,15 +160,14 @@ fn look(run: &mut Run<'_>, args: &cli::Status) -> Result<(), Failure> {
     } else if args.json {
         run.report(&status)?;
     } else {
-        status.say(run);
+        status.say(run, situation);
     }
-    if let (Some(command), false) = (status.interrupted, args.json || args.short) {
-        run.terminal.say_note(&format!("`{command}` was interrupted on this computer: run it again, it goes on"));
+    let is_said = status.why.is_some() && status.state != State::Unreachable;
+    if let (Some(note), false) = (situation.note(), args.json || args.short || is_said) {
+        run.terminal.say_note(&note);
     }
-    let state = status.state;
     if let Some(why) = status.why {
-        let at_home = state == State::Unreachable && is_expected_at(run.context, &account.server);
-        return Err(DoesNotWork { why, state: Some(state), is_told: args.short, at_home }.into());
+        return Err(DoesNotWork { why, hint, is_told: args.short }.into());
     }
     if let Some(known) = known {
         Seen::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
@@ -216,12 +233,14 @@ impl Status {
             server_has_newer: why.is_none().then_some(state == State::Behind),
             newest_synced_change_seconds_ago: stand.newest_shared.map(seconds_ago),
             other_accounts: Vec::new(),
+            copies: None,
             last_change_seconds_ago: known.as_ref().and_then(|known| known.last_version_at).map(seconds_ago),
             snapshot_seconds_ago: known
                 .and_then(|known| known.snapshot)
                 .map(|snapshot| seconds_ago(snapshot.stored_at)),
             state,
             why,
+            hints: Vec::new(),
             interrupted: None,
         }
     }
@@ -238,6 +257,7 @@ impl Status {
     /// One word, for a prompt.
     fn short(&self) -> String {
         match self.state {
+            _ if self.interrupted.is_some() && self.why.is_none() => INTERRUPTED.into(),
             State::UpToDate => "ok".into(),
             State::Unsent | State::NotAsked => self.unsent_tasks.to_string(),
             state => {
@@ -246,21 +266,17 @@ impl Status {
         }
     }
 
-    fn say(&self, run: &mut Run<'_>) {
+    fn say(&self, run: &mut Run<'_>, situation: Situation) {
         let Self { server, account, .. } = self;
         run.terminal.say(&format!("this computer syncs with `{server}`, account `{account}`"));
         run.terminal.say(&format!("on this computer: {}", tasks(self.tasks)));
-        run.terminal.say(&match self.unsent_tasks {
-            0 => "to send: nothing".to_owned(),
-            count => format!("to send: changes of {}; run `task sync`", tasks(count)),
-        });
+        run.terminal.say(&situation.to_send());
         if let Some(seconds) = self.oldest_unsent_seconds_ago.filter(|seconds| *seconds >= TELLS_OF_WAITING_SECONDS) {
             run.terminal.say(&format!("the oldest of these changes has been waiting for {}", span(seconds)));
         }
-        match self.server_has_newer {
-            Some(true) => run.terminal.say("to fetch: other computers have changed something; run `task sync`"),
-            Some(false) => run.terminal.say("to fetch: nothing"),
-            None if self.works.is_none() => run.terminal.say("to fetch: not known, since the server was not asked"),
+        match situation.to_fetch() {
+            _ if self.works.is_none() => run.terminal.say("to fetch: not known, since the server was not asked"),
+            Some(line) => run.terminal.say(&line),
             None => {}
         }
         // When Taskwarrior synced last is written down nowhere; when a change was made that has been synced is.
@@ -281,9 +297,31 @@ impl Status {
             let context = context.as_ref().map(|name| format!(", context `{name}`")).unwrap_or_default();
             run.terminal.say(&format!("  `{place}`{context}: `{server}`, account `{account}`"));
         }
+        if let Some(copies) = &self.copies {
+            run.terminal.say(&format!("{} in `{}`", copies_in_words(copies), run.context.short(&copies.folder)));
+        }
         if self.works == Some(false) {
             run.terminal.say("");
         }
+    }
+}
+
+/// What is left to do may be known all the same.
+fn not_set_up(run: &Run<'_>) -> Failure {
+    let failure = Failure::from(ShareError::NotSetUp);
+    match Pending::find(run.context) {
+        Ok(Some(_)) => failure.with_hint(
+            "an account waits for its server: run `taskferry verify` to finish that, or `taskferry undo` to forget it",
+        ),
+        _ => failure,
+    }
+}
+
+/// What waits for a server that was away.
+fn pending(context: &Context, account: &Credentials) -> Option<&'static str> {
+    match Pending::find(context).ok()?? {
+        Pending::Setup { client_id, .. } => (client_id == account.client_id).then_some("setup"),
+        Pending::Join(pending) => (pending.decoded.credentials != *account).then_some("join"),
     }
 }
 

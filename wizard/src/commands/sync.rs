@@ -1,14 +1,15 @@
 //! `taskferry sync`: `task sync` with patience and honest words. Where so much was sent that Taskwarrior may have lost a part
-//! of it, the sync is proved.
+//! of it, the sync is proved; and nothing is sent with a secret that does not open the account.
 
-use crate::cli;
 use crate::commands::share::ShareError;
 use crate::error::Failure;
 use crate::flow::computer::Computer;
 use crate::flow::proving::{Mend, prove_now, say_what_others_lack};
 use crate::flow::sync::sync;
 use crate::flow::{Run, tasks};
+use crate::json::SyncOutcome;
 use crate::seen::Seen;
+use crate::{cli, json};
 
 /// Runs the command.
 pub fn run(run: &mut Run<'_>, args: &cli::Sync) -> Result<(), Failure> {
@@ -25,7 +26,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Sync) -> Result<(), Failure> {
         say_what_others_lack(run, &computer.taskwarrior, account)?;
     }
     Seen::note_after_sync(run, &computer.taskwarrior, account);
-    Ok(())
+    run.report(&json::Sync { outcome: SyncOutcome::Synced, server: account.server.to_string(), sent: sent.tasks })
 }
 
 #[cfg(test)]

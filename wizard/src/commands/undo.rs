@@ -2,6 +2,7 @@
 
 use crate::cli;
 use crate::error::{Explain, Failure};
+use crate::flow::tidying::tidy_up;
 use crate::flow::{Run, Stopped, tasks};
 use crate::pending::Pending;
 use crate::rescue::back::Back;
@@ -79,6 +80,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
     }
     if with_tasks {
         run.terminal.say("run `taskferry sync` to sync with the former account again");
+        tidy_up(run);
         return Ok(());
     }
     run.terminal.say("to sync with it again, run `taskferry share` on another computer, and `taskferry join` here");

@@ -2,14 +2,11 @@
 //! is to say if it can't be reached any more.
 
 use super::computer::{Computer, SyncSettingsError};
-use super::sync::{NotCaught, NotSynced, SyncStopped, sync};
+use super::guard::WouldSpoil;
+use super::sync::{NoSync, NotCaught, NotSynced, SyncStopped, sync};
 use super::{Run, Stopped};
-use crate::credentials::Credentials;
-use crate::credentials::unseal::{UnsealError, prove};
 use crate::error::{Explain, Failure};
 use crate::interrupts::Interrupts;
-use crate::server::ServerError;
-use crate::server::sealed::FirstVersion;
 use crate::taskwarrior::TaskwarriorError;
 
 /// Nobody knows what else is in the old account, and nobody said that it doesn't matter.
@@ -22,10 +19,10 @@ pub struct OldNotSynced(#[source] NoFarewell);
 pub enum NoFarewell {
     /// It failed.
     #[error(transparent)]
-    Failed(#[from] TaskwarriorError),
-    /// It was not even tried: what this computer would send could be opened by no other, and would lock all of them out.
+    Failed(#[from] NoSync),
+    /// It was not even tried.
     #[error(transparent)]
-    Unopened(#[from] UnsealError),
+    WouldSpoil(#[from] WouldSpoil),
 }
 
 impl Explain for OldNotSynced {
@@ -35,8 +32,8 @@ impl Explain for OldNotSynced {
                 "wait until its server answers, and run the same command again; nothing was changed",
                 "if it is gone for good, add `--without-old`",
             ),
-            NoFarewell::Unopened(_) => (
-                "nothing was sent, since no other computer could open it, and nothing was changed\n\
+            NoFarewell::WouldSpoil(_) => (
+                "nothing was changed\n\
                  for the right secret, run `taskferry share` on a computer that syncs, and `taskferry join --replace` here",
                 "if no computer has another one, add `--without-old`",
             ),
@@ -97,41 +94,21 @@ pub fn say_farewell(run: &mut Run<'_>, computer: &Computer<'_>) -> Result<(), Fa
 /// Why there was none, if there was none; an interruption is an end.
 fn try_sync(run: &mut Run<'_>, computer: &Computer<'_>) -> Result<Option<NoFarewell>, Failure> {
     match (&computer.account, &computer.leftover) {
-        (Some(account), _) => {
-            if let Err(why) = opens_what_is_there(run, account)? {
-                return Ok(Some(why.into()));
-            }
-            match sync(run, &computer.taskwarrior, account) {
-                Ok(_) => Ok(None),
-                Err(NotSynced::Failed(why)) => Ok(Some(why.into())),
-                Err(why) => Err(why.into()),
-            }
-        }
+        (Some(account), _) => match sync(run, &computer.taskwarrior, account) {
+            Ok(_) => Ok(None),
+            Err(NotSynced::Failed(why)) => Ok(Some(why.into())),
+            Err(NotSynced::WouldSpoil(why)) => Ok(Some(why.into())),
+            Err(why) => Err(why.into()),
+        },
         (None, Some(SyncSettingsError::OtherBackend(_))) => {
             let interrupts = Interrupts::catch().map_err(NotCaught::new)?;
             run.terminal.say("running `task sync` …");
             match computer.taskwarrior.sync(interrupts) {
                 Ok(()) => Ok(None),
                 Err(TaskwarriorError::Interrupted) => Err(SyncStopped.into()),
-                Err(why) => Ok(Some(why.into())),
+                Err(why) => Ok(Some(NoSync::from(why).into())),
             }
         }
         (None, _) => Ok(None),
-    }
-}
-
-/// Whether this computer's secret opens what the account holds, as far as that can be looked at: whoever leaves an account because
-/// the secret here is a wrong one must not spoil it on the way out. A server that does not answer is Taskwarrior's to find out.
-fn opens_what_is_there(run: &mut Run<'_>, account: &Credentials) -> Result<Result<(), UnsealError>, Failure> {
-    let id = &account.client_id;
-    let server = run.server(account.server.clone())?;
-    let held = server.first_version(id).and_then(|first| match first {
-        FirstVersion::Found(sealed) => Ok(Some(sealed)),
-        FirstVersion::None | FirstVersion::Gone => server.snapshot(id),
-    });
-    match held {
-        Ok(Some(sealed)) => Ok(prove(sealed, id, &account.secret)),
-        Err(why @ ServerError::Interrupted) => Err(why.into()),
-        Ok(None) | Err(_) => Ok(Ok(())),
     }
 }

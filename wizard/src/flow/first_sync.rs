@@ -4,16 +4,16 @@
 use super::Run;
 use super::computer::Computer;
 use super::proving::{Mend, prove_now};
-use super::sync::{NotSynced, sync};
+use super::sync::{NoSync, NotSynced, sync};
 use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
 use crate::seen::Seen;
-use crate::taskwarrior::{TaskwarriorError, Which};
+use crate::taskwarrior::Which;
 
 /// The first sync failed.
 #[derive(Debug, thiserror::Error)]
 #[error("the settings are in place, but the sync failed")]
-pub struct FirstSyncFailed(#[source] TaskwarriorError);
+pub struct FirstSyncFailed(#[source] NoSync);
 
 impl Explain for FirstSyncFailed {
     fn hint(&self) -> Option<String> {
@@ -63,6 +63,7 @@ pub fn first_sync(run: &mut Run<'_>, computer: &Computer<'_>, account: &Credenti
         Ok(_) => {}
         Err(NotSynced::Stopped) => return Err(SyncStopped.into()),
         Err(NotSynced::NotCaught(why)) => return Err(NotCaught(why).into()),
+        Err(NotSynced::WouldSpoil(why)) => return Err(why.into()),
         Err(NotSynced::Failed(why)) => return Err(FirstSyncFailed(why).into()),
     }
     prove_now(run, taskwarrior, account, Mend::Ask)?;

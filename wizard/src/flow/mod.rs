@@ -7,13 +7,14 @@
 //! | look at this computer | [`computer`] |
 //! | plan, show, confirm | [`plan`] |
 //! | apply, verify | [`apply`] |
-//! | first sync | [`first_sync`], [`mod@sync`] |
+//! | first sync | [`first_sync`], [`mod@sync`], and [`guard`] before it |
 //! | proof | [`proving`] |
 //! | checks | [`checking`] |
 //! | the same again | [`recheck`] |
 //! | another account than the present one | [`replace`] |
 //! | the old account, one last time | [`farewell`] |
 //! | another place in a history for the tasks | [`handover`] |
+//! | copies that nobody needs | [`tidying`] |
 //!
 //! What differs between the two is in [`crate::commands`].
 
@@ -23,6 +24,7 @@ pub mod checking;
 pub mod computer;
 pub mod farewell;
 pub mod first_sync;
+pub mod guard;
 pub mod handover;
 pub mod menu;
 pub mod plan;
@@ -30,6 +32,7 @@ pub mod proving;
 pub mod recheck;
 pub mod replace;
 pub mod sync;
+pub mod tidying;
 
 use std::io::{self, Read};
 
@@ -37,6 +40,7 @@ use serde::Serialize;
 use taskferry_protocol::ServerUrl;
 use taskferry_protocol::server_url::BadServerUrl;
 
+use crate::checks::state::State;
 use crate::cli::Global;
 use crate::context::Context;
 use crate::credentials::Credentials;
@@ -63,6 +67,8 @@ pub struct Run<'a> {
     pub global: &'a Global,
     /// Whether a script wants the outcome as JSON, and did not get it yet.
     pub json: bool,
+    /// How this computer and its account stand to each other, once that was found out.
+    pub state: Option<State>,
 }
 
 /// Why a run ends without a technical reason.

@@ -1,20 +1,39 @@
-//! One `task sync`, with patience: a server that says "not now" is waited for, and the sync is tried again.
+//! One `task sync`, with patience: a server that says "not now" is waited for, and the sync is tried again. Every `task sync` with
+//! an account of a server goes through here, so that none sends anything that nobody else can open ([`super::guard`]).
 
 use super::Run;
+use super::guard::{NotSent, WouldSpoil, secret_fits};
 use crate::credentials::Credentials;
 use crate::database::{Database, Unsent};
 use crate::error::{Exit, Explain, Failure};
 use crate::interrupts::Interrupts;
-use crate::server::Server;
+use crate::server::{Server, ServerError};
 use crate::taskwarrior::{Taskwarrior, TaskwarriorError};
 
 /// How often a sync is tried that the server refuses for now.
 const TRIES_MAX: u32 = 3;
 
+/// What failed.
+#[derive(Debug, thiserror::Error)]
+pub enum NoSync {
+    /// Taskwarrior.
+    #[error(transparent)]
+    Taskwarrior(#[from] TaskwarriorError),
+    /// The look before it, so it was not begun.
+    #[error(transparent)]
+    Look(#[from] ServerError),
+}
+
+impl NoSync {
+    fn has_parted(&self) -> bool {
+        matches!(self, Self::Taskwarrior(why) if why.has_parted())
+    }
+}
+
 /// The sync failed, for good.
 #[derive(Debug, thiserror::Error)]
 #[error("the sync failed")]
-pub struct SyncFailed(#[source] TaskwarriorError);
+pub struct SyncFailed(#[source] NoSync);
 
 impl Explain for SyncFailed {
     fn hint(&self) -> Option<String> {
@@ -58,8 +77,10 @@ impl Explain for SyncStopped {
 /// Why there was no sync, for callers that say it in their own words.
 #[derive(Debug)]
 pub enum NotSynced {
-    /// Taskwarrior failed.
-    Failed(TaskwarriorError),
+    /// It failed.
+    Failed(NoSync),
+    /// It was not begun: what would be sent could be opened by no other computer.
+    WouldSpoil(WouldSpoil),
     /// Signals could not be set up.
     NotCaught(std::io::Error),
     /// Ctrl-C.
@@ -70,17 +91,31 @@ impl From<NotSynced> for Failure {
     fn from(why: NotSynced) -> Self {
         match why {
             NotSynced::Failed(why) => SyncFailed(why).into(),
+            NotSynced::WouldSpoil(why) => why.into(),
             NotSynced::NotCaught(why) => NotCaught(why).into(),
             NotSynced::Stopped => SyncStopped.into(),
         }
     }
 }
 
+impl From<NotSent> for NotSynced {
+    fn from(why: NotSent) -> Self {
+        match why {
+            NotSent::WouldSpoil(why) => Self::WouldSpoil(why),
+            NotSent::NotLooked(ServerError::Interrupted) => Self::Stopped,
+            NotSent::NotLooked(why) => Self::Failed(why.into()),
+        }
+    }
+}
+
 /// Runs `task sync`. What it sent, as far as that was known before.
 pub fn sync(run: &mut Run<'_>, taskwarrior: &Taskwarrior<'_>, account: &Credentials) -> Result<Unsent, NotSynced> {
-    // Taskwarrior does not tell how much it sends.
-    let database = database_of(taskwarrior);
-    let unsent = database.and_then(|database| database.stand().ok()).map(|stand| stand.unsent).unwrap_or_default();
+    // Taskwarrior does not tell how much it sends. Without a database there is nothing.
+    let stand = database_of(taskwarrior).map(|database| database.stand().ok());
+    if let Some(stand) = &stand {
+        secret_fits(run, account, stand.as_ref())?;
+    }
+    let unsent = stand.flatten().map(|stand| stand.unsent).unwrap_or_default();
     let mut tries = 1;
     loop {
         // Caught before anything is said of it: whatever was set up before is in place from here on.
@@ -92,7 +127,7 @@ pub fn sync(run: &mut Run<'_>, taskwarrior: &Taskwarrior<'_>, account: &Credenti
             Err(why) if tries < TRIES_MAX && why.is_not_now() && wait_for_server(run, account) => tries += 1,
             // Once: if the server answers us all the same, it was restarting, or Taskwarrior goes another way.
             Err(why) if tries == 1 && why.is_no_answer() && wait_for_server(run, account) => tries += 1,
-            Err(why) => return Err(NotSynced::Failed(why)),
+            Err(why) => return Err(NotSynced::Failed(why.into())),
         }
     }
 }

@@ -71,6 +71,23 @@ impl History {
         }
     }
 
+    /// Adds the next change that an account has. What it has of a task from before the task was made is of no task that is there: of
+    /// an earlier one, or it was sent after the account was lost, by somebody who took the task for known.
+    pub fn note_in_account(&mut self, operation: &Operation) {
+        if let Operation::Create { uuid } = operation
+            && let Some(task) = self.0.get_mut(uuid)
+            && (task.purged.is_some() || !task.has_beginning)
+        {
+            task.attributes.clear();
+        }
+        self.note(operation, Sent::Yes);
+    }
+
+    /// All attributes of which a change is remembered.
+    pub fn attributes_of(&self, task: Uuid) -> impl Iterator<Item = &String> {
+        self.0.get(&task).into_iter().flat_map(|history| history.attributes.keys())
+    }
+
     /// The change that made the attribute what it is, if it is remembered.
     pub fn last(&self, task: Uuid, attribute: &str) -> Option<&Edit> {
         self.edits(task, attribute).last()

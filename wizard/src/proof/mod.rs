@@ -1,6 +1,7 @@
 //! Proof that a sync did what it reported: the account is rebuilt from what the server holds, as a new computer would
 //! ([`mod@rebuild`]), and compared with the tasks on this one ([`compare`]). What is missing can be put back ([`cure`]); and
-//! people can compare two computers by a short text ([`mod@fingerprint`]).
+//! people can compare two computers by a short text ([`mod@fingerprint`]). Whether a secret opens an account at all is looked at in
+//! [`opens`].
 //!
 //! Taskwarrior's own word is not enough: after an interrupted push of more than one version the next one drops the rest,
 //! marks it as sent, and prints `Success!`.
@@ -13,6 +14,7 @@ pub mod compare;
 pub mod cure;
 pub mod fingerprint;
 pub mod history;
+pub mod opens;
 pub mod poison;
 pub mod rebuild;
 

@@ -13,7 +13,7 @@ use taskchampion::{Error, Operation, Replica};
 use taskferry_protocol::{ClientId, VersionId};
 use uuid::Uuid;
 
-use super::history::{History, Sent};
+use super::history::History;
 use crate::credentials::Credentials;
 use crate::credentials::unseal::{Key, Sealed, UnsealError};
 use crate::database::Tasks;
@@ -130,7 +130,7 @@ impl Source {
         let mut progress = self.progress.borrow_mut();
         progress.at = id;
         for change in &changes {
-            progress.history.note(change, Sent::Yes);
+            progress.history.note_in_account(change);
         }
         Ok(GetVersionResult::Version { version_id: id.as_uuid(), parent_version_id: parent.as_uuid(), history_segment })
     }

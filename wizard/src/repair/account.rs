@@ -6,7 +6,7 @@ use taskferry_protocol::VersionId;
 use super::unite::Side;
 use crate::credentials::Credentials;
 use crate::proof::rebuild::{RebuildError, Start, rebuild};
-use crate::rescue::refill::Connect;
+use crate::rescue::push::Connect;
 
 /// See the module.
 pub struct Account {

@@ -16,7 +16,7 @@ use super::unite::Side;
 use crate::credentials::Credentials;
 use crate::credentials::unseal::{Key, Sealed, UnsealError};
 use crate::error::Explain;
-use crate::proof::history::{History, Sent};
+use crate::proof::history::History;
 use crate::proof::rebuild::{self, RebuildError};
 
 /// Bytes of a file; accounts have 64 MB by default.
@@ -77,7 +77,7 @@ pub fn read(path: &Path, account: &Credentials) -> Result<Side, BackupError> {
     for (_, _, segment) in &backup.versions {
         let changes = rebuild::read(segment).map_err(BackupError::Malformed)?;
         for change in &changes {
-            history.note(change, Sent::Yes);
+            history.note_in_account(change);
         }
     }
     let mut server: Box<dyn taskchampion::Server> = Box::new(backup);

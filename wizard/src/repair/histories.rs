@@ -18,10 +18,10 @@ use uuid::Uuid;
 use super::unite::{Side, Union, unite};
 use crate::context::Context;
 use crate::database::{Attributes, Database, Tasks};
-use crate::proof::history::{History, Sent};
+use crate::proof::history::History;
 use crate::proof::rebuild;
 use crate::rescue::hold::Holder;
-use crate::rescue::refill::versions;
+use crate::rescue::push::versions;
 
 /// A version's ID and what is in it.
 type Version = (Uuid, Vec<u8>);
@@ -57,7 +57,7 @@ impl Chain {
         let mut history = History::default();
         for (_, segment) in self.0.lock().unwrap().iter() {
             for operation in rebuild::read(segment).unwrap() {
-                history.note(&operation, Sent::Yes);
+                history.note_in_account(&operation);
             }
         }
         Side { tasks: tasks(&mut newcomer), history }
@@ -163,10 +163,10 @@ impl Computer {
             chain.add(version.into_bytes());
         }
         assert_eq!(chain.side().tasks, union.tasks, "what was sent leads to what was meant");
-        let news = there.history.news_for(&here.history, &union.tasks);
+        let [before, after] = union.news(&here.history, &there);
         let mut holder = Holder::open(&database).unwrap();
         let held = holder.hold(&self.context, whole.mark).unwrap();
-        held.joins(VersionId::from_uuid(chain.latest()), &union.tasks, [&news, &[]]).unwrap();
+        held.joins(VersionId::from_uuid(chain.latest()), &union.tasks, [&before, &after]).unwrap();
         assert_eq!(self.tasks(), union.tasks);
         union
     }
@@ -175,7 +175,7 @@ impl Computer {
 /// What happens.
 #[derive(Debug, Clone)]
 enum Event {
-    /// A computer gives an attribute of a task a value; the task is made, if it is not there.
+    /// A computer gives an attribute of a task a value; the task is made, if it is nowhere.
     Write { by: usize, task: u128, attribute: usize },
     /// A computer syncs, if it can.
     Sync { by: usize },
@@ -207,6 +207,11 @@ proptest! {
                     Event::Write { by, task, attribute } => {
                         number += 1;
                         let (id, attribute) = (Uuid::from_u128(task), ["text", "status"][attribute]);
+                        // No two computers make one ID. Where they did, Taskwarrior's own sync would let the one that comes later
+                        // win over the one that was made later, before any repair.
+                        if last.contains_key(&id) && !computers[by].tasks().contains_key(&id) {
+                            continue;
+                        }
                         computers[by].writes(id, attribute, &number.to_string());
                         last.entry(id).or_default().insert(attribute.to_owned(), number.to_string());
                     }

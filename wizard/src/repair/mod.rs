@@ -6,7 +6,6 @@
 //! | [`mod@account`] | what an account holds, and how it became so |
 //! | [`mod@backup`] | the same of a sealed backup, in a file |
 //! | [`mod@unite`] | what a computer and an account have together, attribute by attribute |
-//! | [`mod@push`] | sending what the account lacks, and the proof |
 //! | [`mod@marker`] | a change that changes nothing |
 //! | [`mod@kept`] | what is kept of this computer before it changes |
 
@@ -16,5 +15,4 @@ pub mod backup;
 mod histories;
 pub mod kept;
 pub mod marker;
-pub mod push;
 pub mod unite;

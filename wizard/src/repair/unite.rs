@@ -56,7 +56,7 @@ pub fn unite(here: &Side, there: &Side) -> Union {
             None if there.history.purged(*id).is_some() && here.history.is_known_to(&there.history, *id) => {
                 union.purged.insert(*id);
             }
-            None => union.bring(*id, here, mine),
+            None => union.bring(*id, (here, mine), there),
         }
     }
     for (id, theirs) in there.tasks.iter().filter(|(id, _)| !here.tasks.contains_key(id)) {
@@ -67,6 +67,20 @@ pub fn unite(here: &Side, there: &Side) -> Union {
         }
     }
     union
+}
+
+impl Union {
+    /// What the account remembers and this computer does not: changes that what is here has replaced since, and those that made the
+    /// tasks what they are.
+    pub fn news(&self, here: &History, there: &Side) -> [Vec<Operation>; 2] {
+        let value = |tasks: &Tasks, id: &Uuid, attribute: &str| tasks.get(id)?.get(attribute).cloned();
+        let stayed = |operation: &Operation| {
+            matches!(operation, Operation::Update { uuid, property, .. }
+                if value(&self.tasks, uuid, property) == value(&there.tasks, uuid, property))
+        };
+        let (present, past) = there.history.news_for(here, &self.tasks).into_iter().partition(stayed);
+        [past, present]
+    }
 }
 
 /// Whose value of an attribute stays.
@@ -99,13 +113,20 @@ impl Union {
         }
     }
 
-    fn bring(&mut self, id: Uuid, here: &Side, mine: &Attributes) {
+    fn bring(&mut self, id: Uuid, (here, mine): (&Side, &Attributes), there: &Side) {
         self.only_here.insert(id);
         self.tasks.insert(id, Attributes::new());
         self.edits.push(Operation::Create { uuid: id });
-        let edits = mine.keys().map(|attribute| {
+        // An account that was lost may have got changes of a task that it has not: they had no effect, and are somebody's all
+        // the same.
+        let is_purged = there.history.purged(id).is_some();
+        let waiting = there.history.attributes_of(id).filter(|_| !is_purged);
+        let attributes: BTreeSet<&String> = mine.keys().chain(waiting).collect();
+        let edits = attributes.into_iter().filter_map(|attribute| {
             let of = Of::new(id, attribute, here, mine);
-            update(id, attribute, of.value, None, of.changed_at())
+            let theirs = there.history.last(id, attribute).filter(|edit| !is_purged && of.is_older_than(edit));
+            let (value, at) = theirs.map_or_else(|| (of.value, of.changed_at()), |edit| (edit.value.as_ref(), edit.at));
+            Some(update(id, attribute, Some(value?), None, at))
         });
         self.add(id, edits.collect());
     }
@@ -185,6 +206,12 @@ impl<'a> Of<'a> {
     /// Whether it knows this change of the same attribute.
     fn knows(&self, edit: &Edit) -> bool {
         self.history.knows(self.id, self.attribute, edit)
+    }
+
+    /// Whether this change of the same attribute came later, and it does not know it.
+    fn is_older_than(&self, edit: &Edit) -> bool {
+        let never_had_it = self.value.is_none() && self.history.last(self.id, self.attribute).is_none();
+        !self.knows(edit) && (never_had_it || edit.at > self.changed_at())
     }
 
     /// Whether it remembers the task from its beginning, and never any value of the attribute.

@@ -35,9 +35,14 @@ impl Explain for NotKept {
     }
 }
 
+/// Where all copies are.
+pub fn place(context: &Context) -> PathBuf {
+    context.state_dir().join("databases")
+}
+
 /// Copies the database as it is at this moment. The folder of the copy.
 pub fn keep(context: &Context, database: &Database) -> Result<PathBuf, NotKept> {
-    let place = context.state_dir().join("databases");
+    let place = place(context);
     let fail = |folder: &Path| {
         let folder = folder.to_owned();
         move |why| NotKept { folder, why }
@@ -72,14 +77,19 @@ pub(super) fn make_private(context: &Context, folder: &Path) -> io::Result<()> {
     fs_err::set_permissions(folder, PermissionsExt::from_mode(0o700))
 }
 
-/// A number rather than a time, as for other backups: it sorts, needs no clock, and never collides.
+/// A number rather than a time, as for other backups: it sorts, needs no clock, and never collides. One higher than all that are
+/// there: old ones may have gone ([`super::copies`]), and the highest is the newest.
 fn next_free(place: &Path) -> io::Result<PathBuf> {
     let mut number = 1_u32;
+    for name in std::fs::read_dir(place)? {
+        let taken: Option<u32> = name?.file_name().to_str().and_then(|name| name.parse().ok());
+        number = number.max(taken.unwrap_or(0).saturating_add(1));
+    }
     loop {
         let folder = place.join(format!("{number:04}"));
         match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
             Ok(()) => return Ok(folder),
-            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(why) if why.kind() == io::ErrorKind::AlreadyExists && number < u32::MAX => number += 1,
             Err(why) => return Err(why),
         }
     }

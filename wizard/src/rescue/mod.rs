@@ -7,8 +7,10 @@
 //! | [`edits`] | the changes that lead from one set of tasks to another |
 //! | [`fresh`] | a new database beside the old one, written by Taskwarrior's own engine |
 //! | [`keep`] | a copy of the old one, in a place of ours |
+//! | [`copies`] | those copies: how many, and which may go |
 //! | [`hold`] | the old one, held so that no `task` writes, and what becomes of it in one transaction |
-//! | [`refill`] | an account that is given all tasks, from wherever a push before stopped, and the proof |
+//! | [`push`] | sending changes to an account so that it may stop anywhere, and the proof |
+//! | [`refill`] | an account that is given all tasks, from wherever a push before stopped |
 //! | [`back`] | the way back, for `undo` |
 //! | [`steps`] | what is under way, written down before each step, so that the next run goes on where a killed one stopped |
 //!
@@ -17,10 +19,12 @@
 //! happens whole or not at all, and leaves permissions, links and whatever else lies in the folder as they are.
 
 pub mod back;
+pub mod copies;
 pub mod edits;
 pub mod fresh;
 pub mod hold;
 pub mod keep;
+pub mod push;
 pub mod refill;
 pub mod steps;
 pub mod whole;

@@ -180,6 +180,12 @@ pub fn unfinished(context: &Context) -> Option<Command> {
     Some(note.command)
 }
 
+/// The lock, if nothing is at work on this computer and nothing was interrupted: nothing is begun while it is held.
+pub fn idle(context: &Context) -> Option<File> {
+    let lock = lock(&context.state_dir()).ok()?;
+    matches!(read::<Noted<serde_json::Value>>(&place(context)), Ok(None)).then_some(lock)
+}
+
 /// Whether what was interrupted has changed this computer's configuration already.
 pub fn has_changed_something(context: &Context) -> bool {
     let note = read::<Noted<serde_json::Value>>(&place(context)).ok().flatten();

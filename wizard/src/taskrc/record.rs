@@ -108,6 +108,12 @@ impl Entry {
         paths.filter_map(|path| read(&path).ok()).collect()
     }
 
+    /// All of them; fails if one can't be read.
+    pub fn every(context: &Context) -> io::Result<Vec<Self>> {
+        let folder = place(context);
+        numbers(&folder)?.into_iter().map(|number| read(&folder.join(format!("{number:06}.json")))).collect()
+    }
+
     /// The newest, and where it stands; `None` = there is nothing to take back.
     pub fn newest(context: &Context) -> Result<Option<(PathBuf, Self)>, RecordError> {
         let folder = place(context);

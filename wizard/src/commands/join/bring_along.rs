@@ -6,37 +6,36 @@
 //! that the next run goes on where a killed one stopped.
 
 use serde::{Deserialize, Serialize};
-use taskchampion::Operation;
 use taskferry_protocol::VersionId;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{Account, Joined, RECURRENCE, report, say_what_arrived};
 use crate::cli;
 use crate::credentials::Credentials;
 use crate::credentials::decode::Decoded;
-use crate::database::{Database, Tasks};
-use crate::error::{Exit, Explain, Failure};
+use crate::database::Database;
+use crate::error::{Explain, Failure};
 use crate::flow::computer::Computer;
 use crate::flow::farewell::{old_way, say_farewell};
 use crate::flow::first_sync::first_sync;
 use crate::flow::handover::Handover;
 use crate::flow::plan::Plan;
 use crate::flow::sync::database_of;
+use crate::flow::tidying::tidy_up;
 use crate::flow::{Run, reach, tasks};
 use crate::json::JoinOutcome;
 use crate::pending::Pending;
+use crate::proof::rebuild::Start;
 use crate::repair::account::{self, Account as There};
-use crate::repair::push::{PushError, prove, push, store_snapshot};
 use crate::repair::unite::{Side, Union, unite};
 use crate::rescue::fresh::{Contents, Fresh};
 use crate::rescue::hold::{HoldError, refuse_read_only};
-use crate::rescue::keep::keep;
+use crate::rescue::keep::{keep, place};
+use crate::rescue::push::{PushError, prove, push, store_snapshot};
 use crate::rescue::steps::{Command, Steps, StepsError};
 use crate::rescue::whole::Whole;
-use crate::server::{Server, ServerError};
+use crate::server::Server;
 use crate::taskrc::Change;
-use crate::terminal::printable;
 
 /// How often it is begun anew because something was changed meanwhile.
 const ROUNDS_MAX: u32 = 5;
@@ -71,35 +70,6 @@ struct NoDatabase;
 impl Explain for NoDatabase {
     fn hint(&self) -> Option<String> {
         Some("run `task diagnostics`: it says where Taskwarrior looks".into())
-    }
-}
-
-/// Ctrl-C before anything changed here.
-#[derive(Debug, thiserror::Error)]
-#[error("stopped; your tasks are as they were: run `taskferry join` again to go on")]
-struct JoinStopped;
-
-impl Explain for JoinStopped {
-    fn is_choice(&self) -> bool {
-        true
-    }
-
-    fn exit(&self) -> Exit {
-        Exit::Interrupted
-    }
-}
-
-/// What failed on the way to the account, with what to do about it here.
-fn of_join(why: PushError) -> Failure {
-    let again = "run `taskferry join` again: it goes on where it stopped; your tasks are as they were";
-    match &why {
-        stopped if stopped.is_choice() => JoinStopped.into(),
-        PushError::NotEqual => why.into(),
-        PushError::Send(ServerError::Refused { problem }) => {
-            let hint = problem.hint.as_deref().map_or_else(|| "ask whoever runs the server".to_owned(), printable);
-            Failure::from(why).with_hint(format!("{hint}\n{again}"))
-        }
-        _ => Failure::from(why).with_hint(again),
     }
 }
 
@@ -174,7 +144,7 @@ struct Both {
 impl Both {
     fn read(run: &Run<'_>, account: &Credentials, database: &Database) -> Result<Self, Failure> {
         let connect = || run.server(account.server.clone());
-        let there = account::read(&connect, account).map_err(PushError::Look).map_err(of_join)?;
+        let there = account::read(&connect, account).map_err(PushError::from)?;
         // This side last: somebody may work on it.
         let mut here = database.whole()?;
         let side = Side { tasks: std::mem::take(&mut here.content.tasks), history: std::mem::take(&mut here.history) };
@@ -207,10 +177,7 @@ fn plan(run: &Run<'_>, computer: &Computer<'_>, change: Change, recurrence_off: 
     if !union.purged.is_empty() {
         first.push(format!("leave out what was purged on one of the two: {}", count(union.purged.len())));
     }
-    first.push(format!(
-        "keep a copy of the tasks of this computer in `{}`",
-        run.context.short(&run.context.state_dir().join("databases"))
-    ));
+    first.push(format!("keep a copy of the tasks of this computer in `{}`", run.context.short(&place(run.context))));
     let mut notes = Plan::notes(computer);
     notes.extend(recurrence_off.then(|| RECURRENCE.to_owned()));
     let sends = !union.only_here.is_empty() || !union.newer_here.is_empty();
@@ -249,7 +216,7 @@ fn carry_out(
         let mark = here.mark;
         let handover =
             Handover { computer, database, mark, account, change, after: Some(after.clone()), steps: &steps };
-        let [past, present] = news(here, there, union);
+        let [past, present] = union.news(&here.history, &there.side);
         match handover.carry_out(run, |held| held.joins(at, &union.tasks, [&past, &present]))? {
             Ok(kept) => {
                 Pending::forget(run.context)?;
@@ -261,6 +228,7 @@ fn carry_out(
                     "a copy of the tasks as they were is in `{}`; `taskferry undo` takes this back",
                     run.context.short(&kept)
                 ));
+                tidy_up(run);
                 return Ok(Joined { arrived: now.all.saturating_sub(before), now });
             }
             Err(HoldError::ChangedMeanwhile) => {
@@ -270,7 +238,7 @@ fn carry_out(
             Err(why) => return Err(why.into()),
         }
     }
-    Err(of_join(PushError::NotAlone))
+    Err(PushError::NotAlone.into())
 }
 
 /// Sends what the account lacks, and proves that it has all of both. The version at which it has; `None` = another computer was
@@ -283,30 +251,18 @@ fn send(run: &mut Run<'_>, steps: &Steps, account: &Credentials, both: &Both) ->
     let (url, insecure) = (account.server.clone(), run.global.insecure_http);
     let journal = run.terminal.journal().clone();
     let connect = || Ok(Server::new(url.clone(), insecure)?.with_journal(journal.clone()));
-    let pushed = push(&connect, account, there.at, &union.edits, &mut || steps.reached("version"));
-    let Some(at) = pushed.map_err(of_join)? else {
+    let Some(at) = push(&connect, account, there.at, &union.edits, &mut || steps.reached("version"))? else {
         return Ok(None);
     };
     steps.reached("proving");
     if !union.edits.is_empty() {
-        store_snapshot(&connect, account, at, &union.tasks).map_err(of_join)?;
+        store_snapshot(&connect, account, at, &union.tasks)?;
     }
     run.terminal.say("rebuilding the account from its server, as a new computer would …");
-    if !prove(&connect, account, at, &union.tasks).map_err(of_join)? {
+    if !prove(&connect, account, Start::Snapshot, at, &union.tasks)? {
         return Ok(None);
     }
     let count = tasks(union.tasks.len().try_into().unwrap_or(u64::MAX));
     run.terminal.say(&format!("proved: the account has all {count} of both"));
     Ok(Some(at))
-}
-
-/// What the account remembers and this computer does not: changes that others have replaced since, and those that made the tasks
-/// what they are.
-fn news(here: &Whole, there: &There, union: &Union) -> [Vec<Operation>; 2] {
-    let value = |tasks: &Tasks, id: &Uuid, attribute: &str| tasks.get(id).and_then(|task| task.get(attribute)).cloned();
-    let (present, past) = there.side.history.news_for(&here.history, &union.tasks).into_iter().partition(|operation| {
-        matches!(operation, Operation::Update { uuid, property, .. }
-            if value(&union.tasks, uuid, property) == value(&there.side.tasks, uuid, property))
-    });
-    [past, present]
 }

@@ -190,14 +190,15 @@ fn an_old_account_that_does_not_sync_any_more_needs_a_word() {
 fn a_computer_with_another_secret_sends_nothing_to_the_account_that_it_leaves() {
     let mut world = world();
     let mistyped = lines_of(&world.account).replace("sesame", "sesamE");
-    world.laptop = world.laptop.with(".taskrc", &mistyped);
+    world.laptop = world.laptop.with(".taskrc", &mistyped).with_database(version(2), &[MILK, ADA], 10);
     let run = world.run(&format!("{MOVE} --yes"));
     assert_eq!((run.exit, world.laptop.syncs()), (Exit::Failed, 0));
     assert_snapshot!(run.talk.split_once("join the new one\n\n").unwrap().1, @r"
     error: there was no sync with the old account, so what other computers have sent there since is not on this one
+      Caused by: nothing was sent: no other computer could open what this one would send
       Caused by: the encryption secret does not fit the tasks on the server
 
-    hint: nothing was sent, since no other computer could open it, and nothing was changed
+    hint: nothing was changed
     hint: for the right secret, run `taskferry share` on a computer that syncs, and `taskferry join --replace` here
     hint: if no computer has another one, add `--without-old`: what is on this computer goes to the new account, and your other computers bring theirs along when they join it
     ");
@@ -214,7 +215,7 @@ fn a_refusal_in_the_middle_leaves_everything_and_the_next_run_goes_on() {
     assert_eq!(run.exit, Exit::Failed);
     assert_snapshot!(run.talk.split_once("sending 2 tasks").unwrap().1, @r"
      to the new account, encrypted …
-    error: the tasks could not be sent to the new account
+    error: the tasks could not be sent to the account
       Caused by: the server refused: x
 
     hint: ask whoever runs the server

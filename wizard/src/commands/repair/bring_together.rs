@@ -1,20 +1,19 @@
 //! The account does not have the version at which this computer was: read what both have, put it together, send what the account
 //! lacks, prove that, and only then let this computer go on from there.
 
-use std::path::PathBuf;
-
 use super::{Done, Patient, UnderWay, accepted, all_tasks, finish, plan};
 use crate::checks::state::State;
-use crate::database::{Database, Tasks};
+use crate::database::Database;
 use crate::error::Failure;
 use crate::flow::sync::database_of;
 use crate::flow::{Run, tasks};
-use crate::proof::history::History;
+use crate::proof::rebuild::{RebuildError, Start};
 use crate::repair::account::{self, Account};
-use crate::repair::push::{PushError, prove, push, store_snapshot};
 use crate::repair::unite::{Side, Union, unite};
 use crate::repair::{kept, kept::Kept};
 use crate::rescue::hold::{HoldError, Holder, refuse_read_only};
+use crate::rescue::keep;
+use crate::rescue::push::{PushError, prove, push, store_snapshot};
 use crate::rescue::whole::{Mark, Whole};
 use crate::server::Server;
 
@@ -35,7 +34,7 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) ->
     for _ in 0..ROUNDS_MAX {
         let again = if agreed { "" } else { "\n" };
         run.terminal.say(&format!("{again}reading the account from the server …"));
-        let parts = Parts::read(&database, || account::read(&connect, account).map_err(PushError::Look))?;
+        let parts = Parts::read(&database, || account::read(&connect, account))?;
         let union = unite(&parts.here, &parts.there.side);
         if !agreed {
             plan(run, &in_words(run, &union));
@@ -65,13 +64,13 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) ->
             store_snapshot(&connect, account, at, &union.tasks)?;
         }
         steps.reached("prove");
-        if !prove(&connect, account, at, &union.tasks)? {
+        if !prove(&connect, account, Start::Snapshot, at, &union.tasks)? {
             continue;
         }
         let all = all_tasks(union.tasks.len());
         run.terminal.say(&format!("proved: the account, rebuilt from the server, has {all} of both"));
         steps.reached("switch");
-        let [before, after] = news(&union, &parts);
+        let [before, after] = union.news(&parts.here.history, &parts.there.side);
         match switch(&database, &parts, copy, |held| held.joins(at, &union.tasks, [&before, &after])) {
             Err(HoldError::ChangedMeanwhile) => {
                 run.terminal.say("something was changed on this computer meanwhile; looking again");
@@ -98,8 +97,8 @@ struct Parts {
 }
 
 impl Parts {
-    fn read(database: &Database, there: impl FnOnce() -> Result<Account, PushError>) -> Result<Self, Failure> {
-        let there = there()?;
+    fn read(database: &Database, there: impl FnOnce() -> Result<Account, RebuildError>) -> Result<Self, Failure> {
+        let there = there().map_err(PushError::from)?;
         // This side last: somebody may work on it.
         let Whole { content, history, mark, .. } = database.whole()?;
         Ok(Self { here: Side { tasks: content.tasks, history }, mark, there })
@@ -117,26 +116,8 @@ fn switch(
     change(held)
 }
 
-/// What the account remembers and this computer does not: such changes as were replaced by what this computer has, and such as
-/// made things what they are.
-fn news(union: &Union, parts: &Parts) -> [Vec<taskchampion::Operation>; 2] {
-    let theirs: &History = &parts.there.side.history;
-    let stayed = |operation: &taskchampion::Operation| match operation {
-        taskchampion::Operation::Update { uuid, property, .. } => {
-            value(&union.tasks, uuid, property) == value(&parts.there.side.tasks, uuid, property)
-        }
-        _ => false,
-    };
-    let (after, before) = theirs.news_for(&parts.here.history, &union.tasks).into_iter().partition(stayed);
-    [before, after]
-}
-
-fn value<'a>(tasks: &'a Tasks, task: &uuid::Uuid, attribute: &str) -> Option<&'a String> {
-    tasks.get(task)?.get(attribute)
-}
-
 fn in_words(run: &Run<'_>, union: &Union) -> Vec<String> {
-    let place: PathBuf = run.context.state_dir().join("databases");
+    let place = keep::place(run.context);
     let mut lines = vec![
         format!("keep a copy of all tasks of this computer in `{}`", run.context.short(&place)),
         format!(

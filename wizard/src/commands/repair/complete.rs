@@ -6,7 +6,8 @@ use crate::checks::state::State;
 use crate::error::Failure;
 use crate::flow::Run;
 use crate::flow::sync::{database_of, sync};
-use crate::repair::push::{PushError, prove, store_snapshot};
+use crate::proof::rebuild::Start;
+use crate::rescue::push::{PushError, prove, store_snapshot};
 use crate::server::Server;
 
 pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<(), Failure> {
@@ -31,7 +32,7 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<(), Fa
     let connect = || Server::new(url.clone(), insecure);
     steps.reached("snapshot");
     store_snapshot(&connect, account, content.base, &content.tasks)?;
-    if !prove(&connect, account, content.base, &content.tasks)? {
+    if !prove(&connect, account, Start::Snapshot, content.base, &content.tasks)? {
         return Err(PushError::NotAlone.into());
     }
     finish(run, patient, State::Incomplete, Done::default())

@@ -8,8 +8,9 @@ use crate::error::{Explain, Failure};
 use crate::flow::Run;
 use crate::flow::admission::{admission, admitted, invite_code};
 use crate::flow::sync::database_of;
+use crate::proof::rebuild::Start;
 use crate::repair::marker::marker;
-use crate::repair::push::{prove, push, store_snapshot};
+use crate::rescue::push::{prove, push, store_snapshot};
 use crate::rescue::whole::Whole;
 use crate::server::Server;
 
@@ -85,7 +86,7 @@ fn send_all(run: &mut Run<'_>, patient: &Patient<'_, '_>, whole: &Whole) -> Resu
     steps.reached("snapshot");
     store_snapshot(&connect, account, at, &content.tasks)?;
     steps.reached("prove");
-    if prove(&connect, account, at, &content.tasks)? {
+    if prove(&connect, account, Start::Snapshot, at, &content.tasks)? {
         let all = all_tasks(content.tasks.len());
         run.terminal.say(&format!("proved: the account, rebuilt from the server, has {all} of this computer"));
     }

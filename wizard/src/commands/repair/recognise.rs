@@ -11,6 +11,9 @@ use crate::flow::checking::{Aloud, check, say_finding};
 use crate::flow::sync::database_of;
 use crate::proof::poison::{self, ALL, Chain};
 
+/// Checks that say whether a server can be reached at all.
+const ON_THE_WAY: [&str; 5] = ["proxy", "name", "connection", "encryption", "sync server"];
+
 /// Looks, and says what is wrong. Fails where it is nothing that this command mends.
 pub(super) fn recognise(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<State, Failure> {
     run.terminal.say(&format!("looking how this computer and its account at `{}` stand …", patient.account.server));
@@ -24,6 +27,8 @@ pub(super) fn recognise(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<
     // What has no state has nothing to do with the account: no connection, for example.
     let others: Vec<_> = problems().filter(|(_, finding)| finding.state.is_none()).collect();
     if !others.is_empty() {
+        let is_on_the_way = |(name, _): &&&(&str, Finding)| ON_THE_WAY.contains(name);
+        run.state = others.iter().any(|found| is_on_the_way(&found)).then_some(State::Unreachable);
         for (name, finding) in others {
             say_finding(run, name, finding);
         }
@@ -33,9 +38,11 @@ pub(super) fn recognise(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<
     let Some((name, finding)) = problems().next() else {
         let position = findings.iter().find_map(|(_, finding)| finding.state);
         let state = position.unwrap_or(State::UpToDate);
+        run.state = Some(state);
         return if state == State::Behind { look_further(run, patient) } else { Ok(state) };
     };
     let found = finding.state.unwrap_or(State::Gone);
+    run.state = Some(found);
     if found == State::Spoiled {
         return look_further(run, patient);
     }
@@ -50,6 +57,7 @@ pub(super) fn recognise(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<
 
 /// A state that only showed itself later.
 pub(super) fn say(run: &mut Run<'_>, state: State) {
+    run.state = Some(state);
     if let Some(finding) = state.problem() {
         say_without_remedy(run, "proof", &finding);
     }
@@ -77,6 +85,7 @@ fn look_further(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<State, F
     match poison::look(&key, base, ALL, child)? {
         Chain::Good => Ok(State::Behind),
         Chain::Spoiled { good, .. } => {
+            run.state = Some(State::Spoiled);
             let id = account.client_id.expose().to_string();
             let shown = if patient.args.show_account { &id } else { state::ACCOUNT };
             say_finding(run, "position", &state::spoiled(&account.server.to_string(), shown, good));

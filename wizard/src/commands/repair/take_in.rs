@@ -5,13 +5,13 @@ use std::path::Path;
 
 use super::bring_together::both;
 use super::{Patient, UnderWay, accepted, plan};
-use crate::checks::state::State;
 use crate::error::Failure;
 use crate::flow::Run;
 use crate::flow::sync::database_of;
 use crate::repair::unite::{Side, unite};
 use crate::repair::{backup, kept};
 use crate::rescue::hold::{Holder, refuse_read_only};
+use crate::rescue::keep;
 use crate::rescue::whole::Whole;
 
 /// What became of it.
@@ -36,7 +36,7 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, file: &Path) -> 
         run.terminal.say(&format!("this computer has all that is in `{shown}`"));
         return Ok(Taken::In(0));
     }
-    let place = run.context.short(&run.context.state_dir().join("databases"));
+    let place = run.context.short(&keep::place(run.context));
     let (whole, parts) = (union.only_here.len(), union.newer_here.len());
     plan(
         run,
@@ -48,7 +48,7 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, file: &Path) -> 
     );
     run.terminal.say_note("tasks that were purged since the backup was made come back, too");
     run.terminal.say("");
-    if !accepted(run, patient, State::Behind, true)? {
+    if !accepted(run, patient, None, true)? {
         return Ok(Taken::OnlyPlanned);
     }
     patient.steps.note("take in", &UnderWay {})?;

@@ -109,6 +109,36 @@ fn histories_that_have_parted_come_together_and_every_step_is_said() {
 }
 
 #[test]
+fn old_copies_that_nobody_needs_go_at_the_end_and_it_is_said() {
+    let (server, credentials) = world();
+    let mut laptop = set_up(&credentials).with_database(version(77), &[MILK, ROOF], 0);
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(31 * 24);
+    for number in 1..=11 {
+        let file = format!(".local/state/taskferry/databases/{number:04}/taskchampion.sqlite3");
+        laptop = laptop.with(&file, "12345");
+        for path in [laptop.path(&file), laptop.path(&file).parent().unwrap().to_owned()] {
+            std::fs::File::open(path).unwrap().set_modified(long_ago).unwrap();
+        }
+    }
+    let status = laptop.run("status", &server).talk;
+    let there = "11 copies of your tasks from before changes (55 B) in `~/.local/state/taskferry/databases`\n";
+    assert!(status.contains(there), "{status}");
+    let doctor = laptop.run("doctor", &server).talk;
+    assert!(doctor.contains("copies: 11 copies of your tasks from before changes (55 B)"), "{doctor}");
+    let run = laptop.run("repair --yes", &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    let last = run.talk.lines().last().unwrap();
+    assert_snapshot!(last, @"note: 2 old copies of your tasks (10 B) went from `~/.local/state/taskferry/databases`: older than 30 days, not among the newest 10, and of no use to any `taskferry undo`");
+    for (number, is_there) in [(1, false), (2, false), (3, true), (11, true), (12, true)] {
+        assert_eq!(
+            laptop.path(&format!(".local/state/taskferry/databases/{number:04}")).exists(),
+            is_there,
+            "{number}"
+        );
+    }
+}
+
+#[test]
 fn with_dry_run_and_with_a_no_nothing_changes_on_either_side() {
     let (server, credentials) = world();
     let mut laptop = set_up(&credentials).with_database(version(77), &[MILK, ROOF], 0);
@@ -277,8 +307,8 @@ fn a_refusal_of_the_server_leaves_this_computer_as_it_was() {
     let mut laptop = set_up(&credentials).with_database(version(77), &[MILK, ROOF], 0);
     let run = laptop.run("repair --yes", &server);
     assert_eq!(run.exit, Exit::Failed);
-    assert!(run.talk.contains("error: what only this computer has could not be sent to the account"), "{}", run.talk);
-    assert!(run.talk.contains("hint: run `taskferry repair` again: it goes on where it stopped"), "{}", run.talk);
+    assert!(run.talk.contains("error: the tasks could not be sent to the account"), "{}", run.talk);
+    assert!(run.talk.contains("hint: run the same command again: it goes on where it stopped"), "{}", run.talk);
     assert_eq!((tasks(&laptop), laptop.syncs()), (vec!["buy milk".to_owned(), "fix the roof".to_owned()], 0));
     server.accepts_versions(u32::MAX);
     assert_eq!(laptop.run("repair --yes", &server).exit, Exit::Fine);

@@ -35,9 +35,13 @@ fn what_waits_on_either_side_is_said() {
     assert_snapshot!(rest.join("\n"), @r"
     this computer syncs with `[SERVER]`, account `00000000…`
     on this computer: 2 tasks
-    to send: changes of 1 task; run `task sync`
-    to fetch: other computers have changed something; run `task sync`
+    to send: changes of 1 task; run `taskferry sync`
+    to fetch: other computers have changed something; run `taskferry sync`
     ");
+    let mut proved = set_up(&credentials).with_database(version(2), &TASKS, 10);
+    proved.run("sync", &server);
+    let run = proved.run("status", &server);
+    assert!(run.talk.contains("to send: changes of 1 task; run `task sync`\n"), "it opens the account: {}", run.talk);
     let run = set_up(&credentials).with_database(version(2), &TASKS, 0).run("status", &server);
     assert!(run.talk.contains("to send: nothing\nto fetch: nothing\n"), "{}", run.talk);
 }
@@ -118,6 +122,60 @@ fn offline_no_server_is_asked_and_nothing_is_claimed_of_it() {
     assert_eq!(laptop.run("status --offline --short", &server).data, "0\n");
     assert_eq!(server.asked(), Vec::<String>::new());
 }
+
+#[test]
+fn what_can_not_work_is_not_advised() {
+    let server = FakeServer::taskferry();
+    let credentials = server.credentials(1, "sesame");
+    server.history(&credentials, &[&TASKS]);
+    // Whatever a clock tells stands in lines of its own.
+    let rest = |talk: &str| {
+        let lines = talk.lines().filter(|line| !line.contains("waiting"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let run = set_up(&credentials).with_database(version(9), &TASKS, 10).run("status", &server);
+    assert_snapshot!(rest(&run.talk), @r"
+    this computer syncs with `[SERVER]`, account `00000000…`
+    on this computer: 2 tasks
+    to send: changes of 1 task, once sync goes on
+
+    error: sync does not work: the account does not have the version at which this computer was last
+
+    hint: run `taskferry repair`: it mends that, and keeps every task; `taskferry doctor` says more
+    ");
+    let down = Credentials { server: "http://127.0.0.1:1".parse().unwrap(), ..credentials.clone() };
+    let run = set_up(&down).with_database(version(1), &TASKS, 10).run("status", &server);
+    assert_snapshot!(rest(&run.talk), @r"
+    this computer syncs with `http://127.0.0.1:1`, account `00000000…`
+    on this computer: 2 tasks
+    to send: changes of 1 task, once the server answers
+
+    error: sync does not work: could not reach the sync server at `http://127.0.0.1:1`
+
+    hint: run `taskferry doctor` to find out why; nothing is lost on this computer
+    ");
+    let note = r#"{"command":"move","change_before":null,"note":7}"#;
+    let mut interrupted = set_up(&credentials).with_database(version(1), &TASKS, 10).with(NOTE, note);
+    let run = interrupted.run("status", &server);
+    assert_eq!(run.exit, Exit::Fine);
+    assert_snapshot!(rest(&run.talk), @r"
+    this computer syncs with `[SERVER]`, account `00000000…`
+    on this computer: 2 tasks
+    to send: changes of 1 task, once `taskferry move` has come to its end
+    to fetch: nothing
+    note: `taskferry move` was interrupted on this computer; run it again: it goes on where it stopped
+    ");
+    assert_eq!(interrupted.run("status --short", &server).data, "interrupted\n");
+    assert_eq!(
+        json(&interrupted.run("status --json", &server))["hints"][0],
+        "run `taskferry move` again: it goes on where it stopped"
+    );
+    let run = set_up(&credentials).with_database(version(9), &TASKS, 10).with(NOTE, note).run("status", &server);
+    assert!(run.talk.ends_with("hint: run `taskferry move` again: it goes on where it stopped\n"), "{}", run.talk);
+    assert_eq!(run.talk.matches("again").count(), 1, "said once: {}", run.talk);
+}
+
+const NOTE: &str = ".local/state/taskferry/unfinished.json";
 
 #[test]
 fn other_accounts_of_this_computer_are_named_and_their_secrets_are_not() {

@@ -1,19 +1,32 @@
 //! Whole runs of `taskferry sync`.
 
+use insta::assert_snapshot;
+
 use crate::credentials::Credentials;
 use crate::database::ONE_VERSION_BYTES;
 use crate::error::Exit;
 use crate::testing::computer::FakeComputer;
 use crate::testing::server::{FakeServer, version};
 
+const MILK: (u128, &str) = (1, "buy milk");
+
 fn world() -> (FakeServer, Credentials, FakeComputer) {
     let server = FakeServer::taskferry();
     let credentials = server.credentials(1, "sesame");
-    server.history(&credentials, &[&[(1, "buy milk")]]);
-    let (id, secret) = (credentials.client_id.expose(), credentials.secret.expose());
-    let lines = format!("sync.server.url=[S]\nsync.server.client_id={id}\nsync.encryption_secret={secret}\n");
-    let laptop = FakeComputer::new().with(".taskrc", &lines.replace("[S]", &server.url()));
+    server.history(&credentials, &[&[MILK]]);
+    let laptop = FakeComputer::new().with(".taskrc", &lines_of(&credentials, "sesame"));
     (server, credentials, laptop)
+}
+
+fn lines_of(account: &Credentials, secret: &str) -> String {
+    let Credentials { server, client_id, .. } = account;
+    let id = client_id.expose();
+    format!("sync.server.url={server}\nsync.server.client_id={id}\nsync.encryption_secret={secret}\n")
+}
+
+/// So many bytes of changes wait.
+fn with_changes(laptop: FakeComputer, bytes: usize) -> FakeComputer {
+    laptop.with_database(version(1), &[MILK], bytes)
 }
 
 #[test]
@@ -82,4 +95,134 @@ fn a_computer_without_sync_is_told_how_to_begin() {
     let run = FakeComputer::new().run("sync", &FakeServer::taskferry());
     assert_eq!(run.exit, Exit::Failed);
     assert!(run.talk.contains("error: sync is not set up on this computer\n"), "{}", run.talk);
+}
+
+/// Taskwarrior would report success, and no other computer could sync any more.
+#[test]
+fn with_a_secret_that_does_not_open_the_account_nothing_is_sent() {
+    let mut said = Vec::new();
+    for server in [FakeServer::taskferry(), FakeServer::other()] {
+        let account = server.credentials(1, "sesame");
+        server.history(&account, &[&[MILK]]);
+        let mistyped = lines_of(&account, "sesamE");
+        let mut laptop = with_changes(FakeComputer::new().with(".taskrc", &mistyped), 10);
+        let run = laptop.run("sync", &server);
+        assert_eq!((run.exit, laptop.syncs()), (Exit::Failed, 0));
+        said.push(run.talk);
+        assert!(server.asked().iter().all(|request| request.starts_with("GET ")), "{:?}", server.asked());
+        assert_eq!(laptop.read(".taskrc"), Some(mistyped));
+        let told: serde_json::Value = serde_json::from_str(&laptop.run("sync --json", &server).data).unwrap();
+        assert!(told["error"].as_str().unwrap().starts_with("nothing was sent"), "{told}");
+        // Every other way to a sync.
+        for words in ["setup --yes", "verify --yes"] {
+            laptop.run(words, &server);
+        }
+        assert_eq!(laptop.syncs(), 0);
+    }
+    assert_eq!(said[0], said[1], "whether or not the server is one of ours");
+    assert_snapshot!(said[0], @r"
+    error: nothing was sent: no other computer could open what this one would send
+      Caused by: the encryption secret does not fit the tasks on the server
+
+    hint: don't run `task sync` here: it would send all the same; your tasks are safe on this computer
+    hint: for the right secret, run `taskferry share` on a computer that syncs, and `taskferry join --replace` here
+    hint: if no other computer syncs either, run `taskferry doctor`: it says what is left
+    ");
+}
+
+#[test]
+fn the_usual_sync_asks_the_server_nothing_more() {
+    let (server, _, laptop) = world();
+    let (usual, first) =
+        ("GET /taskferry/v1/account", "GET /v1/client/get-child-version/00000000-0000-0000-0000-000000000000");
+    let asked = |since: usize| server.asked().split_off(since);
+    let mut laptop = with_changes(laptop, 0);
+    laptop.run("sync", &server);
+    assert_eq!(asked(0), [usual], "nothing waits to be sent");
+    let mut laptop = with_changes(laptop, 10);
+    laptop.run("sync", &server);
+    assert_eq!(asked(1), [first, usual], "the first time, the secret is proved");
+    for since in [3, 4] {
+        assert_eq!(laptop.run("sync", &server).exit, Exit::Fine);
+        assert_eq!(asked(since), [usual]);
+    }
+}
+
+#[test]
+fn a_secret_that_was_changed_is_looked_at_again_and_so_is_another_account() {
+    let (server, account, laptop) = world();
+    let other = server.credentials(2, "tulip");
+    server.history(&other, &[&[MILK]]);
+    let mut laptop = with_changes(laptop, 10);
+    for (account, secret, exit) in [
+        (&account, "sesame", Exit::Fine),
+        (&account, "sesamE", Exit::Failed),
+        (&other, "sesame", Exit::Failed),
+        (&other, "tulip", Exit::Fine),
+        (&account, "sesame", Exit::Fine),
+    ] {
+        laptop = laptop.with(".taskrc", &lines_of(account, secret));
+        assert_eq!(laptop.run("sync", &server).exit, exit, "{secret}");
+    }
+    assert_eq!(laptop.syncs(), 3);
+    let seen = laptop.read(".local/state/taskferry/seen.json").unwrap();
+    assert!(!seen.contains("sesam") && !seen.contains("tulip"), "{seen}");
+}
+
+/// What the first computer sends is what all others have to open.
+#[test]
+fn an_empty_account_takes_any_secret_and_one_without_its_beginning_is_proved_by_its_snapshot() {
+    let server = FakeServer::taskferry();
+    let account = server.credentials(1, "sesame");
+    server.empty_account(&account);
+    let mut laptop = FakeComputer::new().with(".taskrc", &lines_of(&account, "anything")).with_database(
+        taskferry_protocol::VersionId::NIL,
+        &[MILK],
+        10,
+    );
+    assert_eq!(laptop.run("sync", &server).exit, Exit::Fine);
+    server.pruned_account(&account);
+    assert_eq!(laptop.run("sync", &server).exit, Exit::Failed, "that it was empty is not remembered as a proof");
+    let mut laptop = laptop.with(".taskrc", &lines_of(&account, "sesame"));
+    assert_eq!((laptop.run("sync", &server).exit, laptop.syncs()), (Exit::Fine, 2));
+}
+
+#[test]
+fn where_it_can_not_be_looked_nothing_is_sent() {
+    let server = FakeServer::taskferry().answers(500, ("x", "y"), b"");
+    let account = server.credentials(1, "sesame");
+    let mut laptop = with_changes(FakeComputer::new().with(".taskrc", &lines_of(&account, "sesame")), 10);
+    let run = laptop.run("sync", &server);
+    assert_eq!((run.exit, laptop.syncs()), (Exit::Failed, 0));
+    assert_snapshot!(run.talk, @r"
+    error: the sync failed
+      Caused by: `[SERVER]` gave an answer that makes no sense (status 500 Internal Server Error)
+
+    hint: run `taskferry doctor` to find out why; nothing is lost on this computer
+    ");
+}
+
+#[test]
+fn a_server_that_is_away_is_waited_for_a_moment_and_nothing_is_lost() {
+    let (server, account, laptop) = world();
+    let down = lines_of(&account, "sesame").replace(&server.url(), "http://127.0.0.1:1");
+    let mut laptop = with_changes(laptop.with(".taskrc", &down), 10);
+    let run = laptop.run("sync", &server);
+    assert_eq!((run.exit, laptop.syncs()), (Exit::Failed, 0));
+    assert_snapshot!(run.talk, @r"
+    nobody answers at `http://127.0.0.1:1`; trying again in 1 s, in case it is just restarting
+    nobody answers at `http://127.0.0.1:1`; trying again in 2 s, in case it is just restarting
+    error: the sync failed
+      Caused by: could not reach the sync server at `http://127.0.0.1:1`
+      Caused by: Connection refused (os error 111)
+
+    hint: run `taskferry doctor` to find out why; nothing is lost on this computer
+    ");
+}
+
+#[test]
+fn a_script_gets_the_outcome() {
+    let (server, _, laptop) = world();
+    let run = with_changes(laptop, 10).run("sync --json", &server);
+    assert_snapshot!(run.data.replace(&server.url(), "[SERVER]"), @r#"{"outcome":"synced","server":"[SERVER]","sent":1}"#);
 }

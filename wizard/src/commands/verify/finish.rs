@@ -25,8 +25,8 @@ pub fn finish_pending(run: &mut Run<'_>, yes: bool, invite: Option<InviteCode>) 
     let computer = Computer::look_to_change(run)?;
     let present = computer.account.as_ref().map(|account| account.client_id);
     match pending {
-        // Killed after the settings were written, and before this was removed.
-        Pending::Join(pending) if present == Some(pending.decoded.credentials.client_id) => {
+        // Killed after the settings were written, and before this was removed. The ID alone may be there with another secret.
+        Pending::Join(pending) if computer.account.as_ref() == Some(&pending.decoded.credentials) => {
             Pending::forget(run.context)?;
             Ok(Finished::Nothing)
         }

@@ -310,6 +310,25 @@ fn an_account_with_tasks_of_its_own_is_never_overwritten() {
     }
 }
 
+/// The same account, and not the same secret: that is what the join was for.
+#[test]
+fn a_join_with_the_right_secret_is_not_forgotten_on_a_computer_that_has_a_wrong_one() {
+    let (server, credentials) = world();
+    let (id, url) = (credentials.client_id.expose(), server.url());
+    let mistyped = format!("sync.server.url={url}\nsync.server.client_id={id}\nsync.encryption_secret=wrong\n");
+    let mut desktop = FakeComputer::new().with_input(&credentials.to_text()).with(".taskrc", &mistyped);
+    server.refuses_for_now(u32::MAX);
+    assert_eq!(desktop.run("join --from-stdin --replace --yes", &server).exit, Exit::Failed);
+    server.refuses_for_now(0);
+    let status = desktop.run("status", &server).talk;
+    assert!(!status.contains("`task sync`"), "{status}");
+    assert!(status.ends_with("note: a join waits to be finished; run `taskferry verify`\n"), "{status}");
+    let run = desktop.run("verify --yes", &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    assert!(!desktop.read(".taskrc").unwrap().contains("wrong"), "{}", run.talk);
+    assert_eq!(desktop.read(".local/state/taskferry/pending.json"), None);
+}
+
 #[test]
 fn a_join_that_a_server_interrupted_is_finished() {
     let (server, credentials) = world();

@@ -66,6 +66,23 @@ fn different_attributes_of_one_task_merge_and_what_is_sent_has_the_time_at_which
     assert_eq!((union.edits.len(), old_value.as_deref(), *timestamp), (1, Some("old"), at(10)));
 }
 
+/// One computer sends what is new alone to an account that was lost; only then, a second one brings the task as it has it.
+#[test]
+fn a_change_that_was_sent_when_the_task_was_not_there_is_not_lost() {
+    let first = side(&[("text", "a"), ("status", "done")], &[("text", "a", 1), ("status", "done", 10)]);
+    let second = side(&[("text", "a"), ("status", "begun")], &[("text", "a", 1), ("status", "begun", 5)]);
+    let mut account = Side::default();
+    account.history.note_in_account(&change("status", "done", 10));
+    assert_eq!(unite(&second, &account).tasks[&TASK], first.tasks[&TASK]);
+
+    // The same with an account that got it from a program which did not see that.
+    account.tasks = second.tasks.clone();
+    account.history.note_in_account(&Operation::Create { uuid: TASK });
+    account.history.note_in_account(&change("text", "a", 1));
+    account.history.note_in_account(&change("status", "begun", 5));
+    assert_eq!(unite(&first, &account).tasks[&TASK], first.tasks[&TASK]);
+}
+
 #[test]
 fn an_attribute_that_was_taken_away_stays_away() {
     let taken = Operation::Update {
