@@ -57,8 +57,6 @@ make_person() {
   cat >>"$home/.bashrc" <<'END'
 PS1='\[\e]7;end $?\a\]\u@\h:\w\$ '
 PS2='\[\e]7;more\a\]> '
-# A program that is halted for a moment from outside is still the one in front.
-set +m
 END
   cp "$home/.bashrc" "$work/system.new/root/.bashrc"
   printf 'set enable-bracketed-paste off\n' >>"$work/system.new/etc/inputrc"

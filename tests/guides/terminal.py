@@ -57,7 +57,7 @@ def as_seen(text):
         elif letter == "D":
             column = max(0, column - count)
         elif letter == "G":
-            column = count - 1
+            column = max(0, count - 1)
         elif letter == "K":
             lines[row] = lines[row][:column] if number in ("", "0") else ""
         elif letter == "J":
@@ -79,6 +79,10 @@ class Terminal:
         if self.pid == 0:
             os.execvpe(command[0], command, {"PATH": os.environ["PATH"], "TERM": "xterm", "HOME": "/nonexistent", "LANG": "C.UTF-8"})
         fcntl.ioctl(self.file, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self.read_to_prompt(before_typing=True)
+        # A program that is halted for a moment from outside is still the one in front.
+        os.write(self.file, b"set +m\r")
+        self.echo()
         self.prompt, _ = self.read_to_prompt(before_typing=True)
 
     def read_more(self, seconds):
@@ -99,12 +103,14 @@ class Terminal:
         What `follows` a log is ended with Ctrl-C, as soon as it has said something."""
         deadline, looked_at = time.monotonic() + self.patience, -1
         while True:
-            mark = MARK.search(self.received)
-            if mark and (self.received[mark.end():].endswith(("$ ", "# ", "> "))):
-                prompt = ESCAPES.sub("", self.received[mark.end():])
-                self.show(self.received[:mark.start()], before_typing)
+            marks = list(MARK.finditer(self.received))
+            # A program that was interrupted may have said something behind the prompt.
+            if marks and (self.received.endswith(("$ ", "# ", "> ")) or len(self.received) == looked_at):
+                mark = marks[-1]
+                prompt = re.match(r"[^$#>]*[$#>] |", ESCAPES.sub("", self.received[mark.end():]))[0]
+                self.show(self.received[:marks[0].start()], before_typing)
                 self.received = ""
-                return prompt, None if mark[2] is None else int(mark[2])
+                return prompt, None if marks[0][2] is None else int(marks[0][2])
             if until and re.search(until, as_seen(self.received)):
                 self.show(self.received, before_typing)
                 self.received = ""
@@ -134,12 +140,12 @@ class Terminal:
             self.read_more(30.0)
         self.received = self.received.split("\n", 1)[1]
 
-    def type(self, lines, until=None):
-        """Types lines one after the other; how the last of the commands ended, or the first that failed."""
+    def type(self, lines, until=None, stop=None):
+        """Types lines one after the other; those that failed, and how. `stop`: on which of them nothing more is typed."""
         failed = []
         for line in lines:
             self.transcript.typed(self.prompt or "> ", line)
-            os.write(self.file, line.encode() + b"\r")
+            os.write(self.file, self.transcript.with_values(line).encode() + b"\r")
             self.echo()
             prompt, status = self.read_to_prompt(until=until, follows=bool(FOLLOWS.search(line)))
             if until and prompt is None:
@@ -147,6 +153,8 @@ class Terminal:
             self.prompt = prompt
             if status:
                 failed.append((line, status))
+                if stop and stop(line, status):
+                    break
         return failed
 
     def interrupt(self):

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from street import ADDRESSES, NETWORK, run
+from street import wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.realpath(os.path.join(HERE, "..", ".."))
@@ -65,13 +65,16 @@ class World:
         lines += ["before the page begins:", *(f"  {line}" for line in self.there)]
         if self.stand_ins:
             lines += ["stand-ins:", *(f"  {line}" for line in self.stand_ins)]
-        return lines + ["typed as it stands on the page, without any value replaced; what each run makes anew has got a name"]
+        return lines + [f"typed as it stands on the page, {self.replaced}; what each run makes anew has got a name"]
+
+    replaced = "without any value replaced"
+
+    def values(self, street):
+        """What stands in the page for something that only a run knows, and what that is here."""
+        return {}
 
     def begins(self, computer):
         return []
-
-    def may_fail(self, line):
-        return False
 
     def bound(self, street):
         programs = os.path.join(street.work, "programs")
@@ -132,6 +135,9 @@ class World:
                      f'public_url = "https://sync.example.org"\nregistration = "{self.registration}"\n')
         server.root("systemctl restart taskferry-server; cd /tmp && taskferry-server deploy systemd --domain sync.example.org 2>/dev/null && "
                     "cp taskferry-systemd/Caddyfile /etc/caddy/ && systemctl enable --quiet --now caddy")
+        wait_until("the certificate is there", lambda: subprocess.run(
+            ["nsenter", "-t", str(street["internet"].pid), "-a", "curl", "--fail", "--silent", "https://sync.example.org/readyz"],
+            capture_output=True).returncode == 0)
 
     def sheet(self, street):
         """What stands on the recovery sheet that was printed: the server, then row by row."""
@@ -188,23 +194,44 @@ class Sheet(World):
     def sheet(self, street):
         """As somebody reads it from the paper."""
         page = street["laptop"].root("cat /home/reader/recovery.html")
-        text = re.sub(r"<[^>]*>", " ", re.sub(r"(?s)<(style|svg|title).*?</\1>", "", page))
-        rows = re.findall(r"(?m)(?:[0-9A-Z]{2,8} +){2,}[0-9A-Z]{1,8}(?= )", re.sub(r"[\s\u00a0]+", " ", text))
-        self.paper = text
+        rows = [" ".join(re.findall(r"<td>(\w+)</td>", row)) for row in re.findall(r"<tr>.*row \d+.*</tr>", page)]
         return ["https://sync.example.org", *rows]
 
 
 class Operator(Synced):
-    """The reader is the operator: root, on the server."""
+    """The reader is the operator: root, on the server. Its account has a version that nobody else can read."""
 
-    there = [*Synced.there, "on `server` the commands are root's; the names of accounts in the page stand for real ones"]
+    there = [*Synced.there, "then a computer with a wrong secret has sent a version to that account, which no other can read",
+             "server: a reference server's data lies in /var/lib/taskchampion-sync-server"]
+    replaced = "but for the account's name and its last good version, in whose place that of this run was typed"
+
+    def begins(self, computer):
+        return []
+
+    def bound(self, street):
+        bound = super().bound(street)
+        fixture = os.path.join(ROOT, "tests", "fixtures", "reference", "taskchampion-sync-server.sqlite3")
+        bound["server"] += [f"{fixture}:/opt/reference.sqlite3:ro"]
+        return bound
+
+    def more(self, street):
+        super().more(street)
+        street["server"].root("mkdir /var/lib/taskchampion-sync-server; cp /opt/reference.sqlite3 /var/lib/taskchampion-sync-server/taskchampion-sync-server.sqlite3")
+        street["laptop"].write("/opt/good.py", "import sqlite3\nold = sqlite3.connect('/home/reader/.task/taskchampion.sqlite3')\n"
+                               "print(old.execute(\"SELECT value FROM sync_meta WHERE key = 'base_version'\").fetchone()[0])\n")
+        self.good = street["laptop"].root("python3 /opt/good.py").strip()
+        street["desktop"].root("su - reader -c \"task sync; sed -i 's/^sync.encryption_secret=.*/sync.encryption_secret=another/' .taskrc; task add from a wrong secret; task sync\"")
+
+    def values(self, street):
+        account = re.search(r"\b[0-9a-f]{12}\b", street["server"].root("taskferry-server account list"))[0]
+        return {"84f251767481": account, "cd13a25c-4ced-40e9-97da-86a900480182": self.good, "NAME": account}
 
 
 class Deploy(World):
     """Nothing is there but computers: one to deploy from or on, and one of a tester."""
 
     has_server = False
-    patience = 600.0
+    patience = 300.0
     needs = ("internet", "server", "laptop", "desktop")
     asked_from = "laptop"
 
@@ -249,8 +276,7 @@ def docker(street, name):
     """Docker's daemon, and the images that it would fetch from Docker Hub."""
     street[name].root("systemctl start docker")
     with open(os.path.join(ROOT, "Dockerfile")) as file:
-        bases = dict(re.findall(r"(?m)^FROM docker.io/library/((rust|busybox):\S+)", file.read()) and
-                     [(kind, name) for name, kind in re.findall(r"(?m)^FROM docker.io/library/((rust|busybox):\S+)", open(os.path.join(ROOT, "Dockerfile")).read())])
+        bases = {kind: name for name, kind in re.findall(r"(?m)^FROM docker.io/library/((rust|busybox):\S+)", file.read())}
     path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     changes = {"rust": [path], "busybox": [path, "CMD sh"],
                "caddy": [path, "ENV XDG_CONFIG_HOME=/config XDG_DATA_HOME=/data", 'CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]']}
@@ -383,8 +409,8 @@ sync.example.org {
 }
 """
     stand_ins = [
-        "`kubectl`: the real one renders the folder, and every object is validated against Kubernetes' own schema; then one pod is started",
-        "  with Docker as the StatefulSet says: image, user, environment, a read-only system, and the volume; the ingress is Caddy",
+        "`kubectl`: the real one renders the folder; then one pod is started with Docker as the StatefulSet says: image, user, group,",
+        "  environment, capabilities, a read-only system, and the volume; the ingress is Caddy",
         *IMAGES,
     ]
 
@@ -421,8 +447,11 @@ PAGES = {
     "docs/deploy/systemd.md": Systemd,
     "docs/deploy/kubernetes.md": Kubernetes,
     "docs/operator/first-hour.md": World,
-    "docs/operator/upgrades.md": Operator,
-    "docs/operator/abuse.md": Operator,
+    "docs/operator/upgrades.md": Synced,
+    "docs/operator/abuse.md": Synced,
+    "docs/operator/migration.md": Operator,
+    "docs/operator/privacy.md": Operator,
+    "docs/OPERATING.md": Operator,
 }
 
 

@@ -64,7 +64,7 @@ def build(folder, tag):
         die(f"the build failed\n{told.stdout}")
 
 
-def start(name, image, environment, *, port, options=(), volume=None, owner="0:0"):
+def start(name, image, environment, *, port, options=(), volume=None, owner="0:0", mode="0755"):
     """One machine; the one before it stops first, since a volume can be attached once only."""
     stop(name)
     words = ["docker", "run", "--detach", "--name", name, "--stop-timeout", "40", "--publish", f"127.0.0.1:8090:{port}", *options]
@@ -74,7 +74,7 @@ def start(name, image, environment, *, port, options=(), volume=None, owner="0:0
         source, destination = volume
         folder = f"/srv/volumes/{source}"
         # A new file system belongs to root, and is not quite empty.
-        there(f"[ -d {folder} ] || {{ mkdir -p {folder}/lost+found; chown {owner} {folder}; chmod 0755 {folder}; }}")
+        there(f"[ -d {folder} ] || {{ mkdir -p {folder}/lost+found; chown {owner} {folder}; chmod {mode} {folder}; }}")
         words += ["--volume", f"{folder}:{destination}"]
     there(shlex.join([*words, image]))
 
