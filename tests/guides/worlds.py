@@ -288,7 +288,7 @@ def docker(street, name):
 
 IMAGES = [
     "the images of Docker Hub: Rust's has a `cargo` that compiles nothing and hands out this build's programs; Busybox's and Caddy's hold",
-    "  Debian's programs. The Dockerfile, Docker and Compose are real",
+    "  Debian's programs. The Dockerfile, Docker and Compose are real. Memory limits are asked for; whether they hold is the kernel's",
 ]
 
 
