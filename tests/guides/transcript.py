@@ -20,12 +20,14 @@ NUMBERED = [
 ]
 ANY = re.compile("|".join(f"({pattern})" for pattern, _ in NUMBERED))
 PLAIN = [
-    (re.compile(r"\b20\d\d-\d\d-\d\d([T ])\d\d:\d\d(:\d\d)?(\.\d+)?"), r"2026-01-01\g<1>00:00\g<2>"),
+    (re.compile(r"\b20\d\d-\d\d-\d\d([T ])\d\d:\d\d(:\d\d)?(\.\d+)?"), r"2026-01-01\g<1>00:00:00"),
     (re.compile(r"\b20\d\d-\d\d-\d\d\b"), "2026-01-01"),
     (re.compile(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d\d:\d\d:\d\d"), "Thu Jan  1 00:00:00"),
     (re.compile(r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d\d:\d\d:\d\d"), "Jan  1 00:00:00"),
     (re.compile(r"\b\d+(\.\d+)? ?(ms|µs)\b"), "5 ms"),
-    (re.compile(r"\b\d+\.\d+ ?s\b"), "0.5 s"),
+    (re.compile(r"(?<![\d.])\d+\.\d+ ?s\b"), "0.5 s"),
+    (re.compile(r"(?<=[a-z])\[\d+\]: "), "[100]: "),
+    (re.compile(r"\(process \d+\)"), "(process 100)"),
     (re.compile(r"\b\d{8}T\d{9}Z\b"), "20260101T000000000Z"),
     (re.compile(r"^(row \d+: )[0-9A-Z ]+$"), r"\1(as it stands on the sheet)"),
     # The machine's own size.
