@@ -287,7 +287,7 @@ fn an_account_deleted_with_time_to_regret_it_and_for_good() {
     let desk = Desk::new();
     desk.fine(
         &["account", "delete", &desk.hash, "--yes"],
-        "account {hash}: deleted; `account enable` brings it back until {moment}",
+        "account {hash}: deleted\n`account enable` brings it back until {moment}",
     );
     desk.refused(
         &["account", "export", &desk.hash],

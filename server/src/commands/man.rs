@@ -11,7 +11,9 @@ use crate::terminal;
 pub fn run(args: &ManArgs) -> Result<(), VerbError> {
     let failed = |path: &std::path::Path, cause| VerbError::File { path: path.to_owned(), cause };
     if let Some(dir) = &args.dir {
-        return clap_mangen::generate_to(Cli::command(), dir).map_err(|cause| failed(dir, cause));
+        // New systems have no folder for manual pages of their own yet.
+        let written = fs_err::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir));
+        return written.map_err(|cause| failed(dir, cause));
     }
     let mut page = Vec::new();
     let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);

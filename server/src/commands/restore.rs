@@ -108,7 +108,8 @@ fn done(restored: &Restored) -> String {
     if let Some(former) = &restored.former {
         let _ = write!(text, "\nthe former data is kept as {}", former.display());
     }
-    text + "\n\nhint: devices that were ahead of the backup are told so at their next sync; docs/OPERATING.md says what to do there"
+    text + "\n\nhint: computers that were ahead of the backup get 410 at their next sync; there,\n      \
+         `taskferry repair` brings back what only they have"
 }
 
 fn as_json(source: &Source, prepared: &Prepared, restored: Option<&Restored>) -> Value {

@@ -7,6 +7,7 @@
 //! | [`configuration`] | `docs/CONFIGURATION.md` lists every flag as the programs define it |
 //! | [`messages`] | what Taskwarrior really says stands in the page on troubleshooting, word by word |
 //! | [`links`] | every link leads to a page and a heading, and the book has all pages |
+//! | [`transcripts`] | what the guides say to type was typed as it stands, on real computers, and the transcripts are of these pages |
 //! | [`words`] | people are told of accounts and computers |
 //!
 //! `.ci/book` makes the book itself.
@@ -16,6 +17,7 @@ mod configuration;
 mod links;
 mod messages;
 mod runnable;
+mod transcripts;
 mod words;
 
 use std::fs;

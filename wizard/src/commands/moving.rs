@@ -343,8 +343,9 @@ fn send_and_switch(
 fn say_what_is_next(run: &mut Run<'_>, synced: Synced, fingerprint: &str, kept: Option<&str>, moving: &Moving) {
     let Moving { to, from, forget_old, .. } = moving;
     run.terminal.say(&format!(
-        "\nmoved: {} of this computer are in the new account at `{}` (fingerprint `{fingerprint}`)",
+        "\nmoved: {} of this computer {} in the new account at `{}` (fingerprint `{fingerprint}`)",
         tasks(synced.all),
+        if synced.all == 1 { "is" } else { "are" },
         to.server
     ));
     if let Some(kept) = kept {

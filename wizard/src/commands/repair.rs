@@ -157,7 +157,7 @@ fn healthy(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State, words: &s
 }
 
 /// `all 3 tasks`, and `the 1 task`.
-fn all_tasks(count: impl TryInto<u64>) -> String {
+pub(super) fn all_tasks(count: impl TryInto<u64>) -> String {
     match count.try_into().unwrap_or(u64::MAX) {
         1 => "the 1 task".into(),
         count => format!("all {}", tasks(count)),

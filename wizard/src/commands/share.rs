@@ -71,8 +71,9 @@ pub fn run(run: &mut Run<'_>, args: &cli::Share) -> Result<(), Failure> {
         (None, false) => Some(text.to_owned()),
     };
     let these = if picture.is_some() || args.qr { "this QR code" } else { these };
+    let them = if these == "these lines" { "them" } else { "it" };
     run.terminal.say(&format!(
-        "whoever has {these} can read and change all your tasks: show it only to your own computers\n\
+        "whoever has {these} can read and change all your tasks: show {them} only to your own computers\n\
          the server at `{server}` can't read them: it never gets the secret"
     ));
     if server.is_loopback() {
@@ -81,7 +82,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Share) -> Result<(), Failure> {
              for another one, name the address that it reaches: `taskferry share --server http://…`"
         ));
     }
-    run.terminal.say(&match (picture, args.qr) {
+    let next = match (picture, args.qr) {
         (Some((path, _)), _) => format!(
             "\nwritten to `{0}`, which only you can read; on your other computer, run `taskferry join --image {0}`\n\
              delete the picture afterwards",
@@ -91,8 +92,13 @@ pub fn run(run: &mut Run<'_>, args: &cli::Share) -> Result<(), Failure> {
             "\nscan it with a phone: its camera shows the three lines, for the app's settings\n".into()
         }
         (None, true) => "\nscan it with a phone, or take a picture: `taskferry join --image FILE`\n".into(),
+        // Through a pipe or into a file nothing follows here.
+        (None, false) if run.context.window.is_none() => String::new(),
         (None, false) => "\non your other computer, run `taskferry join` and paste what follows\n".into(),
-    });
+    };
+    if !next.is_empty() {
+        run.terminal.say(&next);
+    }
     if run.json {
         let file = picture.map(|(path, _)| path.display().to_string());
         let link = credentials.to_text();

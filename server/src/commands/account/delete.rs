@@ -26,7 +26,7 @@ pub(super) fn run(args: &DeleteArgs, env: &Env) -> Result<(), VerbError> {
     confirm(args, &question(&door, &record, erase_at))?;
     door.data.order(record.client, &Order::Delete { erase_at }, now())?;
     let until = words::moment(erase_at);
-    tell(&door, &record, args.data.json, &format!("deleted; `account enable` brings it back until {until}"))
+    tell(&door, &record, args.data.json, &format!("deleted\n`account enable` brings it back until {until}"))
 }
 
 fn confirm(args: &DeleteArgs, question: &str) -> Result<(), VerbError> {

@@ -2,6 +2,7 @@
 //! a name for what it was, whatever sentence it stands in.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use crate::checks::{Finding, Outcome, World};
 use crate::flow::checking::Findings;
@@ -32,9 +33,6 @@ fn private(world: &World<'_>) -> Vec<(String, &'static str)> {
         private.push((account.server.to_string(), "[server]"));
         private.push((account.server.host().to_owned(), "[host]"));
     }
-    for address in world.addresses().unwrap_or_default() {
-        private.push((address.ip().to_string(), "[address]"));
-    }
     private.push((world.context.home().display().to_string(), "~"));
     for name in ["USER", "LOGNAME"] {
         if let Some(user) = world.context.var(name) {
@@ -49,13 +47,22 @@ fn redact(text: &str, private: &[(String, &'static str)]) -> String {
         // A name of one letter would tear words apart, and identifies nobody.
         if private.chars().count() < 2 { text } else { text.replace(private.as_str(), instead) }
     });
-    whole.split(' ').map(without_id).collect::<Vec<_>>().join(" ")
+    let lines = whole.lines().map(|line| line.split(' ').map(nameless).collect::<Vec<_>>().join(" "));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A word that has a UUID in it, of a version or of an account that nobody foresaw.
-fn without_id(word: &str) -> &str {
+/// A word, unless it has a UUID in it, of a version or of an account that nobody foresaw; or the address of a machine, the server's
+/// above all. That of every machine itself identifies none.
+fn nameless(word: &str) -> &str {
     let is_uuid = |part: &str| uuid::Uuid::try_parse(part).is_ok();
-    if word.split(|c: char| !(c.is_ascii_hexdigit() || c == '-')).any(is_uuid) { "[id]" } else { word }
+    let is_address = |part: &str| part.parse().is_ok_and(|address: IpAddr| !address.is_loopback());
+    if word.split(|c: char| !(c.is_ascii_hexdigit() || c == '-')).any(is_uuid) {
+        "[id]"
+    } else if word.split(|c: char| !(c.is_ascii_hexdigit() || matches!(c, '.' | ':'))).any(is_address) {
+        "[address]"
+    } else {
+        word
+    }
 }
 
 #[cfg(test)]
@@ -69,6 +76,14 @@ mod tests {
         assert_eq!(
             redact("`https://a.example/x` and a.example: 7ec5a4d2-0b1e-4c39-9f5d-3a6c8e2b7f10, a", &private),
             "`[server]/x` and [host]: [id] a"
+        );
+    }
+
+    #[test]
+    fn the_address_of_a_machine_goes_and_that_of_every_machine_stays() {
+        assert_eq!(
+            redact("is 203.0.113.7 and 1 more\n`2001:db8::7` 0.1.0\n127.0.0.1 3.5.0", &[]),
+            "is [address] and 1 more\n[address] 0.1.0\n127.0.0.1 3.5.0"
         );
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use taskferry_protocol::VersionId;
 use zeroize::Zeroizing;
 
+use super::super::repair::all_tasks;
 use super::{Account, Joined, RECURRENCE, report, say_what_arrived};
 use crate::cli;
 use crate::credentials::Credentials;
@@ -262,7 +263,7 @@ fn send(run: &mut Run<'_>, steps: &Steps, account: &Credentials, both: &Both) ->
     if !prove(&connect, account, Start::Snapshot, at, &union.tasks)? {
         return Ok(None);
     }
-    let count = tasks(union.tasks.len().try_into().unwrap_or(u64::MAX));
-    run.terminal.say(&format!("proved: the account has all {count} of both"));
+    let all = all_tasks(union.tasks.len());
+    run.terminal.say(&format!("proved: the account has {all} of both"));
     Ok(Some(at))
 }

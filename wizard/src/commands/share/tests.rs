@@ -33,8 +33,6 @@ fn the_link_is_the_only_thing_on_standard_output() {
     the server at `[SERVER]` can't read them: it never gets the secret
     note: `[SERVER]` can be reached only from this very computer
     note: for another one, name the address that it reaches: `taskferry share --server http://…`
-
-    on your other computer, run `taskferry join` and paste what follows
     ");
     assert_eq!(server.asked(), Vec::<String>::new(), "no server is needed to share");
 }
