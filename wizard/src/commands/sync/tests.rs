@@ -130,6 +130,29 @@ fn with_a_secret_that_does_not_open_the_account_nothing_is_sent() {
     ");
 }
 
+/// As above; and nobody would ever look into the account that comes into being.
+#[test]
+fn with_a_mistyped_account_nothing_is_sent() {
+    let (server, credentials, laptop) = world();
+    let mut laptop = with_changes(laptop, 0);
+    assert_eq!(laptop.run("sync", &server).exit, Exit::Fine);
+    let mistyped = Credentials { client_id: server.credentials(2, "sesame").client_id, ..credentials.clone() };
+    let mut laptop = with_changes(laptop.with(".taskrc", &lines_of(&mistyped, "sesame")), 10);
+    let (asked, synced) = (server.asked().len(), laptop.syncs());
+    let run = laptop.run("sync", &server);
+    assert_eq!((run.exit, laptop.syncs(), server.asked().len()), (Exit::Failed, synced, asked));
+    assert_snapshot!(run.talk, @r"
+    error: nothing was sent: this computer's tasks were last synced with another account than the present one
+
+    hint: if the account's ID was changed by hand, look for a typing error: `taskferry share` on a computer that syncs shows it
+    hint: run `taskferry repair`: it brings both together again, and keeps every task of either
+    hint: nothing is lost on this computer, and `task` works on it as before
+    hint: to go back to the former account instead, run `taskferry undo`
+    ");
+    let mut laptop = laptop.with(".taskrc", &lines_of(&credentials, "sesame"));
+    assert_eq!(laptop.run("sync", &server).exit, Exit::Fine, "the right one again");
+}
+
 #[test]
 fn the_usual_sync_asks_the_server_nothing_more() {
     let (server, _, laptop) = world();
@@ -154,14 +177,15 @@ fn a_secret_that_was_changed_is_looked_at_again_and_so_is_another_account() {
     let other = server.credentials(2, "tulip");
     server.history(&other, &[&[MILK]]);
     let mut laptop = with_changes(laptop, 10);
-    for (account, secret, exit) in [
-        (&account, "sesame", Exit::Fine),
-        (&account, "sesamE", Exit::Failed),
-        (&other, "sesame", Exit::Failed),
-        (&other, "tulip", Exit::Fine),
-        (&account, "sesame", Exit::Fine),
+    let (synced, never) = (version(1), taskferry_protocol::VersionId::NIL);
+    for (account, secret, base, exit) in [
+        (&account, "sesame", synced, Exit::Fine),
+        (&account, "sesamE", synced, Exit::Failed),
+        (&other, "sesame", never, Exit::Failed),
+        (&other, "tulip", never, Exit::Fine),
+        (&account, "sesame", synced, Exit::Fine),
     ] {
-        laptop = laptop.with(".taskrc", &lines_of(account, secret));
+        laptop = laptop.with(".taskrc", &lines_of(account, secret)).with_database(base, &[MILK], 10);
         assert_eq!(laptop.run("sync", &server).exit, exit, "{secret}");
     }
     assert_eq!(laptop.syncs(), 3);
