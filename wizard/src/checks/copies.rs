@@ -20,8 +20,8 @@ impl Check for Copies {
         Ok(Finding::ok(match copies::look(world.context) {
             None => "there are none of your tasks from before a change".into(),
             Some(copies) => format!(
-                "{} in `{}`; those go by themselves that are older than {KEPT_DAYS} days, not among the newest \
-                 {NEWEST_KEPT}, and of no use to `taskferry undo`",
+                "{} in `{}`; each goes by itself after {KEPT_DAYS} days, unless it is among the newest {NEWEST_KEPT} or \
+                 `taskferry undo` needs it",
                 in_words(&copies),
                 world.context.short(&copies.folder)
             ),
