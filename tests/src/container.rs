@@ -90,7 +90,8 @@ impl Image {
             fs::create_dir_all(self.root.join(folder)).expect("a place to mount at");
         }
         let mut command = self.with_environment("unshare");
-        // Killed with whoever started it; what was mounted ends with it.
+        // Killed with whoever started it, until it gives up root: then the system forgets that, and `Drop` has to do it. What was
+        // mounted ends with it.
         command.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private"]);
         command.args(["sh", "-euc", ENTER, "enter"]);
         command.arg(&self.root).arg(place.path()).arg(volume).arg(user).args(&self.call);
@@ -169,13 +170,18 @@ impl Container {
     /// Its process 1, by the number that it has outside.
     #[track_caller]
     pub fn process(&self) -> Pid {
-        let (parent, mut found) = (self.child.id(), None);
+        let mut found = None;
         wait::until("the container has a process", || {
-            let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-            found = children.split_whitespace().next().and_then(|id| Pid::from_raw(id.parse().ok()?));
+            found = self.process_now();
             found.is_some() || self.log.is_closed()
         });
         found.unwrap_or_else(|| panic!("the container ended:\n{}", self.log.text()))
+    }
+
+    fn process_now(&self) -> Option<Pid> {
+        let parent = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
+        Pid::from_raw(children.split_whitespace().next()?.parse().ok()?)
     }
 
     /// What it has said.
@@ -201,6 +207,10 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
+        // With its process 1, everything in it ends.
+        if let Some(process) = self.process_now() {
+            let _ = rustix::process::kill_process(process, Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
