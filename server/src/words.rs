@@ -1,6 +1,6 @@
 //! Sizes and times as people read them.
 
-use crate::storage::UnixSeconds;
+use crate::clock::UnixSeconds;
 
 /// `734 B`, `1.2 MB`: three digits at most before the unit.
 pub(crate) fn size(bytes: u64) -> String {
