@@ -5,6 +5,16 @@
 pub(crate) mod computer;
 pub(crate) mod server;
 
+use crate::context::Context;
+
+/// An empty home, and the world of somebody who has it.
+pub(crate) fn home() -> (tempfile::TempDir, Context) {
+    let home = tempfile::tempdir().unwrap();
+    let env = [("HOME".into(), home.path().into())].into();
+    let context = Context::new(env, home.path().into(), false).unwrap();
+    (home, context)
+}
+
 /// Waits until a script that was just written can be run: a child of another test's thread, between its fork and its exec, may
 /// still hold it open for writing ("text file busy").
 pub(crate) fn until_it_runs(script: &std::path::Path) {
