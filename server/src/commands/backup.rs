@@ -10,7 +10,7 @@ use super::door::act_as_owner;
 use super::interrupt::interruptible;
 use super::{VerbError, words};
 use crate::backup::create::{Created, Plan, create};
-use crate::backup::status::{Status, in_full};
+use crate::backup::status::Status;
 use crate::backup::store::destination::Destination;
 use crate::backup::store::{Kept, Shelf, StoreError};
 use crate::backup::verify::{Drill, verify};
@@ -21,6 +21,7 @@ use crate::config::backup::Backups;
 use crate::config::sources::Env;
 use crate::stop::Stop;
 use crate::terminal;
+use crate::words::in_full;
 
 /// Carries out the verb.
 pub fn run(command: &BackupCommand, env: &Env) -> Result<(), VerbError> {
