@@ -6,6 +6,7 @@ pub(crate) mod computer;
 pub(crate) mod server;
 
 use crate::context::Context;
+use crate::credentials::Credentials;
 
 /// An empty home, and the world of somebody who has it.
 pub(crate) fn home() -> (tempfile::TempDir, Context) {
@@ -13,6 +14,13 @@ pub(crate) fn home() -> (tempfile::TempDir, Context) {
     let env = [("HOME".into(), home.path().into())].into();
     let context = Context::new(env, home.path().into(), false).unwrap();
     (home, context)
+}
+
+/// Credentials as the settings of a taskrc, which carry no checksum.
+pub(crate) fn lines_of(account: &Credentials) -> String {
+    let Credentials { server, client_id, secret } = account;
+    let (id, secret) = (client_id.expose(), secret.expose());
+    format!("sync.server.url={server}\nsync.server.client_id={id}\nsync.encryption_secret={secret}\n")
 }
 
 /// Waits until a script that was just written can be run: a child of another test's thread, between its fork and its exec, may
