@@ -2,7 +2,7 @@
 //!
 //! | step | where |
 //! |---|---|
-//! | ask | [`crate::run`], [`menu`], [`crate::prompt`] |
+//! | ask | [`mod@crate::run`], [`menu`], [`crate::prompt`] |
 //! | address and invite | [`admission`] |
 //! | look at this computer | [`computer`] |
 //! | plan, show, confirm | [`plan`] |
