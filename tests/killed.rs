@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Signal, getpid, kill_process};
-use taskferry::rescue::steps::Observer;
+use taskferry::observer::Observer;
 
 fn main() -> ExitCode {
     taskferry::main_observed(Observer::new(kill_at))

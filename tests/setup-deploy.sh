@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings the programs that check the deployment files (tests/e2e/deploy_files.rs), below `target/deploy-tools/` and nowhere else.
+# Brings the programs that check the deployment files (tests/e2e/deploy/checkers.rs), below `target/deploy-tools/` and nowhere else.
 # Without them those tests are listed as ignored. Needs Python 3 with venv, and npm; a second run only looks.
 set -euo pipefail
 

@@ -265,15 +265,31 @@ fn checksum(framed: &[u8], base: &str) -> [u8; 4] {
     crc.finalize().to_be_bytes()
 }
 
-/// The payload's bytes without the checksum, if they decode (with zero trailing bits) and the checksum fits `base`.
+/// A payload that decodes (with zero trailing bits): its bytes and the checksum behind them.
+struct Decoded {
+    bytes: Zeroizing<Vec<u8>>,
+    checksum: [u8; 4],
+}
+
+impl Decoded {
+    fn of(payload: &[char]) -> Option<Self> {
+        let ascii: Zeroizing<Vec<u8>> =
+            Zeroizing::new(payload.iter().map(|c| u8::try_from(*c).ok()).collect::<Option<Vec<u8>>>()?);
+        let mut bytes = Zeroizing::new(BASE32_NOPAD.decode(&ascii).ok()?);
+        let (body, checksum) = bytes.split_last_chunk().filter(|(body, _)| !body.is_empty())?;
+        let (length, checksum) = (body.len(), *checksum);
+        bytes.truncate(length);
+        Some(Self { bytes, checksum })
+    }
+
+    fn fits(&self, base: &str) -> bool {
+        checksum(&self.bytes, base) == self.checksum
+    }
+}
+
+/// The payload's bytes, if they decode and the checksum fits `base`.
 fn open(payload: &[char], base: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let ascii: Zeroizing<Vec<u8>> =
-        Zeroizing::new(payload.iter().map(|c| u8::try_from(*c).ok()).collect::<Option<Vec<u8>>>()?);
-    let mut bytes = Zeroizing::new(BASE32_NOPAD.decode(&ascii).ok()?);
-    let body = bytes.len().checked_sub(4).filter(|len| *len > 0)?;
-    let fits = checksum(&bytes[..body], base) == bytes[body..];
-    bytes.truncate(body);
-    fits.then_some(bytes)
+    Decoded::of(payload).filter(|decoded| decoded.fits(base)).map(|decoded| decoded.bytes)
 }
 
 /// Digits `1` up to which every reading of them is tried; and those up to which a slip is looked for in each reading.
@@ -318,6 +334,10 @@ fn slip(payload: &[char], server: &ServerUrl, base: &str) -> Option<Slip> {
 /// Tries every single slip in the payload. A 32-bit checksum over some 3,000 candidates leaves one chance in a million
 /// of naming the wrong one.
 fn slip_in_payload(payload: &[char], server: &ServerUrl, before: usize) -> Option<Slip> {
+    // One slip leaves one foreign character at most. Most of what is no link at all ends here.
+    if payload.iter().filter(|c| !u8::try_from(**c).is_ok_and(|c| ALPHABET.contains(&c))).nth(1).is_some() {
+        return None;
+    }
     let base = server.as_str();
     let mut trial = Zeroizing::new(payload.to_vec());
     for i in 0..payload.len() {
@@ -362,10 +382,11 @@ fn slip_in_payload(payload: &[char], server: &ServerUrl, before: usize) -> Optio
 
 /// Tries every single slip in the address.
 fn slip_in_base(payload: &[char], base: &str) -> Option<Slip> {
+    let decoded = Decoded::of(payload)?;
     let chars: Vec<char> = base.chars().collect();
     let fits = |candidate: &[char]| {
         let text: String = candidate.iter().collect();
-        text.parse::<ServerUrl>().is_ok_and(|server| open(payload, server.as_str()).is_some())
+        text.parse::<ServerUrl>().is_ok_and(|server| decoded.fits(server.as_str()))
     };
     let mut trial = chars.clone();
     for i in 0..chars.len() {

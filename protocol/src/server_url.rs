@@ -156,6 +156,10 @@ impl FromStr for ServerUrl {
             return Err(BadServerUrl::HasQueryOrFragment);
         }
         let text = url.as_str().trim_end_matches('/').to_owned();
+        // The parser writes a character that is no ASCII as up to twelve, and everybody else reads what it wrote.
+        if text.len() > Self::LENGTH_MAX {
+            return Err(BadServerUrl::TooLong);
+        }
         // What is left of RFC 3986 after parsing is safe in a taskrc value, but for `$`, which expands variables, and
         // `\`, which escapes; `#` and control characters can't get here.
         if let Some(bad) = text.chars().find(|c| matches!(c, '$' | '\\' | '#' | '"' | '\'') || !c.is_ascii_graphic()) {
@@ -226,6 +230,15 @@ mod tests {
         assert_eq!("https://a.example/$HOME".parse::<ServerUrl>(), Err(E::UnsafeCharacter('$')));
         assert_eq!("https://a.example/\nhooks.location=/tmp".parse::<ServerUrl>(), Err(E::UnsafeCharacter('\n')));
         assert_eq!(format!("https://a.example/{}", "x".repeat(600)).parse::<ServerUrl>(), Err(E::TooLong));
+    }
+
+    #[test]
+    fn an_address_is_too_long_also_if_it_becomes_so_as_it_is_normalised() {
+        let of = |umlauts: usize| format!("https://a.example/{}", "ü".repeat(umlauts)).parse::<ServerUrl>();
+        let longest = of(82).unwrap();
+        assert!(longest.as_str().len() <= ServerUrl::LENGTH_MAX);
+        assert_eq!(longest.as_str().parse(), Ok(longest));
+        assert_eq!(of(83), Err(BadServerUrl::TooLong));
     }
 
     #[test]

@@ -18,18 +18,19 @@ use crate::account_hash::AccountHasher;
 use crate::admission::Gate;
 use crate::admission::newcomers::Newcomers;
 use crate::admission::quota::Quotas;
-use crate::admission::space::{Pretended, Space, Volume, VolumeOf};
+use crate::admission::space::Space;
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::metrics::Metrics;
 use crate::metrics::listener::MetricsListener;
 use crate::metrics::storage::StorageMetrics;
+use crate::metrics::{Metrics, set};
 use crate::perimeter::Perimeter;
 use crate::storage::sqlite::directory::DataDirectory;
 use crate::storage::sqlite::{OpenError, SqliteStorage};
 use crate::storage::{Storage, StorageError, UnixSeconds};
 use crate::sync::SyncService;
 use crate::telemetry::request_id::RequestIds;
+use crate::volume::{Pretended, Volume, VolumeOf};
 use crate::watch::watch;
 use crate::{http, maintenance};
 
@@ -45,8 +46,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(85);
 /// How long the head of a connection's first request may take.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// The largest body of the requests that are not the sync protocol's, in bytes.
-pub(crate) const SMALL_BODY_BYTES: usize = 16 * 1024;
 
 /// Why the server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -153,7 +152,7 @@ impl Application {
         match open(config, directory, state.metrics.storage.clone()).await {
             Ok(opened) => {
                 let _ = state.opened.set(opened);
-                state.metrics.backups.set_interval(config.backups.every.map_or(0, |every| every.as_secs()));
+                set(&state.metrics.backups.interval, config.backups.every.map_or(0, |every| every.as_secs()));
                 let watching = tokio::spawn(watch(Arc::clone(&state), config.data_dir.clone()));
                 let maintenance = tokio::spawn(maintain(Arc::clone(&state), config.prune_after));
                 Ok(Self { running, handle, addresses, metrics, watching, state, maintenance })
@@ -192,7 +191,7 @@ impl Application {
             ended = &mut running => return failed(ended),
         }
         state.draining.store(true, Ordering::Relaxed);
-        state.metrics.gauges.set_ready(false);
+        state.metrics.gauges.ready.set(0);
         tracing::info!("stopping: what is under way is finished first");
         let in_order = async {
             if let Some(opened) = state.opened.get() {
@@ -289,7 +288,7 @@ fn listen(state: &Arc<http::State>, config: &Config) -> Result<(Server, Vec<Sock
     let connections_max = perimeter.connections.limits().total;
     let mut server = HttpServer::new(move || {
         App::new()
-            .app_data(web::PayloadConfig::new(SMALL_BODY_BYTES))
+            .app_data(web::PayloadConfig::new(http::SMALL_BODY_BYTES_MAX))
             .wrap(http::cors(&origins))
             .wrap(http::Occupy)
             // The outermost: what the others refuse is counted too.

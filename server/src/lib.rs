@@ -12,6 +12,7 @@
 //! | `http` | route table, extractors, one endpoint per file, and the one place that chooses status codes |
 //! | [`sync`] | the protocol without HTTP, around `taskchampion-sync-server-core` |
 //! | [`admission`] | who may come in, and how much they may keep |
+//! | [`clock`], [`volume`] | what time it is, and how full the volume |
 //! | [`account_hash`] | how an account is named where its client ID must not stand |
 //! | `maintenance` | what the server does by itself |
 //! | `neighbour` | asks the server of this machine |
@@ -50,6 +51,7 @@ pub mod backup;
 pub mod budget;
 pub mod checks;
 pub mod cli;
+pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod deploy;
@@ -68,6 +70,7 @@ pub mod storage;
 pub mod sync;
 pub mod telemetry;
 pub mod terminal;
+pub mod volume;
 mod watch;
 mod words;
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock;
 use crate::storage::prune::{Cursor, Retention};
 use crate::storage::{Storage, StorageError, UnixSeconds};
-use crate::sync::{self, SyncService};
+use crate::sync::SyncService;
 
 /// How often what is new about devices is handed over. A crash forgets what is newer.
 const HAND_OVER: Duration = Duration::from_mins(1);
@@ -33,7 +34,7 @@ async fn note_stands(sync: &SyncService) {
 async fn prune(storage: Arc<dyn Storage>, after: Option<UnixSeconds>) {
     let Some(after) = after else { return };
     loop {
-        let pause = match prune_once(&*storage, Retention::since(sync::now() - after)).await {
+        let pause = match prune_once(&*storage, Retention::since(clock::now() - after)).await {
             Ok(()) => PRUNE,
             Err(error) => {
                 tracing::warn!(%error, "pruning failed; trying again in ten minutes");

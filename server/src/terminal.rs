@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 
+use crate::words;
+
 const ANSWER_BYTES_MAX: u64 = 1024;
 
 /// Says something to the person who started the program. A closed stderr is no reason to fail.
@@ -129,20 +131,6 @@ pub fn ask(question: &str) -> Option<bool> {
     Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Why, from the outermost reason to the innermost. What only repeats the one before, with a number in front, is left out.
-pub fn causes(error: &dyn Error) -> Vec<String> {
-    let mut causes: Vec<String> = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if causes.last().is_none_or(|last| !text.ends_with(last.as_str())) {
-            causes.push(text);
-        }
-        cause = error.source();
-    }
-    causes
-}
-
 /// An error in words: what failed, why, and what mends it.
 ///
 /// ```text
@@ -153,7 +141,7 @@ pub fn causes(error: &dyn Error) -> Vec<String> {
 /// ```
 pub fn error_text(error: &dyn Error, hint: Option<&str>) -> String {
     let mut text = format!("error: {error}");
-    for cause in causes(error) {
+    for cause in words::causes(error) {
         let _ = write!(text, "\n  Caused by: {cause}");
     }
     if let Some(hint) = hint {

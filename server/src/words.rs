@@ -1,6 +1,8 @@
-//! Sizes and times as people read them.
+//! Sizes, times and errors as people read them.
 
-use crate::storage::UnixSeconds;
+use std::error::Error;
+
+use crate::clock::UnixSeconds;
 
 /// `734 B`, `1.2 MB`: three digits at most before the unit.
 pub(crate) fn size(bytes: u64) -> String {
@@ -40,6 +42,25 @@ pub(crate) fn day(time: UnixSeconds) -> String {
 /// The moment, in UTC: `2026-11-23T05:25:29Z`.
 pub(crate) fn moment(time: UnixSeconds) -> String {
     jiff::Timestamp::from_second(time).map_or_else(|_| "?".to_owned(), |time| time.to_string())
+}
+
+/// Why, from the outermost reason to the innermost. What only repeats the one before, with a number in front, is left out.
+pub(crate) fn causes(error: &dyn Error) -> Vec<String> {
+    let mut causes: Vec<String> = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if causes.last().is_none_or(|last| !text.ends_with(last.as_str())) {
+            causes.push(text);
+        }
+        cause = error.source();
+    }
+    causes
+}
+
+/// An error with all of its causes, on one line.
+pub(crate) fn in_full(error: &dyn Error) -> String {
+    std::iter::once(error.to_string()).chain(causes(error)).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

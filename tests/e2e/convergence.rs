@@ -8,7 +8,6 @@ use e2e::replica::Attributes;
 use e2e::tasks::to_do;
 use e2e::{Replica, SyncSettings, TaskHome, TestServer};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use uuid::Uuid;
 
 use crate::{PROGRAMS, server, server_for_many_accounts};
@@ -186,15 +185,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The same histories in every run: what fails here fails everywhere, and a history that once failed becomes a test of
-/// its own above, with a name.
+/// A history that once failed becomes a test of its own above, with a name.
 fn histories() -> ProptestConfig {
-    ProptestConfig {
-        cases: 16,
-        rng_seed: RngSeed::Fixed(20_260),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
+    ProptestConfig::with_cases(16)
 }
 
 #[test]

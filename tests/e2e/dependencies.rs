@@ -5,7 +5,7 @@
 //! longer than everything else that a change must pass. So the part of deny.toml that a change can break is read here. An
 //! entry that this test does not understand fails it, so that the two never judge by different rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde::Deserialize;
@@ -130,6 +130,8 @@ struct Locked {
     name: String,
     source: Option<String>,
     checksum: Option<String>,
+    #[serde(default)]
+    dependencies: Vec<String>,
 }
 
 /// The lock file speaks for all systems, whichever this one is.
@@ -152,10 +154,42 @@ fn nothing_that_is_banned_is_locked() {
 fn everything_comes_from_the_public_registry_with_a_checksum() {
     let Sources { unknown_registry, unknown_git } = policy().sources;
     assert_eq!((unknown_registry.as_str(), unknown_git.as_str()), ("deny", "deny"));
-    for Locked { name, source, checksum } in locked() {
+    for Locked { name, source, checksum, .. } in locked() {
         // What has no source is a member of this workspace.
         if let Some(source) = source {
             assert_eq!((source.as_str(), checksum.is_some()), (CRATES_IO, true), "{name}");
         }
+    }
+}
+
+/// What the crates that fuzz targets call need, as their manifests say it: always, and at most.
+fn needs(manifest: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let manifest: toml::Table = toml::from_str(manifest).expect("a manifest");
+    let dependencies = manifest["dependencies"].as_table().expect("dependencies");
+    let optional = |value: &toml::Value| value.get("optional").and_then(toml::Value::as_bool) == Some(true);
+    let always = dependencies.iter().filter(|(_, value)| !optional(value)).map(|(name, _)| name.clone());
+    (always.collect(), dependencies.keys().cloned().collect())
+}
+
+#[test]
+fn the_fuzzers_lock_file_is_in_step_with_the_crates_that_they_call() {
+    let file: LockFile = toml::from_str(include_str!("../../fuzz/Cargo.lock")).expect("the fuzzers' lock file");
+    for (crate_name, manifest) in [
+        ("taskferry-protocol", include_str!("../../protocol/Cargo.toml")),
+        ("taskferry-server", include_str!("../../server/Cargo.toml")),
+        ("taskferry", include_str!("../../wizard/Cargo.toml")),
+        ("untrusted-input", include_str!("../untrusted-input/Cargo.toml")),
+    ] {
+        let package = file.package.iter().find(|package| package.name == crate_name && package.source.is_none());
+        let package = package.unwrap_or_else(|| panic!("{crate_name} is not locked"));
+        // `name`, or `name version` where there are several.
+        let locked = package.dependencies.iter().filter_map(|name| name.split(' ').next()).map(str::to_owned);
+        let locked: BTreeSet<String> = locked.collect();
+        let (always, at_most) = needs(manifest);
+        let wrong: Vec<_> = always.difference(&locked).chain(locked.difference(&at_most)).collect();
+        assert!(
+            wrong.is_empty(),
+            "{crate_name} and {wrong:?}: run `cargo metadata --manifest-path fuzz/Cargo.toml`, which brings fuzz/Cargo.lock in step"
+        );
     }
 }

@@ -36,6 +36,7 @@
 //! | [`perimeter`] | strangers can't starve, spoof or shut out anybody, and honest devices don't notice them |
 //! | [`privileges`] | a server that was started as root is root no more |
 //! | [`logging`], [`metrics`] | an operator sees what happens, and never who |
+//! | [`architecture`] | data flows one way, and no layer knows what is none of its business |
 //! | [`dependencies`] | what is built in may be given away |
 //! | [`bad_inputs`] | whatever is wrong with data, backups and places: a sentence, a hint, and nothing lost |
 //! | [`malformed_requests`] | no request that makes no sense changes anything or goes unexplained |
@@ -49,6 +50,7 @@
 mod account_files;
 mod accounts;
 mod add_version;
+mod architecture;
 mod backups;
 mod bad_inputs;
 mod configuration;

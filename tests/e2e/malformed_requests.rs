@@ -4,7 +4,6 @@ use e2e::http::{Connection, Request};
 use e2e::{Account, TestServer};
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::RngSeed;
 use rusqlite::types::Value;
 use rusqlite::{Connection as Database, OpenFlags};
 use taskferry_protocol::wire::{
@@ -138,13 +137,7 @@ fn a_request_with_one_flaw_is_refused_explained_and_changes_nothing() {
     let [_, _, latest] = account.grow();
     account.add_snapshot(latest, "a snapshot").good();
     let before = everything(&server);
-    let config = ProptestConfig {
-        cases: 400,
-        rng_seed: RngSeed::Fixed(20_260),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    proptest!(config, |(flawed in flawed())| {
+    proptest!(ProptestConfig::with_cases(400), |(flawed in flawed())| {
         let answer = flawed.request(&account, latest).send(server.address());
         prop_assert!((400..500).contains(&answer.status), "{answer:?}");
         answer.problem();

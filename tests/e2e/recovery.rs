@@ -162,7 +162,7 @@ fn tasks_that_taskwarrior_lost_on_the_way_are_found_and_put_back() {
     let line = CutLine::to(server.address(), 1);
     let laptop = TaskHome::untouched();
     laptop.wizard(PROGRAMS, ["setup", "--server", &line.url(), "--yes"], "").good();
-    add_more_than_one_version_takes(&laptop);
+    laptop.add_more_than_one_version_takes();
     laptop.sync().fails_with("");
     line.mend();
 
@@ -211,7 +211,7 @@ fn what_a_computer_lacks_that_was_there_before_is_said_on_both_sides() {
     let (laptop, desktop) = (TaskHome::untouched(), TaskHome::untouched());
     laptop.wizard(PROGRAMS, ["setup", "--server", &line.url(), "--yes"], "").good();
     join(&desktop, &link_from(&laptop)).good();
-    add_more_than_one_version_takes(&laptop);
+    laptop.add_more_than_one_version_takes();
     laptop.sync().fails_with("");
     desktop.task(["add", "something of its own"]).good();
     line.mend();
@@ -221,15 +221,6 @@ fn what_a_computer_lacks_that_was_there_before_is_said_on_both_sides() {
     let said = verify(&desktop).exits_with(3);
     assert!(said.stderr.contains("error: this computer and the account differ"), "{said}");
     assert!(said.stderr.contains("hint: run `taskferry repair`: it puts both together"), "{said}");
-}
-
-/// Few but long ones: importing many takes Taskwarrior minutes.
-#[track_caller]
-fn add_more_than_one_version_takes(home: &TaskHome) {
-    for number in 0..6 {
-        let text = format!("{number} {}", "very long ".repeat(30_000));
-        home.import(&format!(r#"{{"description":"{text}","status":"pending"}}"#)).good();
-    }
 }
 
 #[track_caller]

@@ -75,6 +75,15 @@ impl TaskHome {
         run(self.command(taskwarrior()).args(["rc.confirmation=off", "import", "-"]), json)
     }
 
+    /// More tasks than one version takes. Few but long ones: importing many takes Taskwarrior minutes.
+    #[track_caller]
+    pub fn add_more_than_one_version_takes(&self) {
+        for number in 0..6 {
+            let text = format!("{number} {}", "very long ".repeat(30_000));
+            self.import(&format!(r#"{{"description":"{text}","status":"pending"}}"#)).good();
+        }
+    }
+
     /// `task sync`.
     #[track_caller]
     pub fn sync(&self) -> Outcome {

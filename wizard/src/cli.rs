@@ -6,8 +6,6 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-use crate::json::Always;
-
 /// Sets up Taskwarrior sync, brings the second computer in, and proves that both share the same tasks.
 #[derive(Debug, Parser)]
 #[command(name = "taskferry", version, max_term_width = 80, after_help = WHERE_TO_START)]
@@ -491,6 +489,15 @@ impl Command {
             _ => Always::default(),
         }
     }
+}
+
+/// Fields that a script finds in the outcome however a command ends; see [`crate::json`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Always {
+    /// `works`: whether sync does; `null` = nobody knows.
+    pub works: bool,
+    /// `state`: how this computer and its account stand to each other; `null` = nobody knows.
+    pub state: bool,
 }
 
 #[cfg(test)]

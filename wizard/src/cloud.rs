@@ -5,7 +5,7 @@ use taskferry_protocol::ServerUrl;
 use taskferry_protocol::server_url::BadServerUrl;
 
 use crate::error::{Exit, Explain, Failure};
-use crate::flow::Run;
+use crate::run::Run;
 use crate::server::ServerError;
 use crate::settings::Settings;
 

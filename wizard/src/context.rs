@@ -10,8 +10,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Explain;
+use crate::observer::Observer;
 use crate::platform::Platform;
-use crate::rescue::steps::Observer;
 
 /// The world around one run.
 #[derive(Debug, Clone)]

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::checks::state::State;
+use crate::cli::Always;
 use crate::error::{Exit, Failure};
-use crate::flow::first_sync::Synced;
+use crate::standing::State;
 
 /// Tasks on this computer.
 #[derive(Debug, Serialize)]
@@ -21,12 +21,6 @@ pub struct Tasks {
     pub all: u64,
     /// Those that a plain `task` shows or will show.
     pub pending: u64,
-}
-
-impl From<Synced> for Tasks {
-    fn from(Synced { all, pending }: Synced) -> Self {
-        Self { all, pending }
-    }
 }
 
 /// How `taskferry setup` ended.
@@ -175,15 +169,6 @@ pub struct Share<'a> {
     /// The setup link, secret and all; absent where a picture holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<&'a str>,
-}
-
-/// Fields that are there however a command ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Always {
-    /// `works`: whether sync does; `null` = nobody knows.
-    pub works: bool,
-    /// `state`: how this computer and its account stand to each other; `null` = nobody knows.
-    pub state: bool,
 }
 
 /// A command that failed, or that the person stopped.

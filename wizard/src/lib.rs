@@ -5,9 +5,11 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cli`] | the command line, as typed |
-//! | [`context`] | the world around one run: environment, places, whether a person is there |
+//! | [`context`], [`observer`] | the world around one run: environment, places, whether a person is there; who is told of its steps |
+//! | [`mod@run`] | one run, as every command gets it handed |
 //! | [`terminal`], [`prompt`] | what is said, what is asked |
 //! | [`json`], [`journal`] | the same for scripts; what `--verbose` says |
+//! | [`words`], [`standing`] | numbers as people read them; how a computer and its account stand to each other |
 //! | [`error`] | what failed, why, what mends it |
 //! | [`commands`] | the first screen, setup, join, verify, …: one file each |
 //! | [`flow`] | the steps they have in common |
@@ -17,6 +19,7 @@
 //! | [`cloud`], [`settings`] | the server that the program knows by itself; its own settings |
 //! | [`taskrc`] | finding and changing Taskwarrior's configuration |
 //! | [`taskwarrior`], [`platform`] | running Taskwarrior; how to get it |
+//! | [`sync_settings`] | how Taskwarrior is configured to sync |
 //! | [`interrupts`] | Ctrl-C while another program runs |
 //! | [`server`] | asking a sync server |
 //! | [`database`] | reading Taskwarrior's database |
@@ -26,11 +29,12 @@
 //! | [`repair`] | what a computer and an account have together, where their histories have parted |
 //! | [`rescue`] | another task database for this computer, without losing a task |
 //! | [`pending`] | what waits for a server that was away |
+//! | [`files`], [`notes`] | files that are replaced whole; small private ones of ours, for the next run |
 //! | [`serving`] | a sync server on this very computer |
 //!
 //! # One run of `taskferry setup`
 //!
-//! 1. [`main`] reads the world into a [`context::Context`], and [`run`] parses the command line.
+//! 1. [`main`] reads the world into a [`context::Context`], and [`run()`] parses the command line.
 //! 2. *Look:* [`flow::computer`] finds Taskwarrior, its taskrc and the account that it has already.
 //! 3. *Ask:* [`commands::setup`] takes the server from the flags, or asks through a [`prompt::Prompter`]; [`server::probe`]
 //!    looks whether there is a sync server. Nothing has changed so far.
@@ -56,10 +60,13 @@ pub mod context;
 pub mod credentials;
 pub mod database;
 pub mod error;
+pub mod files;
 pub mod flow;
 pub mod interrupts;
 pub mod journal;
 pub mod json;
+pub mod notes;
+pub mod observer;
 pub mod pending;
 pub mod platform;
 pub mod prompt;
@@ -67,16 +74,20 @@ pub mod proof;
 pub mod qr;
 pub mod repair;
 pub mod rescue;
+pub mod run;
 pub mod seen;
 pub mod server;
 pub mod serving;
 pub mod settings;
 pub mod sheet;
+pub mod standing;
+pub mod sync_settings;
 pub mod taskrc;
 pub mod taskwarrior;
 pub mod terminal;
 #[cfg(test)]
 mod testing;
+pub mod words;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
@@ -87,9 +98,9 @@ use clap::{CommandFactory, Parser};
 use crate::cli::{Cli, Color, Command};
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::flow::Run;
+use crate::observer::Observer;
 use crate::prompt::Prompter;
-use crate::rescue::steps::Observer;
+use crate::run::Run;
 use crate::terminal::{Screen, Terminal};
 
 /// The program, on the real world. The only way in that does not take a [`Context`].

@@ -5,8 +5,7 @@
 //! there unproved, and somebody who has typed them in should not have to do it again. The file goes as soon as the join is
 //! done, was undone, or is replaced by another.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use taskferry_protocol::{ClientId, InviteCode, ServerUrl};
@@ -16,10 +15,7 @@ use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::credentials::decode::Decoded;
 use crate::error::Explain;
-use crate::taskrc::write;
-
-/// More than any file of ours has, in bytes.
-const FILE_BYTES_MAX: u64 = 16 * 1024;
+use crate::notes::{BadNote, NoteFile};
 
 /// What is to be finished.
 pub enum Pending {
@@ -72,31 +68,16 @@ enum Note {
 
 /// Why it can't be kept, read or removed.
 #[derive(Debug, thiserror::Error)]
-pub enum PendingError {
-    /// The operating system said no.
-    #[error("could not use `{}`", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        why: io::Error,
-    },
-    /// Not written by us, or damaged.
-    #[error("`{}` can't be read", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-    },
-}
+#[error(transparent)]
+pub struct PendingError(#[from] BadNote);
 
 impl Explain for PendingError {
     fn hint(&self) -> Option<String> {
-        match self {
-            Self::File { .. } => Some("make room or mend the permissions, then run the same command again".into()),
-            Self::Unreadable { path } => {
+        match &self.0 {
+            BadNote::Unreadable { path } => {
                 Some(format!("remove it with `rm {}`, then run `taskferry join` again", path.display()))
             }
+            file @ BadNote::File { .. } => file.hint(),
         }
     }
 }
@@ -104,7 +85,6 @@ impl Explain for PendingError {
 impl Pending {
     /// Keeps it, readable by its owner alone, and in the place of whatever was kept before.
     pub fn keep(&self, context: &Context) -> Result<PathBuf, PendingError> {
-        let path = place(context);
         let note = match self {
             Self::Setup { server, client_id, invite } => Note::Setup {
                 server: server.to_string(),
@@ -120,23 +100,18 @@ impl Pending {
                 replace: *replace,
             },
         };
-        let fail = |why| PendingError::File { path: path.clone(), why };
-        let text = Zeroizing::new(serde_json::to_vec(&note).map_err(|why| fail(why.into()))?);
-        write::make_own(&context.state_dir()).map_err(fail)?;
-        write::replace(&path, &text, write::OWNER_ONLY).map_err(fail)?;
-        Ok(path)
+        let file = file(context);
+        file.keep(&note)?;
+        Ok(file.path().to_owned())
     }
 
     /// What is kept; `None` = nothing is.
     pub fn find(context: &Context) -> Result<Option<Self>, PendingError> {
-        let path = place(context);
-        let text = match read(&path) {
-            Ok(text) => text,
-            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(why) => return Err(PendingError::File { path, why }),
+        let file = file(context);
+        let Some(note) = file.find()? else {
+            return Ok(None);
         };
-        let unreadable = || PendingError::Unreadable { path: path.clone() };
-        let note = serde_json::from_slice(&text).map_err(|_| unreadable())?;
+        let unreadable = || file.unreadable();
         let credentials = |link: &str| Credentials::parse(link).map_err(|_| unreadable());
         Ok(Some(match note {
             Note::Setup { server, account, invite } => Self::Setup {
@@ -156,40 +131,21 @@ impl Pending {
 
     /// Removes what is kept; fine if nothing is.
     pub fn forget(context: &Context) -> Result<(), PendingError> {
-        let path = place(context);
-        match fs_err::remove_file(&path) {
-            Err(why) if why.kind() != io::ErrorKind::NotFound => Err(PendingError::File { path, why }),
-            _ => Ok(()),
-        }
+        Ok(file(context).forget()?)
     }
 }
 
-fn place(context: &Context) -> PathBuf {
-    context.state_dir().join("pending.json")
-}
-
-fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    if std::fs::metadata(path)?.len() > FILE_BYTES_MAX {
-        return Err(io::Error::other("it is too long"));
-    }
-    std::fs::read(path).map(Zeroizing::new)
+fn file(context: &Context) -> NoteFile {
+    NoteFile::of(context, "pending.json")
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use tempfile::TempDir;
-
     use super::*;
     use crate::credentials::Secret;
-
-    fn world() -> (TempDir, Context) {
-        let home = tempfile::tempdir().unwrap();
-        let env = [("HOME".into(), home.path().into())].into();
-        let context = Context::new(env, home.path().into(), false).unwrap();
-        (home, context)
-    }
+    use crate::testing::home;
 
     fn credentials() -> Credentials {
         Credentials {
@@ -212,7 +168,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_found_again_and_readable_by_its_owner_alone() {
-        let (_home, context) = world();
+        let (_home, context) = home();
         assert!(Pending::find(&context).unwrap().is_none());
         for checked in [true, false] {
             let path = join(checked).keep(&context).unwrap();
@@ -234,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_run_that_was_killed_while_it_kept_something_left_all_or_nothing() {
-        let (_home, context) = world();
+        let (_home, context) = home();
         let path = join(true).keep(&context).unwrap();
         // What a kill between writing and renaming leaves: another file beside, and the former one whole.
         std::fs::write(path.with_file_name(".taskferry-killed"), "{\"pending\":\"jo").unwrap();
@@ -243,11 +199,11 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_reported_and_left_alone() {
-        let (_home, context) = world();
+        let (_home, context) = home();
         let path = join(true).keep(&context).unwrap();
         for text in ["", "{}", "{\"pending\":\"join\",\"link\":\"https://a.example/j#A\",\"checked\":true}"] {
             std::fs::write(&path, text).unwrap();
-            assert!(matches!(Pending::find(&context), Err(PendingError::Unreadable { .. })), "{text}");
+            assert!(matches!(Pending::find(&context), Err(PendingError(BadNote::Unreadable { .. }))), "{text}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
     }

@@ -15,12 +15,8 @@ use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::credentials::proved::Proved;
 use crate::credentials::unseal::Key;
-use crate::flow::Run;
-use crate::flow::sync::database_of;
-use crate::server::account::Known;
+use crate::files::{OWNER_ONLY, make_own, replace};
 use crate::taskrc::record::checksum;
-use crate::taskrc::write::{OWNER_ONLY, make_own, replace};
-use crate::taskwarrior::Taskwarrior;
 
 /// Accounts that are remembered; a computer rarely has a second one.
 const ACCOUNTS_MAX: usize = 16;
@@ -78,17 +74,6 @@ impl Seen {
         those.clone().next().is_some() && !those.any(is_this)
     }
 
-    /// Asks the server, and remembers where this computer is now. A hint, so that it fails is no failure.
-    pub fn note_after_sync(run: &Run<'_>, taskwarrior: &Taskwarrior<'_>, account: &Credentials) {
-        let Some(stand) = database_of(taskwarrior).and_then(|database| database.stand().ok()) else {
-            return;
-        };
-        let known = run.server(account.server.clone()).and_then(|server| server.account(&account.client_id));
-        if let Ok(Known::Account(known)) = known {
-            Self::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
-        }
-    }
-
     /// Remembers that this computer was seen at `base` of an account, on a server of this epoch.
     pub fn note(context: &Context, account: &ClientId, base: VersionId, epoch: Option<&str>) {
         Self::change(context, account, |sight| Sight { base, epoch: epoch.map(ToOwned::to_owned), ..sight });
@@ -138,22 +123,16 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::testing::home;
     use crate::testing::server::version;
 
     fn account(number: u128) -> ClientId {
         ClientId::from_uuid(uuid::Uuid::from_u128(number))
     }
 
-    fn world() -> (tempfile::TempDir, Context) {
-        let home = tempfile::tempdir().unwrap();
-        let env = [("HOME".into(), home.path().into())].into();
-        let context = Context::new(env, home.path().into(), false).unwrap();
-        (home, context)
-    }
-
     #[test]
     fn each_account_has_its_last_sight_and_none_is_named() {
-        let (_home, context) = world();
+        let (_home, context) = home();
         assert_eq!(Seen::find(&context), Seen::default());
         Seen::note(&context, &account(1), version(1), Some("old"));
         Seen::note(&context, &account(1), version(2), Some("new"));
@@ -173,7 +152,7 @@ mod tests {
 
     #[test]
     fn that_a_secret_was_proved_is_remembered_until_it_changes_and_gives_it_to_nobody() {
-        let (_home, context) = world();
+        let (_home, context) = home();
         let account = |secret: &str| Credentials {
             server: "https://a.example".parse().unwrap(),
             client_id: account(1),
@@ -192,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_an_earlier_program_has_written_is_understood() {
-        let (_home, context) = world();
+        let (_home, context) = home();
         Seen::note(&context, &account(1), version(1), Some("e"));
         assert!(
             !std::fs::read_to_string(place(&context)).unwrap().contains("proved"),
@@ -203,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_can_not_be_read_is_as_good_as_nothing() {
-        let (_home, context) = world();
+        let (_home, context) = home();
         Seen::note(&context, &account(1), version(1), Some("e"));
         std::fs::write(place(&context), "{").unwrap();
         assert_eq!(Seen::find(&context), Seen::default());

@@ -26,6 +26,7 @@ use self::newcomers::Newcomers;
 use self::quota::Quotas;
 use self::registration::{Entry, Registration};
 use self::space::{Need, Space};
+use crate::clock::now;
 use crate::invite::{InviteFlaw, InviteHash};
 use crate::storage::{Account, Admit, Patience, UnixSeconds};
 
@@ -98,7 +99,7 @@ impl Gate {
     /// Before the first version of an unknown account.
     pub(crate) fn first_version(&self, client: ClientId) -> Result<Admission, NotAdmitted> {
         self.check_creatable(client)?;
-        let now = crate::sync::now();
+        let now = now();
         let bytes_max = self.room(|quotas| quotas.room_for_version(&Account::new(now), false, now));
         Ok(Admission { patience: Patience::Refuse, keep_large: true, creates: true, bytes_max, need: Need::Create })
     }

@@ -29,7 +29,8 @@ pub struct Registration {
 
 impl Registration {
     /// Everybody.
-    pub const fn open() -> Self {
+    #[cfg(test)]
+    pub(crate) const fn open() -> Self {
         Self { policy: describe::Registration::Open, listed: BTreeSet::new() }
     }
 

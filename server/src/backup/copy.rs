@@ -116,8 +116,8 @@ mod tests {
 
     use super::super::room::tests::Fixed;
     use super::*;
-    use crate::admission::space::{Measured, Volume};
     use crate::storage::sqlite::schema::{open_for_reading, open_for_writing};
+    use crate::volume::{Measured, Volume};
 
     fn database(dir: &Path) -> (Connection, Connection) {
         let file = dir.join("db");

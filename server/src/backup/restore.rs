@@ -24,6 +24,7 @@ use crate::storage::sqlite::directory::{DATABASE_FILE, DataDirectory, DirectoryE
 use crate::storage::sqlite::examine::{Examination, Finding, examine};
 use crate::storage::sqlite::replace;
 use crate::storage::sqlite::schema::{self, SchemaError};
+use crate::words::in_full;
 
 /// Something that can be put back.
 #[derive(Debug)]
@@ -172,7 +173,7 @@ fn listed(places: Vec<Shelf>) -> Result<Vec<(Shelf, Vec<Kept>)>, StoreError> {
         match shelf.backups() {
             Ok(backups) => listed.push((shelf, backups)),
             Err(error) => {
-                tracing::warn!(error = super::status::in_full(&error), "a place of backups is left out");
+                tracing::warn!(error = in_full(&error), "a place of backups is left out");
                 failed = Some(error);
             }
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::admission::space::{Volume, VolumeOf, default_floor};
+use crate::volume::{Volume, VolumeOf, default_floor};
 
 /// Backups stop at this many times the floor below which nobody can send: where new accounts end too. A backup can wait, and must
 /// never be the reason why somebody is refused.
@@ -46,7 +46,7 @@ impl std::fmt::Debug for Room {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::admission::space::Measured;
+    use crate::volume::Measured;
 
     /// A volume that is always as full as it was.
     #[derive(Debug)]

@@ -12,8 +12,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::create::{Plan, create};
-use super::status::{Status, in_full};
+use super::status::Status;
 use crate::stop::Stop;
+use crate::words::in_full;
 
 /// How long after a failure it is tried again, if the next one is not due before.
 const AGAIN: Duration = Duration::from_mins(15);

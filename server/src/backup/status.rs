@@ -11,7 +11,7 @@ use super::create::{CreateError, Created};
 use super::manifest::BackupName;
 use crate::storage::UnixSeconds;
 use crate::storage::sqlite::directory::private_file;
-use crate::terminal::causes;
+use crate::words::in_full;
 
 const FILE: &str = "taskferry.backup.json";
 
@@ -61,11 +61,6 @@ impl Outcome {
     pub(super) fn failed(error: &CreateError) -> Self {
         Self { made: None, problems: vec![in_full(error)] }
     }
-}
-
-/// An error with its causes, in one line.
-pub fn in_full(error: &dyn std::error::Error) -> String {
-    std::iter::once(error.to_string()).chain(causes(error)).collect::<Vec<_>>().join(": ")
 }
 
 impl Status {

@@ -46,7 +46,7 @@ use serde::Serialize;
 
 pub use world::World;
 
-use crate::backup::status::in_full;
+use crate::words::in_full;
 
 /// One thing that the server depends on.
 pub trait Check: Sync {

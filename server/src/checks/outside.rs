@@ -46,22 +46,30 @@ pub fn ask(url: &ServerUrl) -> Outside {
 }
 
 async fn look(url: &ServerUrl) -> Outside {
-    let (reply, certificate) = get(url, true).await;
+    let (reply, certificate) = get(url, Certificates::AsDevicesDo).await;
     // Not accepted, perhaps, and then worth a look all the same: at nothing but the certificate.
     let certificate = match (&reply, certificate) {
-        (Err(_), None) if url.is_https() => get(url, false).await.1,
+        (Err(_), None) if url.is_https() => get(url, Certificates::Any).await.1,
         (_, certificate) => certificate,
     };
     Outside { url: url.clone(), reply, certificate }
 }
 
-async fn get(url: &ServerUrl, as_devices_do: bool) -> (Result<Reply, String>, Option<Validity>) {
+/// Which certificates are accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Certificates {
+    AsDevicesDo,
+    /// Whatever it is: to look at it, and to believe nothing that is said behind it.
+    Any,
+}
+
+async fn get(url: &ServerUrl, accepted: Certificates) -> (Result<Reply, String>, Option<Validity>) {
     let client = Client::builder()
         .timeout(ANSWER_WITHIN)
         // Devices don't follow anybody either.
         .redirect(redirect::Policy::none())
         .tls_info(true)
-        .danger_accept_invalid_certs(!as_devices_do)
+        .danger_accept_invalid_certs(accepted == Certificates::Any)
         .user_agent(concat!("taskferry-server/", env!("CARGO_PKG_VERSION")))
         .build();
     let sent = match client {

@@ -40,11 +40,11 @@ fn judge(neighbour: &Neighbour, holder: Option<Holder>) -> Finding {
             format!("something else answers at {address}"),
             "let the server listen at another address, or name it here with `--listen ADDRESS:PORT`",
         ),
-        Said::Nothing(_) if holder.is_some() => Finding::warning(
+        Said::Nothing if holder.is_some() => Finding::warning(
             format!("runs{process}, but not at {address}"),
             "name the address where it listens with `--listen ADDRESS:PORT`, or in its configuration file",
         ),
-        Said::Nothing(_) => Finding::warning(
+        Said::Nothing => Finding::warning(
             format!("does not run: nobody answers at {address}"),
             "start it: `taskferry-server serve`, or `systemctl start taskferry-server`",
         ),
@@ -67,7 +67,7 @@ mod tests {
             warnings: vec![],
             info: None,
         };
-        let silent = || Said::Nothing(std::io::ErrorKind::ConnectionRefused.into());
+        let silent = || Said::Nothing;
         for (said, holder, outcome, words) in [
             (
                 readiness(&[]),

@@ -1,7 +1,8 @@
 //! Is there room on the volume?
 
 use super::{Check, Finding, World};
-use crate::admission::space::{Measured, Need, Space};
+use crate::admission::space::{Need, Space};
+use crate::volume::Measured;
 use crate::words;
 
 /// Free space against the floors.

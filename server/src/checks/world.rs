@@ -13,10 +13,10 @@ use taskferry_protocol::wire::WELL_KNOWN;
 use super::Finding;
 use super::outside::{self, Outside};
 use super::running::Running;
-use crate::admission::space::{Pretended, Volume, VolumeOf};
 use crate::backup::status::Status;
 use crate::cli::ServeArgs;
 use crate::cli::operate::DoctorArgs;
+use crate::clock;
 use crate::config::sources::Env;
 use crate::config::{Beside, Config, ConfigError};
 use crate::neighbour;
@@ -24,6 +24,7 @@ use crate::stop::Stop;
 use crate::storage::UnixSeconds;
 use crate::storage::sqlite::directory::{DATABASE_FILE, Holder, holder};
 use crate::storage::sqlite::schema::{self, SchemaError};
+use crate::volume::{Pretended, Volume, VolumeOf};
 
 /// The settings, the data, the running server, and the way to it.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ pub struct Neighbour {
 #[derive(Debug)]
 pub enum Said {
     /// Nothing.
-    Nothing(std::io::Error),
+    Nothing,
     /// Something, and not what a server of ours says.
     SomethingElse,
     /// By a server of ours.
@@ -104,7 +105,7 @@ impl<'a> World<'a> {
             is_running,
             config,
             data_dir,
-            now: jiff::Timestamp::now().as_second(),
+            now: clock::now(),
             database: OnceCell::new(),
             neighbour: OnceCell::new(),
             outside: OnceCell::new(),
@@ -215,7 +216,7 @@ fn running(data_dir: &Path, own: &Env) -> Option<Running> {
 fn ask(config: &Config) -> Neighbour {
     let address = neighbour::own(config);
     let said = match neighbour::get(address, "/readyz") {
-        Err(cause) => Said::Nothing(cause),
+        Err(_) => Said::Nothing,
         Ok(answer) => match serde_json::from_str(&answer.body) {
             Ok(Readiness { reasons, warnings }) if matches!(answer.status, 200 | 503) => {
                 Said::Readiness { reasons, warnings, info: describe(address, config).map(Box::new) }

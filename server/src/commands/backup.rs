@@ -6,20 +6,22 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::door::{act_as_owner, now};
+use super::door::act_as_owner;
 use super::interrupt::interruptible;
 use super::{VerbError, words};
 use crate::backup::create::{Created, Plan, create};
-use crate::backup::status::{Status, in_full};
+use crate::backup::status::Status;
 use crate::backup::store::destination::Destination;
 use crate::backup::store::{Kept, Shelf, StoreError};
 use crate::backup::verify::{Drill, verify};
 use crate::cli::DataArgs;
 use crate::cli::backup::{BackupCommand, BackupFlags, CreateArgs, ListArgs, PruneArgs, VerifyArgs};
+use crate::clock::now;
 use crate::config::backup::Backups;
 use crate::config::sources::Env;
 use crate::stop::Stop;
 use crate::terminal;
+use crate::words::in_full;
 
 /// Carries out the verb.
 pub fn run(command: &BackupCommand, env: &Env) -> Result<(), VerbError> {

@@ -80,10 +80,6 @@ impl Door {
     }
 }
 
-pub(super) fn now() -> UnixSeconds {
-    jiff::Timestamp::now().as_second()
-}
-
 /// A duration such as `7d` or `12h 30m`, in seconds.
 pub(super) fn seconds(flag: &'static str, text: &str) -> Result<UnixSeconds, VerbError> {
     let wrong = || VerbError::Duration { flag, text: text.to_owned() };

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::door::{Door, now};
+use super::door::Door;
 use super::interrupt::interruptible;
 use super::{VerbError, words};
 use crate::cli::operate::ImportArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::import::target::Target;
 use crate::import::{ImportError, Report, import, open};

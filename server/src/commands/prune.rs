@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::door::{Door, now};
+use super::door::Door;
 use super::interrupt::interruptible;
 use super::{VerbError, words};
 use crate::cli::prune::PruneArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::config::values;
 use crate::progress::Step;

@@ -5,10 +5,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::db::{figures, look};
-use super::door::{Door, now};
+use super::door::Door;
 use super::{VerbError, words};
 use crate::backup::status::Status;
 use crate::cli::DataArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::storage::UnixSeconds;
 use crate::terminal;

@@ -267,40 +267,6 @@ impl Config {
         let sources = Sources::new(env, args.config.as_deref(), SETTINGS)?;
         let one = |setting, flag: &Option<String>| sources.find(setting, flag.as_slice());
 
-        let body_limits = Limits {
-            version_bytes: or_default(
-                one(&MAX_VERSION_BYTES, &args.max_version_bytes),
-                values::bytes,
-                DEFAULT_BODY_BYTES,
-            )?,
-            snapshot_bytes: or_default(
-                one(&MAX_SNAPSHOT_BYTES, &args.max_snapshot_bytes),
-                values::bytes,
-                DEFAULT_BODY_BYTES,
-            )?,
-        };
-        let default = SnapshotPolicy::default();
-        let snapshots = SnapshotPolicy {
-            days: or_default(one(&SNAPSHOT_DAYS, &args.snapshot_days), values::whole_number, default.days)?,
-            versions: or_default(
-                one(&SNAPSHOT_VERSIONS, &args.snapshot_versions),
-                values::whole_number,
-                default.versions,
-            )?,
-        };
-        let rates = Rates::default();
-        let newcomers = Rates {
-            per_hour: or_default(
-                one(&NEW_ACCOUNTS_PER_HOUR, &args.new_accounts_per_hour),
-                values::at_least_one,
-                rates.per_hour,
-            )?,
-            per_day: or_default(
-                one(&NEW_ACCOUNTS_PER_DAY, &args.new_accounts_per_day),
-                values::at_least_one,
-                rates.per_day,
-            )?,
-        };
         let public_url = public_url(&sources, args.public_url.as_slice())?;
         let base_path = or_default(one(&BASE_PATH, &args.base_path), values::base_path, String::new())?;
         let mut notes = notes(env, &sources);
@@ -314,11 +280,11 @@ impl Config {
             data_dir,
             public_url,
             base_path,
-            snapshots,
-            body_limits,
+            snapshots: snapshots(&sources, args)?,
+            body_limits: body_limits(&sources, args)?,
             registration: registration(&sources, args)?,
             self_deletion: or_default(one(&SELF_DELETION, &args.self_deletion), values::on_or_off, true)?,
-            newcomers,
+            newcomers: newcomers(&sources, args)?,
             quota: quota(&sources, args)?,
             min_free: one(&MIN_FREE, &args.min_free).map(|given| given.parse(values::bytes)).transpose()?,
             pretended_volume: one(&PRETENDED_VOLUME, &args.pretended_volume)
@@ -382,6 +348,36 @@ fn data_dir(sources: &Sources<'_>, env: &sources::Env, flag: &[String]) -> Resul
 
 fn public_url(sources: &Sources<'_>, flag: &[String]) -> Result<Option<ServerUrl>, ConfigError> {
     sources.find(&PUBLIC_URL, flag).map(|given| given.parse(values::url)).transpose()
+}
+
+fn body_limits(sources: &Sources<'_>, args: &ServeArgs) -> Result<Limits, ConfigError> {
+    let bytes = |setting, flag: &Option<String>| {
+        or_default(sources.find(setting, flag.as_slice()), values::bytes, DEFAULT_BODY_BYTES)
+    };
+    Ok(Limits {
+        version_bytes: bytes(&MAX_VERSION_BYTES, &args.max_version_bytes)?,
+        snapshot_bytes: bytes(&MAX_SNAPSHOT_BYTES, &args.max_snapshot_bytes)?,
+    })
+}
+
+fn snapshots(sources: &Sources<'_>, args: &ServeArgs) -> Result<SnapshotPolicy, ConfigError> {
+    let one = |setting, flag: &Option<String>| sources.find(setting, flag.as_slice());
+    let default = SnapshotPolicy::default();
+    Ok(SnapshotPolicy {
+        days: or_default(one(&SNAPSHOT_DAYS, &args.snapshot_days), values::whole_number, default.days)?,
+        versions: or_default(one(&SNAPSHOT_VERSIONS, &args.snapshot_versions), values::whole_number, default.versions)?,
+    })
+}
+
+fn newcomers(sources: &Sources<'_>, args: &ServeArgs) -> Result<Rates, ConfigError> {
+    let rate = |setting, flag: &Option<String>, default| {
+        or_default(sources.find(setting, flag.as_slice()), values::at_least_one, default)
+    };
+    let default = Rates::default();
+    Ok(Rates {
+        per_hour: rate(&NEW_ACCOUNTS_PER_HOUR, &args.new_accounts_per_hour, default.per_hour)?,
+        per_day: rate(&NEW_ACCOUNTS_PER_DAY, &args.new_accounts_per_day, default.per_day)?,
+    })
 }
 
 fn quota(sources: &Sources<'_>, args: &ServeArgs) -> Result<Quota, ConfigError> {

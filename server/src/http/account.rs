@@ -6,6 +6,7 @@ use taskferry_protocol::describe::{AccountInfo, AccountState, SnapshotInfo};
 use super::State;
 use super::client_id::Client;
 use super::problem::Refusal;
+use crate::clock::now;
 use crate::storage::Barred;
 use crate::sync::SyncError;
 
@@ -21,7 +22,7 @@ pub(super) async fn handle(state: web::Data<State>, Client(client): Client) -> R
         Some(Barred::Disabled { .. }) => AccountState::Disabled,
         Some(barred @ Barred::Deleted) => return Err(SyncError::Barred(barred.clone()).into()),
     };
-    let quota = sync.gate().quotas.as_ref().map(|quotas| quotas.of(&account, crate::sync::now()));
+    let quota = sync.gate().quotas.as_ref().map(|quotas| quotas.of(&account, now()));
     let info = AccountInfo {
         state: info_state,
         latest_version_id: account.latest(),

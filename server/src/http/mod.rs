@@ -53,6 +53,7 @@ pub(crate) use self::cors::cors;
 pub(crate) use self::health::unready;
 pub(crate) use self::observe::observe_requests;
 use self::problem::Refusal;
+pub(crate) use self::small_body::SMALL_BODY_BYTES_MAX;
 
 /// What every handler can reach.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ use super::problem::Refusal;
 use super::{State, client_id};
 use crate::account_hash::AccountHash;
 use crate::metrics::http::Route;
+use crate::words::in_full;
 
 /// The middleware.
 pub(crate) async fn observe_requests(
@@ -49,7 +50,7 @@ fn observe<B>(response: &ServiceResponse<B>, took: Duration) -> Option<HeaderVal
             state.metrics.limit_hit(limit);
         }
         if let Refusal::Internal(error) = refusal {
-            let error = chain(error);
+            let error = in_full(error);
             tracing::error!(request = %id, route = route.name(), account, error, "a request failed inside the server");
         }
     }
@@ -62,15 +63,4 @@ fn observe<B>(response: &ServiceResponse<B>, took: Duration) -> Option<HeaderVal
 fn account(state: &State, request: &HttpRequest) -> Option<AccountHash> {
     let client = client_id::read(request.headers()).ok()?;
     Some(state.opened.get()?.hasher.of(client))
-}
-
-/// An error with all of its sources, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

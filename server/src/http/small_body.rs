@@ -10,12 +10,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
 use super::problem::Refusal;
-use crate::app::SMALL_BODY_BYTES;
 
+/// The largest of them, in bytes.
+pub(crate) const SMALL_BODY_BYTES_MAX: usize = 16 * 1024;
 /// How long the whole of it may take.
 const WITHIN: Duration = Duration::from_secs(15);
 
-/// At most [`SMALL_BODY_BYTES`].
+/// At most [`SMALL_BODY_BYTES_MAX`].
 pub(super) struct SmallBody(pub(super) Bytes);
 
 impl FromRequest for SmallBody {
@@ -27,7 +28,7 @@ impl FromRequest for SmallBody {
         async move {
             match tokio::time::timeout(WITHIN, body).await {
                 Ok(Ok(body)) => Ok(Self(body)),
-                Ok(Err(_)) => Err(Refusal::BodyTooLarge { limit: SMALL_BODY_BYTES as u64 }),
+                Ok(Err(_)) => Err(Refusal::BodyTooLarge { limit: SMALL_BODY_BYTES_MAX as u64 }),
                 Err(_) => Err(Refusal::BodyTooSlow),
             }
         }

@@ -9,34 +9,24 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::backup::status::Status;
-
 /// See the module. Clones share.
 #[derive(Debug, Clone, Default)]
 pub struct BackupMetrics {
-    interval: Gauge,
-    last_good: Gauge,
-    last_proved: Gauge,
-    bytes: Gauge,
-    damaged: Gauge,
-    failures: Failures,
+    /// How often the server makes one, in seconds; 0: never.
+    pub interval: Gauge,
+    /// When the last good one was made, in seconds since 1970; 0: never.
+    pub last_good: Gauge,
+    /// When one was last gone through and found good, in seconds since 1970; 0: never.
+    pub last_proved: Gauge,
+    /// Size of the last good one.
+    pub bytes: Gauge,
+    /// Those that the last drill found damaged.
+    pub damaged: Gauge,
+    /// Those that failed, or that a place did not take.
+    pub failures: Failures,
 }
 
 impl BackupMetrics {
-    /// How often the server makes one; 0: never.
-    pub fn set_interval(&self, seconds: u64) {
-        set(&self.interval, seconds);
-    }
-
-    /// What is written down now.
-    pub fn set(&self, status: &Status) {
-        self.last_good.set(status.last_good_at.unwrap_or(0));
-        self.last_proved.set(status.last_proved_at.unwrap_or(0));
-        set(&self.bytes, status.last_good_bytes.unwrap_or(0));
-        set(&self.damaged, status.damaged.len() as u64);
-        *self.failures.0.lock().unwrap_or_else(PoisonError::into_inner) = status.failures;
-    }
-
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register("backup_interval_seconds", "How often a backup is made; 0: never", self.interval.clone());
         let help = "When the last good backup was made, in seconds since 1970; 0: never";
@@ -53,13 +43,16 @@ impl BackupMetrics {
     }
 }
 
-fn set(gauge: &Gauge, value: u64) {
-    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-}
-
-/// A counter that others count.
+/// A counter that others count: it is told how far they are.
 #[derive(Debug, Clone, Default)]
-struct Failures(Arc<Mutex<u64>>);
+pub struct Failures(Arc<Mutex<u64>>);
+
+impl Failures {
+    /// So many by now.
+    pub fn set(&self, failures: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = failures;
+    }
+}
 
 impl EncodeMetric for Failures {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {

@@ -5,54 +5,54 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::storage::{AccountCounts, Figures};
-
 /// See the module. Clones share.
 #[derive(Debug, Clone, Default)]
 pub struct Gauges {
-    ready: Gauge,
-    queue: Gauge,
-    database_bytes: Gauge,
-    wal_bytes: Gauge,
-    volume_free_bytes: Gauge,
-    volume_bytes: Gauge,
-    accounts: Family<[(&'static str, &'static str); 1], Gauge>,
+    /// 1 if requests can be served, else 0.
+    pub ready: Gauge,
+    /// Changes that wait for the writer.
+    pub queue: Gauge,
+    /// Size of the database file.
+    pub database_bytes: Gauge,
+    /// Size of its write-ahead log.
+    pub wal_bytes: Gauge,
+    /// Free space where the data lies.
+    pub volume_free_bytes: Gauge,
+    /// Size of the volume where the data lies.
+    pub volume_bytes: Gauge,
+    /// Accounts by state.
+    pub accounts: Accounts,
+}
+
+/// How many accounts there are, by state. Clones share.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    /// In use.
+    pub active: Gauge,
+    /// Switched off by the operator.
+    pub disabled: Gauge,
+    /// Deleted, tombstones included.
+    pub deleted: Gauge,
+    by_state: Family<[(&'static str, &'static str); 1], Gauge>,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        let by_state = Family::default();
+        let of = |state| Gauge::clone(&by_state.get_or_create(&[("state", state)]));
+        let (active, disabled, deleted) = (of("active"), of("disabled"), of("deleted"));
+        Self { active, disabled, deleted, by_state }
+    }
 }
 
 impl Gauges {
-    /// Whether requests can be served.
-    pub fn set_ready(&self, ready: bool) {
-        self.ready.set(ready.into());
-    }
-
-    /// What storage says of itself.
-    pub fn set_figures(&self, figures: &Figures) {
-        set(&self.queue, figures.waiting);
-        set(&self.database_bytes, figures.database_bytes);
-        set(&self.wal_bytes, figures.wal_bytes);
-        set(&self.volume_free_bytes, figures.volume_free_bytes);
-        set(&self.volume_bytes, figures.volume_bytes);
-    }
-
-    /// The accounts, counted.
-    pub fn set_accounts(&self, counts: AccountCounts) {
-        for (state, count) in [("active", counts.active), ("disabled", counts.disabled), ("deleted", counts.deleted)] {
-            set(&self.accounts.get_or_create(&[("state", state)]), count);
-        }
-    }
-
     pub(super) fn register(&self, registry: &mut Registry) {
-        self.set_accounts(AccountCounts::default());
         registry.register("ready", "Whether requests can be served: 1, else 0", self.ready.clone());
         registry.register("writer_queue", "Changes that wait for the writer", self.queue.clone());
         registry.register("database_bytes", "Size of the database file", self.database_bytes.clone());
         registry.register("wal_bytes", "Size of the write-ahead log", self.wal_bytes.clone());
         registry.register("volume_free_bytes", "Free space where the data lies", self.volume_free_bytes.clone());
         registry.register("volume_bytes", "Size of the volume where the data lies", self.volume_bytes.clone());
-        registry.register("accounts", "Accounts by state, counted now and then", self.accounts.clone());
+        registry.register("accounts", "Accounts by state, counted now and then", self.accounts.by_state.clone());
     }
-}
-
-fn set(gauge: &Gauge, value: u64) {
-    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
 }

@@ -11,7 +11,7 @@
 //! | [`histogram`] | a histogram without a lock |
 //! | [`listener`] | `GET /metrics`, on a listener of its own |
 //!
-//! Whoever counts holds its own part of [`Metrics`], handed down at the start; there is no global. Counting is a few additions
+//! Metrics know nobody. Whoever counts holds its own part of [`Metrics`], handed down at the start; there is no global. Counting is a few additions
 //! to shared atomics, without a lock, an allocation or a hashed label: a request that costs 25 µs in all can't pay for a map of
 //! strings. (A set per worker thread would save the cores a shared cache line, which does not show beside the request itself.)
 //! Every label comes from a list in the source, so no stranger can add a series. Names and their meaning stand in
@@ -27,6 +27,7 @@ pub mod process;
 pub mod storage;
 
 use prometheus_client::encoding::text;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
@@ -36,6 +37,11 @@ use self::http::HttpMetrics;
 use self::limits::{Limit, Limits};
 use self::process::Process;
 use self::storage::StorageMetrics;
+
+/// Shows a size or a count, as far as a gauge can.
+pub fn set(gauge: &Gauge, value: u64) {
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+}
 
 /// All of them.
 #[derive(Debug)]

@@ -81,9 +81,10 @@ impl Default for RateSettings {
     }
 }
 
+#[cfg(test)]
 impl RateSettings {
     /// None at all.
-    pub const OFF: Self =
+    pub(crate) const OFF: Self =
         Self { account: None, address: None, lookups: None, unknown: None, new_accounts: None, pages: None };
 }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 
 use super::{CommitError, StorageError};
@@ -103,11 +102,13 @@ impl Outgoing {
         }
     }
 
-    /// All of it in memory: for tests and tools, never for a request.
-    pub async fn collect(self) -> Result<Bytes, StorageError> {
+    /// All of it in memory.
+    #[cfg(test)]
+    pub(crate) async fn collect(self) -> Result<Bytes, StorageError> {
         match self {
             Self::Whole(body) => Ok(body),
             Self::Pieces { mut pieces, .. } => {
+                use futures_util::StreamExt as _;
                 let mut whole = Vec::new();
                 while let Some(piece) = pieces.next().await {
                     whole.extend_from_slice(&piece?);

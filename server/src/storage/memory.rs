@@ -1,5 +1,5 @@
-//! Accounts in memory: the simplest thing that keeps the contract, for tests of what stands above storage. Nothing is
-//! durable here.
+//! Accounts in memory: the simplest thing that keeps the contract. The model that the conformance suite holds other backends against,
+//! and what tests of the layers above stand on; the program itself does not have it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +18,7 @@ use super::{
     Account, AccountCounts, Action, Admit, Barred, Change, CommitError, Committed, Figures, Followed, SnapshotMeta,
     Storage, StorageError, StoredVersion, UnixSeconds,
 };
+use crate::clock::now;
 use crate::invite::{InviteFlaw, InviteHash};
 
 #[derive(Debug)]
@@ -105,6 +106,18 @@ impl Kept {
         pruned
     }
 
+    /// What adding a version changes in the account.
+    fn add_version(&mut self, parent: VersionId, version: VersionId, bytes: u64, now: UnixSeconds) {
+        let account = &mut self.account;
+        account.tip.add(parent, version);
+        account.versions += 1;
+        account.version_bytes += bytes;
+        account.last_version_at = Some(now);
+        if let Some(snapshot) = &mut account.snapshot {
+            snapshot.versions_since += 1;
+        }
+    }
+
     fn record(&self, client: ClientId) -> Record {
         let last_stand = self.stands.keys().max().map(|week| Week::new(*week));
         Record { client, account: self.account.clone(), erase_at: self.erase_at, last_stand }
@@ -187,7 +200,7 @@ impl Kept {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct MemoryStorage {
+pub(crate) struct MemoryStorage {
     accounts: Mutex<HashMap<ClientId, Kept>>,
     invites: Mutex<Vec<(InviteHash, Invite)>>,
     staged: Arc<Mutex<Vec<Bytes>>>,
@@ -200,7 +213,7 @@ impl MemoryStorage {
 
     /// The same, after what is due was erased.
     fn lock_erased(&self) -> MutexGuard<'_, HashMap<ClientId, Kept>> {
-        let (mut accounts, now) = (self.lock(), jiff::Timestamp::now().as_second());
+        let (mut accounts, now) = (self.lock(), now());
         for kept in accounts.values_mut().filter(|kept| kept.erase_at.is_some_and(|at| at <= now)) {
             kept.erase();
         }
@@ -305,7 +318,7 @@ impl Storage for MemoryStorage {
                     return Err(CommitError::Conflict(latest));
                 }
                 let body = self.take(body);
-                kept.account.add_version(parent, version, body.len() as u64, now);
+                kept.add_version(parent, version, body.len() as u64, now);
                 if kept.children.is_empty() {
                     kept.begins = parent;
                 }
@@ -387,7 +400,7 @@ impl Administration for MemoryStorage {
     fn records(&self, selection: &Selection, see: &mut dyn FnMut(Record)) -> Result<(), AdminError> {
         let accounts = self.lock_erased();
         let mut all: Vec<_> = accounts.iter().map(|(client, kept)| (kept.number, kept.record(*client))).collect();
-        all.retain(|(_, record)| selection.contains(record));
+        all.retain(|(_, record)| belongs_to(selection, record));
         all.sort_by_key(|(number, _)| *number);
         // Stable, so that the older one comes first among equals.
         match selection.order {
@@ -519,6 +532,12 @@ impl Administration for MemoryStorage {
         invites.retain(|(_, invite)| invite.id != id);
         Ok(invites.len() < before)
     }
+}
+
+fn belongs_to(selection: &Selection, record: &Record) -> bool {
+    selection.state.is_none_or(|state| state == record.state())
+        && selection.silent_since.is_none_or(|since| record.seen_at() < since)
+        && selection.over_bytes.is_none_or(|bytes| record.account.bytes() > bytes)
 }
 
 /// The greatest first, or last.

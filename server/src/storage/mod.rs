@@ -7,7 +7,6 @@
 
 pub mod admin;
 pub mod body;
-pub mod memory;
 pub mod prune;
 pub mod rewind;
 pub mod select;
@@ -17,6 +16,8 @@ pub mod tip;
 
 #[cfg(test)]
 pub(crate) mod conformance;
+#[cfg(test)]
+pub(crate) mod memory;
 
 use taskferry_protocol::{ClientId, VersionId};
 
@@ -26,8 +27,7 @@ use self::stands::Stand;
 use self::tip::Tip;
 use crate::invite::{InviteFlaw, InviteHash};
 
-/// Seconds since 1970-01-01 UTC.
-pub type UnixSeconds = i64;
+pub use crate::clock::UnixSeconds;
 
 /// One account, as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,17 +106,6 @@ impl Account {
     /// The newest version; nil while there is none.
     pub const fn latest(&self) -> VersionId {
         self.tip.latest()
-    }
-
-    /// What adding a version changes. For backends, whose rows change in the same way.
-    fn add_version(&mut self, parent: VersionId, version: VersionId, bytes: u64, now: UnixSeconds) {
-        self.tip.add(parent, version);
-        self.versions += 1;
-        self.version_bytes += bytes;
-        self.last_version_at = Some(now);
-        if let Some(snapshot) = &mut self.snapshot {
-            snapshot.versions_since += 1;
-        }
     }
 }
 

@@ -18,9 +18,6 @@ pub enum State {
 }
 
 impl State {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Active, Self::Disabled, Self::Deleted, Self::Erased];
-
     /// The word.
     pub const fn name(self) -> &'static str {
         match self {
@@ -63,15 +60,6 @@ pub struct Selection {
     pub skip: u64,
     /// So many at most.
     pub limit: Option<u64>,
-}
-
-impl Selection {
-    /// Whether an account belongs to it.
-    pub fn contains(&self, record: &Record) -> bool {
-        self.state.is_none_or(|state| state == record.state())
-            && self.silent_since.is_none_or(|since| record.seen_at() < since)
-            && self.over_bytes.is_none_or(|bytes| record.account.bytes() > bytes)
-    }
 }
 
 impl Record {

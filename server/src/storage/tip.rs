@@ -35,8 +35,10 @@ impl Tip {
         self.ids[0]
     }
 
-    /// A version was added behind the latest one, or as the first one behind any parent.
-    pub fn add(&mut self, parent: VersionId, version: VersionId) {
+    /// A version was added behind the latest one, or as the first one behind any parent. SQLite's rows change in the same way, by
+    /// themselves.
+    #[cfg(test)]
+    pub(super) fn add(&mut self, parent: VersionId, version: VersionId) {
         let before = if self.len == 0 { vec![parent] } else { self.ids[..self.len].to_vec() };
         *self = Self::new(version, before);
     }

@@ -30,6 +30,7 @@ use self::pushes::Pushes;
 use self::seam::Seam;
 use self::stands::Stands;
 use crate::admission::{Admission, Gate, NotAdmitted};
+use crate::clock::now;
 use crate::storage::body::{Incoming, Outgoing, Staging};
 use crate::storage::stands::Week;
 use crate::storage::{
@@ -414,11 +415,6 @@ impl std::fmt::Debug for SyncService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SyncService").field("snapshots", &self.snapshots).finish_non_exhaustive()
     }
-}
-
-/// Seconds since 1970-01-01 UTC.
-pub(crate) fn now() -> UnixSeconds {
-    jiff::Timestamp::now().as_second()
 }
 
 fn urgency_of(urgency: core::SnapshotUrgency) -> Option<SnapshotUrgency> {

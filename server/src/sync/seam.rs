@@ -16,6 +16,7 @@ use taskchampion_sync_server_core as core;
 use taskferry_protocol::{ClientId, VersionId};
 use uuid::Uuid;
 
+use crate::clock::now;
 use crate::storage::body::{Incoming, Outgoing};
 use crate::storage::tip::Tip;
 use crate::storage::{Account, Action, Admit, Change, CommitError, Patience, Storage, StorageError, StoredVersion};
@@ -225,7 +226,7 @@ impl core::StorageTxn for Txn<'_> {
         };
         let admit = if self.seam.mode == Mode::Write { Admit::Yes } else { Admit::No };
         let Seam { client, patience, .. } = *self.seam;
-        let change = Change { client, admit, now: super::now(), patience, action };
+        let change = Change { client, admit, now: now(), patience, action };
         self.seam.storage.commit(change).await?;
         Ok(())
     }

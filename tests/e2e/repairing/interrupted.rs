@@ -8,8 +8,7 @@ use e2e::command::run;
 use e2e::cut::CutLine;
 
 use super::{
-    add_and_sync, add_more_than_one_version_takes, assert_equal, back_up, database, export, joined, killed_at, repair,
-    restore, set_up, versions,
+    add_and_sync, assert_equal, back_up, database, export, joined, killed_at, repair, restore, set_up, versions,
 };
 use crate::{PROGRAMS, server};
 
@@ -22,7 +21,7 @@ fn a_line_that_breaks_in_the_middle_leaves_the_computer_as_it_was_and_the_next_r
     laptop.wizard(PROGRAMS, ["setup", "--server", &line.url(), "--yes"], "").good();
     add_and_sync(&laptop, &["buy milk"]);
     back_up(&server);
-    add_more_than_one_version_takes(&laptop);
+    laptop.add_more_than_one_version_takes();
     laptop.sync().good();
     restore(&mut server);
     let before = database(&laptop);
@@ -63,7 +62,7 @@ fn a_protected_database_is_refused_before_anything_is_sent() {
 fn a_full_disk_is_told_before_anything_is_sent() {
     let mut server = server();
     let laptop = set_up(&server);
-    add_more_than_one_version_takes(&laptop);
+    laptop.add_more_than_one_version_takes();
     laptop.sync().good();
     back_up(&server);
     add_and_sync(&laptop, &["lost by the server"]);

@@ -4,9 +4,7 @@ use std::fs;
 
 use e2e::tasks::to_do;
 
-use super::{
-    add_and_sync, add_more_than_one_version_takes, assert_equal, export, joined, killed_at, repair, set_up, state,
-};
+use super::{add_and_sync, assert_equal, export, joined, killed_at, repair, set_up, state};
 use crate::server;
 
 #[test]
@@ -46,10 +44,10 @@ fn a_server_that_lost_everything_gets_it_again_and_other_computers_do_not_notice
 fn a_large_account_that_was_lost_is_filled_again_whole() {
     let mut server = server();
     let laptop = set_up(&server);
-    add_more_than_one_version_takes(&laptop);
+    laptop.add_more_than_one_version_takes();
     laptop.sync().good();
     let desktop = joined(&laptop);
-    add_more_than_one_version_takes(&laptop);
+    laptop.add_more_than_one_version_takes();
     server.stop();
     fs::remove_dir_all(server.data_dir()).expect("the data");
     server.start();

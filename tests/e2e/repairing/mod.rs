@@ -82,15 +82,6 @@ fn add_and_sync(home: &TaskHome, tasks: &[&str]) {
     home.sync().good();
 }
 
-/// Few but long ones: importing many takes Taskwarrior minutes.
-#[track_caller]
-fn add_more_than_one_version_takes(home: &TaskHome) {
-    for number in 0..6 {
-        let text = format!("{number} {}", "very long ".repeat(30_000));
-        home.import(&format!(r#"{{"description":"{text}","status":"pending"}}"#)).good();
-    }
-}
-
 #[track_caller]
 fn back_up(server: &TestServer) {
     server.operate(["backup", "create"]).good();

@@ -7,8 +7,7 @@ use e2e::tasks::to_do;
 use e2e::{TaskHome, wait};
 
 use super::{
-    add_and_sync, add_more_than_one_version_takes, assert_equal, back_up, database, export, joined, json, kept_by,
-    repair, restore, set_up, state,
+    add_and_sync, assert_equal, back_up, database, export, joined, json, kept_by, repair, restore, set_up, state,
 };
 use crate::{PROGRAMS, server};
 
@@ -159,7 +158,7 @@ fn tasks_that_a_cut_push_has_lost_arrive_on_every_computer() {
     let laptop = TaskHome::untouched();
     laptop.wizard(PROGRAMS, ["setup", "--server", &line.url(), "--yes"], "").good();
     let desktop = joined(&laptop);
-    add_more_than_one_version_takes(&laptop);
+    laptop.add_more_than_one_version_takes();
     laptop.sync().fails_with("");
     line.mend();
     laptop.sync().good();

@@ -8,7 +8,6 @@ use std::path::Path;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use proptest::test_runner::RngSeed;
 use untrusted_input::{ENTRIES, Entry};
 
 /// How many mutations of an entry's seeds are tried.
@@ -78,13 +77,7 @@ fn try_out(name: &str, cases: u32) {
     for seed in &seeds {
         entry(seed);
     }
-    let config = ProptestConfig {
-        cases,
-        rng_seed: RngSeed::Fixed(20_260),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    proptest!(config, |(seed in select(seeds), mutations in vec(Mutation::any(), 0..8))| {
+    proptest!(ProptestConfig::with_cases(cases), |(seed in select(seeds), mutations in vec(Mutation::any(), 0..8))| {
         let mut input = seed;
         for mutation in &mutations {
             mutation.apply(&mut input);

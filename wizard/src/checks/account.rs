@@ -1,11 +1,11 @@
 //! Does the server know the account, and may it be used?
 
-use super::state::State;
 use super::{Check, Finding, Interrupted, Waiting, World};
 use taskferry_protocol::describe::AccountState;
 
 use crate::server::account::Known;
 use crate::server::probe::Kind;
+use crate::standing::State;
 
 /// The account, where the server can tell.
 pub struct Account;

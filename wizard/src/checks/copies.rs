@@ -1,8 +1,8 @@
 //! Copies of the tasks from before changes: how many there are, and how much room they take.
 
-use super::limits::size;
 use super::{Check, Finding, Interrupted, Waiting, World};
 use crate::rescue::copies::{self, KEPT_DAYS, NEWEST_KEPT};
+use crate::words::size;
 
 /// Those that moves, joins, repairs and undos have left.
 pub struct Copies;

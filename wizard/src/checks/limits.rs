@@ -1,6 +1,7 @@
 //! Is there room left for the account?
 
 use super::{Check, Finding, Interrupted, Waiting, World};
+use crate::words::size;
 
 /// The account's quota, where it has one.
 pub struct Limits;
@@ -29,14 +30,5 @@ impl Check for Limits {
             used if used >= quota / 10 * 9 => Finding::warning(sentence, remedy),
             _ => Finding::ok(sentence),
         })
-    }
-}
-
-/// `9.4 kB`; in powers of 1000, as disks are sold.
-pub fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes % 1_000 / 100),
-        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
     }
 }

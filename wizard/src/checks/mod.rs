@@ -43,7 +43,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::Explain;
 use crate::server::ServerError;
-use state::State;
+use crate::standing::State;
 pub use world::{Waiting, World};
 
 /// One thing that sync depends on.

@@ -1,7 +1,7 @@
 //! Does an active context bring sync settings of its own? Sync uses them, and nothing shows it.
 
 use super::{Check, Finding, Interrupted, Waiting, World};
-use crate::flow::computer::overriding_context;
+use crate::sync_settings::overriding_context;
 use crate::taskrc::Taskrc;
 
 /// Sync settings of an active context.

@@ -3,15 +3,16 @@
 use taskferry_protocol::VersionId;
 use taskferry_protocol::describe::AccountInfo;
 
-use super::state::{self, State};
+use super::state;
 use super::{Check, Finding, Interrupted, Waiting, World};
 use crate::credentials::Credentials;
 use crate::credentials::unseal::Key;
 use crate::database::Stand;
-use crate::flow::tasks;
 use crate::proof::poison::{self, Chain, QUICK};
 use crate::seen::Seen;
 use crate::server::sealed::Follows;
+use crate::standing::State;
+use crate::words::tasks;
 
 /// This computer's version against the server's.
 pub struct Position;

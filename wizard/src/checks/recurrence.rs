@@ -1,7 +1,7 @@
 //! Would two computers make the same instances of recurring tasks?
 
 use super::{Check, Finding, Interrupted, Waiting, World};
-use crate::flow::computer::makes_recurring_tasks;
+use crate::sync_settings::makes_recurring_tasks;
 
 /// The setting `recurrence`, where there is something that recurs.
 pub struct Recurrence;

@@ -2,10 +2,10 @@
 
 use taskferry_protocol::VersionId;
 
-use super::state::State;
 use super::{Check, Finding, Interrupted, Waiting, World};
 use crate::credentials::unseal::UnsealError;
 use crate::proof::opens::{self, Opens};
+use crate::standing::State;
 
 /// The secret, proved against the account's own data.
 pub struct Secret;

@@ -12,11 +12,11 @@ use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::database::{Database, DatabaseError, Stand};
 use crate::error::Failure;
-use crate::flow::Run;
-use crate::flow::computer::configured;
 use crate::journal::Journal;
+use crate::run::Run;
 use crate::server::probe::Kind;
 use crate::server::{Server, ServerError};
+use crate::sync_settings::configured;
 use crate::taskrc::Taskrc;
 use crate::taskwarrior::Taskwarrior;
 

@@ -16,11 +16,11 @@ use taskferry_protocol::VersionId;
 use super::share::ShareError;
 use crate::cli;
 use crate::error::{Explain, Failure};
+use crate::files::{OWNER_ONLY, sync_folder};
 use crate::flow::computer::Computer;
 use crate::flow::{Run, Stopped, tasks};
 use crate::proof::ProofError;
 use crate::proof::rebuild::{RebuildError, Start, rebuild};
-use crate::taskrc::write::{OWNER_ONLY, sync_folder};
 
 /// The file could not be written.
 #[derive(Debug, thiserror::Error)]

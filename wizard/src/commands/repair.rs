@@ -12,21 +12,20 @@ mod take_in;
 
 use serde::{Deserialize, Serialize};
 
-use crate::checks::state::State;
 use crate::cli;
 use crate::commands::share::ShareError;
 use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
 use crate::flow::computer::Computer;
 use crate::flow::proving::{Mend, prove_now};
-use crate::flow::sync::{database_of, sync};
+use crate::flow::sync::{database_of, note_seen, sync};
 use crate::flow::tidying::tidy_up;
 use crate::flow::{Run, Stopped, tasks};
 use crate::json::{self, RepairOutcome};
 use crate::proof::rebuild::RebuildError;
 use crate::proof::{self, ProofError, Verdict};
 use crate::rescue::steps::{self, Steps};
-use crate::seen::Seen;
+use crate::standing::State;
 use crate::taskwarrior::Which;
 use take_in::Taken;
 
@@ -200,7 +199,7 @@ fn finish(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State, done: Done
     patient.steps.reached("sync");
     sync(run, &computer.taskwarrior, account)?;
     prove_now(run, &computer.taskwarrior, account, Mend::Ask)?;
-    Seen::note_after_sync(run, &computer.taskwarrior, account);
+    note_seen(run, &computer.taskwarrior, account);
     let all = computer.taskwarrior.count(Which::All)?;
     run.terminal.say(&format!("\nrepaired: `task sync` works again, and this computer has {}", tasks(all)));
     if let Some(kept) = &done.kept {

@@ -12,7 +12,6 @@ use taskferry_protocol::describe::{AccountInfo, AccountState};
 use crate::checks::copies::in_words as copies_in_words;
 use crate::checks::home::is_expected_at;
 use crate::checks::position::Account;
-use crate::checks::state::State;
 use crate::cli;
 use crate::commands::share::ShareError;
 use crate::context::Context;
@@ -31,6 +30,7 @@ use crate::seen::Seen;
 use crate::server::account::Known;
 use crate::server::sealed::Follows;
 use crate::server::{Server, ServerError};
+use crate::standing::State;
 use crate::taskrc::others::{self, Other};
 use advice::Situation;
 

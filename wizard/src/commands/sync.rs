@@ -2,15 +2,15 @@
 //! of it, the sync is proved; and nothing is sent with a secret that does not open the account, nor to another account than the one
 //! with which this computer synced before: with a mistyped ID, Taskwarrior reports success, and the other computers never see it.
 
-use crate::checks::state::State;
 use crate::commands::share::ShareError;
 use crate::error::{Explain, Failure};
 use crate::flow::computer::Computer;
 use crate::flow::proving::{Mend, prove_now, say_what_others_lack};
-use crate::flow::sync::{database_of, sync};
+use crate::flow::sync::{database_of, note_seen, sync};
 use crate::flow::{Run, tasks};
 use crate::json::SyncOutcome;
 use crate::seen::Seen;
+use crate::standing::State;
 use crate::{cli, json};
 
 /// This computer is where it was left with another account.
@@ -46,7 +46,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Sync) -> Result<(), Failure> {
         prove_now(run, &computer.taskwarrior, account, mend)?;
         say_what_others_lack(run, &computer.taskwarrior, account)?;
     }
-    Seen::note_after_sync(run, &computer.taskwarrior, account);
+    note_seen(run, &computer.taskwarrior, account);
     run.report(&json::Sync { outcome: SyncOutcome::Synced, server: account.server.to_string(), sent: sent.tasks })
 }
 

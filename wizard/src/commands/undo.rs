@@ -1,5 +1,8 @@
 //! `taskferry undo`: takes the newest change of this computer's configuration back.
 
+mod plan;
+
+use self::plan::{How, Step, Undo};
 use crate::cli;
 use crate::error::{Explain, Failure};
 use crate::flow::tidying::tidy_up;
@@ -8,7 +11,6 @@ use crate::pending::Pending;
 use crate::rescue::back::Back;
 use crate::rescue::steps::{Steps, has_changed_something, unfinished};
 use crate::serving::{Note, holder};
-use crate::taskrc::undo::{How, Step, Undo};
 
 /// Nothing was changed by this program, or all of it was taken back.
 #[derive(Debug, thiserror::Error)]

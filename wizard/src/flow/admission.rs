@@ -7,8 +7,9 @@ use taskferry_protocol::invite_link::{BadInviteLink, InviteLink};
 use taskferry_protocol::server_url::BadServerUrl;
 use taskferry_protocol::{ClientId, InviteCode, ServerUrl};
 
-use super::{Run, Stopped, likely_meant, server_url};
+use super::{Run, Stopped, server_url};
 use crate::error::{Exit, Explain, Failure};
+use crate::run::likely_meant;
 use crate::server::Server;
 use crate::server::account::Registered;
 use crate::server::admission::NotAdmitted;

@@ -1,10 +1,11 @@
 //! Writes the settings and checks that Taskwarrior reads exactly them. If it doesn't, everything is as before.
 
 use super::Run;
-use super::computer::{Computer, reads_back};
+use super::computer::Computer;
 use super::plan::Plan;
 use crate::credentials::Credentials;
 use crate::error::{Explain, Failure};
+use crate::sync_settings::reads_back;
 
 /// Taskwarrior reads something else than what was written.
 #[derive(Debug, thiserror::Error)]

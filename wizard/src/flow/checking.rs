@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::Run;
 use crate::checks::runner::{self, Event, Pace};
-use crate::checks::state::State;
 use crate::checks::{self, Finding, Outcome, World};
 use crate::error::{Exit, Explain, Failure};
 use crate::seen::Seen;
+use crate::standing::State;
 use crate::terminal::Tone;
 
 /// Ctrl-C while something was looked at.

@@ -1,12 +1,13 @@
 //! The account that a computer is about to leave, one last time: what other computers have sent there comes along; and what there
 //! is to say if it can't be reached any more.
 
-use super::computer::{Computer, SyncSettingsError};
+use super::computer::Computer;
 use super::guard::WouldSpoil;
 use super::sync::{NoSync, NotCaught, NotSynced, SyncStopped, sync};
 use super::{Run, Stopped};
 use crate::error::{Explain, Failure};
 use crate::interrupts::Interrupts;
+use crate::sync_settings::SyncSettingsError;
 use crate::taskwarrior::TaskwarriorError;
 
 /// Nobody knows what else is in the old account, and nobody said that it doesn't matter.

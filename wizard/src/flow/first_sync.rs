@@ -4,10 +4,10 @@
 use super::Run;
 use super::computer::Computer;
 use super::proving::{Mend, prove_now};
-use super::sync::{NoSync, NotSynced, sync};
+use super::sync::{NoSync, NotSynced, note_seen, sync};
 use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
-use crate::seen::Seen;
+use crate::json::Tasks;
 use crate::taskwarrior::Which;
 
 /// The first sync failed.
@@ -56,6 +56,12 @@ pub struct Synced {
     pub pending: u64,
 }
 
+impl From<Synced> for Tasks {
+    fn from(Synced { all, pending }: Synced) -> Self {
+        Self { all, pending }
+    }
+}
+
 /// Syncs, proves it, and counts the tasks that are on this computer afterwards.
 pub fn first_sync(run: &mut Run<'_>, computer: &Computer<'_>, account: &Credentials) -> Result<Synced, Failure> {
     let taskwarrior = &computer.taskwarrior;
@@ -67,6 +73,6 @@ pub fn first_sync(run: &mut Run<'_>, computer: &Computer<'_>, account: &Credenti
         Err(NotSynced::Failed(why)) => return Err(FirstSyncFailed(why).into()),
     }
     prove_now(run, taskwarrior, account, Mend::Ask)?;
-    Seen::note_after_sync(run, taskwarrior, account);
+    note_seen(run, taskwarrior, account);
     Ok(Synced { all: taskwarrior.count(Which::All)?, pending: taskwarrior.count(Which::Pending)? })
 }

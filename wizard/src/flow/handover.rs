@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use super::Run;
 use super::apply::NotReadBack;
-use super::computer::{Computer, reads_back};
+use super::computer::Computer;
 use crate::credentials::Credentials;
 use crate::database::Database;
 use crate::error::Failure;
 use crate::rescue::hold::{Held, HoldError, Holder};
 use crate::rescue::steps::Steps;
 use crate::rescue::whole::Mark;
+use crate::sync_settings::reads_back;
 use crate::taskrc::Change;
 use crate::taskrc::record::DatabaseTrace;
 

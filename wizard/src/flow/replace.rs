@@ -2,11 +2,12 @@
 
 use taskferry_protocol::ServerUrl;
 
-use super::computer::{Computer, SyncSettingsError};
+use super::computer::Computer;
 use super::sync::database_of;
 use super::{Run, Stopped, tasks};
 use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
+use crate::sync_settings::SyncSettingsError;
 
 /// Why the present account stays.
 #[derive(Debug, thiserror::Error)]

@@ -7,6 +7,8 @@ use crate::credentials::Credentials;
 use crate::database::{Database, Unsent};
 use crate::error::{Exit, Explain, Failure};
 use crate::interrupts::Interrupts;
+use crate::seen::Seen;
+use crate::server::account::Known;
 use crate::server::{Server, ServerError};
 use crate::taskwarrior::{Taskwarrior, TaskwarriorError};
 
@@ -138,6 +140,17 @@ fn wait_for_server(run: &mut Run<'_>, account: &Credentials) -> bool {
         return false;
     };
     run.ask_server(&server, Server::probe).is_ok()
+}
+
+/// Asks the server, and remembers where this computer is now. A hint, so that it fails is no failure.
+pub fn note_seen(run: &Run<'_>, taskwarrior: &Taskwarrior<'_>, account: &Credentials) {
+    let Some(stand) = database_of(taskwarrior).and_then(|database| database.stand().ok()) else {
+        return;
+    };
+    let known = run.server(account.server.clone()).and_then(|server| server.account(&account.client_id));
+    if let Ok(Known::Account(known)) = known {
+        Seen::note(run.context, &account.client_id, stand.base, Some(&known.epoch));
+    }
 }
 
 /// Taskwarrior's database, if it is there already.

@@ -1,8 +1,8 @@
 //! At the end of what leaves a copy of the tasks: those copies that nobody needs any more go, and it is said.
 
 use super::Run;
-use crate::checks::limits::size;
 use crate::rescue::copies::{Copies, KEPT_DAYS, NEWEST_KEPT, tidy};
+use crate::words::size;
 
 /// Removes them. That some can't be removed is no failure: they are tried again the next time.
 pub fn tidy_up(run: &mut Run<'_>) {

@@ -1,5 +1,5 @@
 //! Questions to a person, behind a trait: [`terminal::Terminal`] asks for real, `scripted::Scripted` answers from a
-//! list in tests. Whether anybody may be asked at all is decided by [`crate::flow::Run`].
+//! list in tests. Whether anybody may be asked at all is decided by [`crate::run::Run`].
 
 pub mod paste;
 #[cfg(test)]

@@ -7,13 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::context::Context;
 use crate::database::Database;
 use crate::error::{Explain, Failure};
-use crate::rescue::keep;
+use crate::files::{OWNER_ONLY, replace};
+use crate::rescue::keep::{self, TASKS_FILE};
 use crate::rescue::whole::Mark;
-use crate::taskrc::write::{OWNER_ONLY, replace};
 use crate::taskwarrior::Taskwarrior;
-
-/// The file with the tasks, beside the database.
-pub const TASKS_FILE: &str = "tasks.json";
 
 /// A copy of everything.
 pub struct Kept {

@@ -65,11 +65,6 @@ impl Back {
         Ok(Some(Self { database, kept, now: now.mark, since }))
     }
 
-    /// The database.
-    pub fn path(&self) -> &std::path::Path {
-        self.database.path()
-    }
-
     /// How many tasks were changed since.
     pub fn changed_since(&self) -> u64 {
         let tasks: std::collections::BTreeSet<_> = self.since.iter().filter_map(Operation::get_uuid).collect();

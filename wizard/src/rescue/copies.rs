@@ -14,11 +14,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::keep::place;
+use super::keep::{TASKS_FILE, place};
 use super::steps;
 use crate::context::Context;
 use crate::database::Database;
-use crate::repair::kept::TASKS_FILE;
 use crate::taskrc::record::Entry;
 
 /// So many are there in any case.

@@ -10,7 +10,10 @@ use rusqlite::{Connection, OpenFlags};
 use crate::context::Context;
 use crate::database::Database;
 use crate::error::Explain;
-use crate::taskrc::write::{OWNER_ONLY, make_own, sync_folder};
+use crate::files::{OWNER_ONLY, make_own, sync_folder};
+
+/// The file in which all tasks may lie beside the database, as JSON: for whom a database is no comfort.
+pub const TASKS_FILE: &str = "tasks.json";
 
 /// The copy could not be made; nothing was changed.
 #[derive(Debug, thiserror::Error)]

@@ -5,21 +5,18 @@
 //! all is done.
 
 use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::error::Explain;
+use crate::files::make_own;
+use crate::notes::{BadNote, NoteFile};
+use crate::observer::Observer;
 use crate::taskrc::record::newest_number;
-use crate::taskrc::write::{OWNER_ONLY, make_own, replace};
-
-/// More than any note has, in bytes.
-const NOTE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Commands that take more than one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,24 +41,6 @@ impl Command {
     }
 }
 
-/// Told before each step; a test can end the process there. Nothing in the program sets one.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Observer(Option<fn(&'static str)>);
-
-impl Observer {
-    /// Calls `watch` with the name of each step.
-    pub fn new(watch: fn(&'static str)) -> Self {
-        Self(Some(watch))
-    }
-
-    /// A step begins.
-    pub fn reached(self, step: &'static str) {
-        if let Some(watch) = self.0 {
-            watch(step);
-        }
-    }
-}
-
 /// Why nothing can be begun, noted or finished.
 #[derive(Debug, thiserror::Error)]
 pub enum StepsError {
@@ -71,21 +50,9 @@ pub enum StepsError {
     /// Another command was interrupted, and comes first.
     #[error("`{}` was interrupted on this computer, and comes first", .0.words())]
     Unfinished(Command),
-    /// The operating system said no.
-    #[error("could not use `{}`", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        why: io::Error,
-    },
-    /// Not written by us, or damaged.
-    #[error("`{}` can't be read", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-    },
+    /// Its file, or the lock's.
+    #[error(transparent)]
+    Note(#[from] BadNote),
 }
 
 impl Explain for StepsError {
@@ -93,13 +60,13 @@ impl Explain for StepsError {
         Some(match self {
             Self::AtWork => "wait for it, then run the same command again; nothing was changed".into(),
             Self::Unfinished(command) => format!("run `{}` again: it goes on where it stopped", command.words()),
-            Self::File { .. } => "make room or mend the permissions, then run the same command again".into(),
-            Self::Unreadable { path } => {
+            Self::Note(BadNote::Unreadable { path }) => {
                 format!(
                     "an interrupted run left it: remove it with `rm {}`, and run the same command again",
                     path.display()
                 )
             }
+            Self::Note(other) => return other.hint(),
         })
     }
 }
@@ -109,7 +76,7 @@ impl Explain for StepsError {
 pub struct Steps {
     command: Command,
     change_before: Option<u32>,
-    path: PathBuf,
+    file: NoteFile,
     observer: Observer,
     _lock: File,
 }
@@ -126,31 +93,28 @@ impl Steps {
     /// Begins, or goes on: with the note of a run that was interrupted.
     pub fn begin<T: DeserializeOwned>(context: &Context, command: Command) -> Result<(Self, Option<T>), StepsError> {
         let lock = lock(&context.state_dir())?;
-        let path = place(context);
-        let (note, change_before) = match read::<Noted<serde_json::Value>>(&path)? {
+        let file = file(context);
+        let (note, change_before) = match file.find::<Noted<serde_json::Value>>()? {
             None => (None, newest_number(context)),
             Some(Noted { command: other, .. }) if other != command => return Err(StepsError::Unfinished(other)),
             Some(Noted { note, change_before, .. }) => {
                 let note = serde_json::from_value(note);
-                (Some(note.map_err(|_| StepsError::Unreadable { path: path.clone() })?), change_before)
+                (Some(note.map_err(|_| file.unreadable())?), change_before)
             }
         };
-        Ok((Self { command, change_before, path, observer: context.observer, _lock: lock }, note))
+        Ok((Self { command, change_before, file, observer: context.observer, _lock: lock }, note))
     }
 
     /// Forgets what was interrupted, whatever the command and however its note reads. Nothing is begun while the value lives.
     pub fn forget(context: &Context) -> Result<File, StepsError> {
         let lock = lock(&context.state_dir())?;
-        remove(&place(context))?;
+        file(context).forget()?;
         Ok(lock)
     }
 
     /// Writes down what is to be known from here on, before the step `step` begins.
     pub fn note<T: Serialize>(&self, step: &'static str, note: &T) -> Result<(), StepsError> {
-        let fail = |why| StepsError::File { path: self.path.clone(), why };
-        let note = Noted { command: self.command, change_before: self.change_before, note };
-        let text = Zeroizing::new(serde_json::to_vec(&note).map_err(|why| fail(why.into()))?);
-        replace(&self.path, &text, OWNER_ONLY).map_err(fail)?;
+        self.file.keep(&Noted { command: self.command, change_before: self.change_before, note })?;
         self.reached(step);
         Ok(())
     }
@@ -162,38 +126,31 @@ impl Steps {
 
     /// All is done, or there was nothing to do: the note goes.
     pub fn done(self) -> Result<(), StepsError> {
-        remove(&self.path)
-    }
-}
-
-fn remove(path: &Path) -> Result<(), StepsError> {
-    match fs_err::remove_file(path) {
-        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(StepsError::File { path: path.into(), why }),
-        _ => Ok(()),
+        Ok(self.file.forget()?)
     }
 }
 
 /// The command that was interrupted on this computer, or is running; `None` = none. A note that can't be read is for the
 /// command itself to complain about.
 pub fn unfinished(context: &Context) -> Option<Command> {
-    let note = read::<Noted<serde_json::Value>>(&place(context)).ok()??;
+    let note = file(context).find::<Noted<serde_json::Value>>().ok()??;
     Some(note.command)
 }
 
 /// The lock, if nothing is at work on this computer and nothing was interrupted: nothing is begun while it is held.
 pub fn idle(context: &Context) -> Option<File> {
     let lock = lock(&context.state_dir()).ok()?;
-    matches!(read::<Noted<serde_json::Value>>(&place(context)), Ok(None)).then_some(lock)
+    matches!(file(context).find::<Noted<serde_json::Value>>(), Ok(None)).then_some(lock)
 }
 
 /// Whether what was interrupted has changed this computer's configuration already.
 pub fn has_changed_something(context: &Context) -> bool {
-    let note = read::<Noted<serde_json::Value>>(&place(context)).ok().flatten();
+    let note = file(context).find::<Noted<serde_json::Value>>().ok().flatten();
     note.is_some_and(|note| note.change_before != newest_number(context))
 }
 
-fn place(context: &Context) -> PathBuf {
-    context.state_dir().join("unfinished.json")
+fn file(context: &Context) -> NoteFile {
+    NoteFile::of(context, "unfinished.json")
 }
 
 /// Held until it is dropped, also by a kill. The file stays: removing it would let two runs lock two files.
@@ -203,43 +160,20 @@ fn lock(folder: &Path) -> Result<File, StepsError> {
         make_own(folder)?;
         File::options().create(true).truncate(false).write(true).open(&path)
     };
-    let lock = open().map_err(|why| StepsError::File { path: path.clone(), why })?;
+    let lock = open().map_err(|why| BadNote::File { path: path.clone(), why })?;
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(lock),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(StepsError::AtWork),
-        Err(why) => Err(StepsError::File { path, why: why.into() }),
+        Err(why) => Err(BadNote::File { path, why: why.into() }.into()),
     }
-}
-
-fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StepsError> {
-    let file = || {
-        if std::fs::metadata(path)?.len() > NOTE_BYTES_MAX {
-            return Err(io::Error::other("it is too long"));
-        }
-        std::fs::read(path).map(Zeroizing::new)
-    };
-    let text = match file() {
-        Ok(text) => text,
-        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(why) => return Err(StepsError::File { path: path.into(), why }),
-    };
-    serde_json::from_slice(&text).map(Some).map_err(|_| StepsError::Unreadable { path: path.into() })
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use tempfile::TempDir;
-
     use super::*;
-
-    fn world() -> (TempDir, Context) {
-        let home = tempfile::tempdir().unwrap();
-        let env = [("HOME".into(), home.path().into())].into();
-        let context = Context::new(env, home.path().into(), false).unwrap();
-        (home, context)
-    }
+    use crate::testing::home;
 
     fn begin(context: &Context, command: Command) -> Result<(Steps, Option<String>), StepsError> {
         Steps::begin(context, command)
@@ -247,11 +181,11 @@ mod tests {
 
     #[test]
     fn what_was_noted_is_found_by_the_next_run_and_named_by_others() {
-        let (_home, context) = world();
+        let (_home, context) = home();
         let (steps, note) = begin(&context, Command::Move).unwrap();
         assert_eq!((note, unfinished(&context)), (None, None));
         steps.note("first", &"credentials").unwrap();
-        let mode = std::fs::metadata(place(&context)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(file(&context).path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         drop(steps);
         assert_eq!(unfinished(&context), Some(Command::Move));
@@ -267,7 +201,7 @@ mod tests {
 
     #[test]
     fn of_two_runs_at_once_the_second_is_refused() {
-        let (_home, context) = world();
+        let (_home, context) = home();
         let (first, _) = begin(&context, Command::Move).unwrap();
         for command in [Command::Move, Command::Repair] {
             let second = begin(&context, command).map(drop);
@@ -279,14 +213,17 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_reported_and_left_alone() {
-        let (_home, context) = world();
+        let (_home, context) = home();
         let (steps, _) = begin(&context, Command::Move).unwrap();
         steps.note("first", &"x").unwrap();
         drop(steps);
         for text in ["", "{}", "{\"command\":\"move\",\"note\":7}"] {
-            std::fs::write(place(&context), text).unwrap();
-            assert!(matches!(begin(&context, Command::Move), Err(StepsError::Unreadable { .. })), "{text}");
-            assert_eq!(std::fs::read_to_string(place(&context)).unwrap(), text);
+            std::fs::write(file(&context).path(), text).unwrap();
+            assert!(
+                matches!(begin(&context, Command::Move), Err(StepsError::Note(BadNote::Unreadable { .. }))),
+                "{text}"
+            );
+            assert_eq!(std::fs::read_to_string(file(&context).path()).unwrap(), text);
         }
     }
 }

@@ -20,10 +20,10 @@ use super::service::{Service, Spec};
 use super::{keeper, log};
 use crate::context::Context;
 use crate::error::{Exit, Explain, Failure};
-use crate::flow::Run;
+use crate::files;
+use crate::run::Run;
 use crate::server::probe::Kind;
 use crate::server::{Server, ServerError};
-use crate::taskrc::write;
 
 /// Where a server of anybody on this computer is looked for.
 const USUAL: &str = "http://127.0.0.1:8080";
@@ -326,8 +326,8 @@ fn free(wanted: SocketAddr, only_this: bool) -> Result<SocketAddr, HomeError> {
 fn lock(run: &mut Run<'_>) -> Result<File, Failure> {
     let path = run.context.state_dir().join("home.lock");
     let open = || {
-        write::make_own(&run.context.state_dir())?;
-        OpenOptions::new().write(true).create(true).truncate(false).mode(write::OWNER_ONLY).open(&path)
+        files::make_own(&run.context.state_dir())?;
+        OpenOptions::new().write(true).create(true).truncate(false).mode(files::OWNER_ONLY).open(&path)
     };
     let awaited = Awaited::exclusive(open().map_err(HomeError::System)?);
     if let Some(locked) = awaited.within(TELL_AFTER).map_err(HomeError::System)? {

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::context::Context;
-use crate::taskrc::write;
+use crate::files;
 use crate::terminal::printable;
 
 /// Bytes of each of the two files. A quiet server writes a few hundred a day.
@@ -30,12 +30,12 @@ pub struct Log {
 impl Log {
     /// Goes on behind what is there.
     pub fn open(context: &Context) -> io::Result<Self> {
-        write::make_own(&context.state_dir())?;
+        files::make_own(&context.state_dir())?;
         Self::at(place(context), FILE_BYTES_MAX)
     }
 
     fn at(path: PathBuf, bytes_max: u64) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).mode(write::OWNER_ONLY).open(&path)?;
+        let file = OpenOptions::new().append(true).create(true).mode(files::OWNER_ONLY).open(&path)?;
         let bytes = file.metadata()?.len();
         Ok(Self { path, file, bytes, bytes_max })
     }

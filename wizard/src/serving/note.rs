@@ -1,19 +1,15 @@
 //! Where the server at home listened last, kept so that it comes back there: computers are set up for that address. Nothing in it
 //! is secret, and nothing in it is believed without a look: whether a server runs, only its lock and its answer tell.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use taskferry_protocol::ServerUrl;
 
 use crate::context::Context;
 use crate::error::Explain;
-use crate::taskrc::write;
-
-/// More than any file of ours has, in bytes.
-const FILE_BYTES_MAX: u64 = 16 * 1024;
+use crate::notes::{BadNote, NoteFile};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,57 +24,34 @@ pub struct Note {
 
 /// Why it can't be kept or read.
 #[derive(Debug, thiserror::Error)]
-pub enum NoteError {
-    /// The operating system said no.
-    #[error("could not use `{}`", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        why: io::Error,
-    },
-    /// Not written by us, or damaged.
-    #[error("`{}` can't be read", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-    },
-}
+#[error(transparent)]
+pub struct NoteError(#[from] BadNote);
 
 impl Explain for NoteError {
     fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::File { .. } => "make room or mend the permissions, then run the same command again".into(),
-            Self::Unreadable { path } => {
-                format!("remove it with `rm {}`: it only says where the server listened last", path.display())
+        match &self.0 {
+            BadNote::Unreadable { path } => {
+                Some(format!("remove it with `rm {}`: it only says where the server listened last", path.display()))
             }
-        })
+            file @ BadNote::File { .. } => file.hint(),
+        }
     }
 }
 
 impl Note {
     /// Keeps it in the place of the former one.
     pub fn keep(&self, context: &Context) -> Result<(), NoteError> {
-        let path = place(context);
-        let keep = || {
-            write::make_own(&context.state_dir())?;
-            write::replace(&path, &serde_json::to_vec_pretty(self)?, write::OWNER_ONLY)
-        };
-        keep().map_err(|why| NoteError::File { path: path.clone(), why })
+        Ok(file(context).keep(self)?)
     }
 
     /// What was kept; `None` = no server was ever started here.
     pub fn find(context: &Context) -> Result<Option<Self>, NoteError> {
-        let path = place(context);
-        let text = match read(&path) {
-            Ok(text) => text,
-            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(why) => return Err(NoteError::File { path, why }),
-        };
-        let note: Option<Self> = serde_json::from_slice(&text).ok();
-        // What is built from it is an address, and nothing else.
-        note.filter(|note| note.url().is_some()).map(Some).ok_or(NoteError::Unreadable { path })
+        let file = file(context);
+        match file.find::<Self>()? {
+            // What is built from it is an address, and nothing else.
+            Some(note) if note.url().is_none() => Err(file.unreadable().into()),
+            found => Ok(found),
+        }
     }
 
     /// The address under which this computer reaches it; `None` = there is no such address.
@@ -98,33 +71,26 @@ pub fn url(listen: SocketAddr, base_path: &str) -> Option<ServerUrl> {
     format!("http://{}{base_path}", SocketAddr::new(ip, listen.port())).parse().ok()
 }
 
-fn place(context: &Context) -> PathBuf {
-    context.state_dir().join("home.json")
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if std::fs::metadata(path)?.len() > FILE_BYTES_MAX {
-        return Err(io::Error::other("it is too long"));
-    }
-    std::fs::read(path)
+fn file(context: &Context) -> NoteFile {
+    NoteFile::of(context, "home.json")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::home;
 
     #[test]
     fn a_note_comes_back_and_what_is_none_is_reported_and_left_alone() {
-        let home = tempfile::tempdir().unwrap();
-        let context = Context::new([("HOME".into(), home.path().into())].into(), "/".into(), false).unwrap();
+        let (_home, context) = home();
         assert_eq!(Note::find(&context).unwrap(), None);
         let note = Note { listen: "127.0.0.1:8081".parse().unwrap(), base_path: String::new(), data: "/data".into() };
         note.keep(&context).unwrap();
         assert_eq!(Note::find(&context).unwrap(), Some(note));
         for text in ["", "{}", r#"{"listen":"127.0.0.1:1","base_path":"/x\nhooks.location=/tmp","data":"/"}"#] {
-            std::fs::write(place(&context), text).unwrap();
-            assert!(matches!(Note::find(&context), Err(NoteError::Unreadable { .. })), "{text}");
-            assert_eq!(std::fs::read_to_string(place(&context)).unwrap(), text);
+            std::fs::write(file(&context).path(), text).unwrap();
+            assert!(matches!(Note::find(&context), Err(NoteError(BadNote::Unreadable { .. }))), "{text}");
+            assert_eq!(std::fs::read_to_string(file(&context).path()).unwrap(), text);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
 use crate::qr::Code;
 use crate::qr::picture::write_new;
-use crate::taskrc::{Block, keys};
+use crate::taskrc::Block;
 
 /// Characters that are typed in one go.
 const GROUP: usize = 4;
@@ -99,11 +99,6 @@ impl Sheet {
     }
 }
 
-/// The lines of a taskrc as any Taskwarrior since 3.1 reads them.
-pub fn block(credentials: &Credentials) -> Result<Block, crate::taskrc::BadBlock> {
-    Block::settings(credentials, keys::URL)
-}
-
 /// A payload in rows of groups.
 fn rows(payload: &str) -> Vec<Zeroizing<String>> {
     let chars: Zeroizing<Vec<char>> = Zeroizing::new(payload.chars().collect());
@@ -132,6 +127,7 @@ mod tests {
 
     use super::*;
     use crate::credentials::Secret;
+    use crate::taskrc::keys;
 
     pub(super) fn sheet(server: &str) -> (Credentials, Sheet) {
         let credentials = Credentials {
@@ -140,7 +136,7 @@ mod tests {
             secret: Secret::parse("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f".into()).unwrap(),
         };
         let now = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
-        let sheet = Sheet::of(&credentials, &block(&credentials).unwrap(), now);
+        let sheet = Sheet::of(&credentials, &Block::settings(&credentials, keys::URL).unwrap(), now);
         (credentials, sheet)
     }
 

@@ -136,13 +136,15 @@ mod tests {
         put_block(old, &sample()).unwrap().to_vec()
     }
 
-    /// The settings that Taskwarrior would read: every line with a `=`, cut at `#`, trimmed.
+    /// The settings that Taskwarrior would read: every line with a `=`, cut at `#`, trimmed of those characters that it trims. To it,
+    /// a space that is no ASCII belongs to the key.
     fn settings(bytes: &[u8]) -> Vec<(String, String)> {
+        const TRIMMED: [char; 4] = [' ', '\t', '\r', '\x0c'];
         let text = String::from_utf8_lossy(bytes);
         text.split('\n')
             .map(|line| line.split('#').next().unwrap())
             .filter_map(|line| line.split_once('='))
-            .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
+            .map(|(key, value)| (key.trim_matches(TRIMMED).to_owned(), value.trim_matches(TRIMMED).to_owned()))
             .collect()
     }
 
@@ -221,6 +223,14 @@ mod tests {
         assert_eq!(line(b"# <<< taskferry <<<\n"), 1);
         assert_eq!(line(b"# >>> taskferry\n# >>> taskferry\n# <<< taskferry\n"), 2);
         assert_eq!(line(b"# >>> taskferry\n# <<< taskferry\n# >>> taskferry\n# <<< taskferry\n"), 3);
+    }
+
+    #[test]
+    fn a_key_behind_a_space_that_is_no_ascii_is_another_key_and_stays() {
+        let old = "\u{2000}sync.server.url=https://b.example\n";
+        assert_eq!(without_keys(old.as_bytes(), &keys::ACCOUNT).as_slice(), old.as_bytes());
+        let settings = settings(&put(old.as_bytes()));
+        assert_eq!(settings.iter().filter(|(key, _)| key == keys::URL).count(), 1);
     }
 
     proptest! {

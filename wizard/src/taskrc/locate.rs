@@ -194,13 +194,8 @@ impl Taskrc {
         Some(readable)
     }
 
-    /// What would change on the disk to sync with `credentials`. Touches nothing.
-    pub fn plan(&self, credentials: &Credentials, url_key: &'static str) -> Result<Change, TaskrcError> {
-        self.plan_with(credentials, url_key, Besides::default())
-    }
-
-    /// The same, and what has to change besides.
-    pub fn plan_with(
+    /// What would change on the disk to sync with `credentials`, and what has to change besides. Touches nothing.
+    pub fn plan(
         &self,
         credentials: &Credentials,
         url_key: &'static str,

@@ -1,6 +1,6 @@
 //! Taskwarrior's configuration file: which one it is ([`locate`]), what our lines in it look like ([`block`], [`value`],
-//! [`keys`]), how they get into its bytes ([`edit`]), how those get to the disk ([`mod@write`]), and how they come back
-//! ([`record`], [`undo`]). Which other accounts there are on this computer is told by [`others`].
+//! [`keys`]), how they get into its bytes ([`edit`]), how those get to the disk ([`mod@write`]), and what is noted so
+//! that they can come back ([`record`]). Which other accounts there are on this computer is told by [`others`].
 //!
 //! Settings are *read* through Taskwarrior itself ([`crate::taskwarrior`]), never by parsing: only it knows what
 //! includes, overrides and defaults add up to.
@@ -11,7 +11,6 @@ pub mod keys;
 pub mod locate;
 pub mod others;
 pub mod record;
-pub mod undo;
 pub mod value;
 pub mod write;
 

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use super::write;
 use crate::context::Context;
 use crate::error::Explain;
+use crate::files::{OWNER_ONLY, make_own, replace};
 
 /// Changes that can be taken back; older ones are forgotten.
 const ENTRIES_MAX: usize = 50;
@@ -63,7 +63,7 @@ pub struct RecordError {
 
 impl RecordError {
     /// About this file.
-    pub(super) fn new(path: &Path, why: io::Error) -> Self {
+    pub(crate) fn new(path: &Path, why: io::Error) -> Self {
         Self { path: path.into(), why }
     }
 }
@@ -90,10 +90,10 @@ impl Entry {
     /// Writes it down as the newest. Where.
     pub fn write(&self, context: &Context) -> io::Result<PathBuf> {
         let folder = place(context);
-        write::make_own(&context.state_dir())?;
+        make_own(&context.state_dir())?;
         let known = numbers(&folder)?;
         let path = folder.join(format!("{:06}.json", known.last().map_or(1, |last| last + 1)));
-        write::replace(&path, &serde_json::to_vec_pretty(self)?, write::OWNER_ONLY)?;
+        replace(&path, &serde_json::to_vec_pretty(self)?, OWNER_ONLY)?;
         for old in known.iter().rev().skip(ENTRIES_MAX - 1) {
             let _ = std::fs::remove_file(folder.join(format!("{old:06}.json")));
         }

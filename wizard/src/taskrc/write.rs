@@ -12,9 +12,7 @@ use super::record::{DatabaseTrace, Entry, Trace, checksum};
 use super::{edit, keys};
 use crate::context::Context;
 use crate::error::Explain;
-
-/// The mode of a file with a secret in it.
-pub const OWNER_ONLY: u32 = 0o600;
+use crate::files::{OWNER_ONLY, make_own, mode_of, replace, sync_folder};
 
 /// Files before and after. Showing it changes nothing; [`Change::apply`] does.
 pub struct Change {
@@ -206,16 +204,6 @@ pub fn backup_dir(context: &Context) -> PathBuf {
     context.state_dir().join("backups")
 }
 
-/// Makes a folder of ours, which git leaves alone: some people keep their whole home in a work tree, and push it. One that
-/// was there before is somebody's decision, and stays as it is.
-pub(crate) fn make_own(folder: &Path) -> io::Result<()> {
-    if folder.exists() {
-        return Ok(());
-    }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    fs_err::write(folder.join(".gitignore"), "*\n")
-}
-
 /// A line without its end, and with `(hidden)` in the place of the account's ID and secret.
 fn without_credentials(line: &[u8]) -> String {
     let line = String::from_utf8_lossy(line.trim_ascii_end());
@@ -249,28 +237,6 @@ pub(crate) fn back_up(path: &Path, bytes: &[u8], folder: &Path) -> io::Result<Pa
             Err(why) => return Err(why),
         }
     }
-}
-
-/// Puts `bytes` at `path` in one step: whoever reads sees all of the old or all of the new, even after a power cut.
-pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    // In the same folder, so that the rename stays within one file system; made with mode 0600; gone if we fail.
-    let mut new = tempfile::Builder::new().prefix(".taskferry-").tempfile_in(folder)?;
-    new.write_all(bytes)?;
-    new.as_file().set_permissions(PermissionsExt::from_mode(mode))?;
-    new.as_file().sync_all()?;
-    new.persist(path)?;
-    sync_folder(folder)
-}
-
-/// A rename lives in the folder, and the folder has to reach the disk too.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    fs_err::File::open(folder)?.sync_all()
-}
-
-pub(crate) fn mode_of(path: &Path) -> u32 {
-    std::fs::metadata(path).map_or(OWNER_ONLY, |metadata| metadata.permissions().mode() & 0o7777)
 }
 
 #[cfg(test)]

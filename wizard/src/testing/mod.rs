@@ -5,6 +5,24 @@
 pub(crate) mod computer;
 pub(crate) mod server;
 
+use crate::context::Context;
+use crate::credentials::Credentials;
+
+/// An empty home, and the world of somebody who has it.
+pub(crate) fn home() -> (tempfile::TempDir, Context) {
+    let home = tempfile::tempdir().unwrap();
+    let env = [("HOME".into(), home.path().into())].into();
+    let context = Context::new(env, home.path().into(), false).unwrap();
+    (home, context)
+}
+
+/// Credentials as the settings of a taskrc, which carry no checksum.
+pub(crate) fn lines_of(account: &Credentials) -> String {
+    let Credentials { server, client_id, secret } = account;
+    let (id, secret) = (client_id.expose(), secret.expose());
+    format!("sync.server.url={server}\nsync.server.client_id={id}\nsync.encryption_secret={secret}\n")
+}
+
 /// Waits until a script that was just written can be run: a child of another test's thread, between its fork and its exec, may
 /// still hold it open for writing ("text file busy").
 pub(crate) fn until_it_runs(script: &std::path::Path) {

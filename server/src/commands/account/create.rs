@@ -3,9 +3,10 @@
 use taskferry_protocol::ClientId;
 
 use super::super::VerbError;
-use super::super::door::{Door, now};
+use super::super::door::Door;
 use super::as_json;
 use crate::cli::account::CreateArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::storage::admin::{Administration as _, Order};
 use crate::terminal;

@@ -1,11 +1,12 @@
 //! `account delete`.
 
 use super::super::db::shrink;
-use super::super::door::{Door, now, seconds};
+use super::super::door::{Door, seconds};
 use super::super::interrupt::interruptible;
 use super::super::{VerbError, words};
 use super::{kept, tell};
 use crate::cli::account::DeleteArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::stop::Stop;
 use crate::storage::admin::{Administration as _, Order, Record};

@@ -1,9 +1,10 @@
 //! `account disable`.
 
 use super::super::VerbError;
-use super::super::door::{Door, now};
+use super::super::door::Door;
 use super::tell;
 use crate::cli::account::DisableArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::storage::Barred;
 use crate::storage::admin::{Administration as _, Order};

@@ -1,9 +1,10 @@
 //! `account enable`.
 
 use super::super::VerbError;
-use super::super::door::{Door, now};
+use super::super::door::Door;
 use super::tell;
 use crate::cli::account::EnableArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::storage::admin::{Administration as _, Order};
 

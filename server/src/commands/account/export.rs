@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use taskferry_protocol::account_file::Head;
 
-use super::super::door::{Door, now};
+use super::super::door::Door;
 use super::super::interrupt::interruptible;
 use super::super::{VerbError, words};
 use super::kept::ENDING;
 use crate::cli::account::ExportArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::export::{Export, ExportError};
 use crate::storage::sqlite::directory::DATABASE_FILE;

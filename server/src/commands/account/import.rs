@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::super::door::{Door, now};
+use super::super::door::Door;
 use super::super::interrupt::interruptible;
 use super::super::{VerbError, words};
 use super::{export, kept};
 use crate::cli::account::ImportArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::import::ImportError;
 use crate::import::file::AccountFile;

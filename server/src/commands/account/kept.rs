@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use taskferry_protocol::ClientId;
 
 use super::super::VerbError;
-use super::super::door::{Door, now};
+use super::super::door::Door;
 use crate::account_hash::AccountHash;
+use crate::clock::now;
 use crate::export::{Export, ExportError};
 use crate::stop::Stop;
 use crate::storage::sqlite::directory::{DATABASE_FILE, create_private_dir};

@@ -1,11 +1,12 @@
 //! `account list`.
 
-use super::super::door::{Door, now, seconds};
+use super::super::door::{Door, seconds};
 use super::super::table::{Column, Table};
 use super::super::{VerbError, words};
 use super::as_json;
 use crate::account_hash::AccountHash;
 use crate::cli::account::{ListArgs, ListOrder, ListState};
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::config::values;
 use crate::storage::UnixSeconds;

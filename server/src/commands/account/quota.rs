@@ -1,9 +1,10 @@
 //! `account quota`.
 
 use super::super::VerbError;
-use super::super::door::{Door, now};
+use super::super::door::Door;
 use super::tell;
 use crate::cli::account::QuotaArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::config::values;
 use crate::storage::OwnQuota;

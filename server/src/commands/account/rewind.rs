@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use taskferry_protocol::VersionId;
 
-use super::super::door::{Door, now};
+use super::super::door::Door;
 use super::super::interrupt::interruptible;
 use super::super::{VerbError, words};
 use super::kept;
 use crate::account_hash::AccountHash;
 use crate::cli::account::RewindArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::storage::UnixSeconds;
 use crate::storage::admin::{AdminError, Administration as _, Record};

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::door::{Door, now};
+use super::super::door::Door;
 use super::super::{VerbError, words};
 use super::as_json;
 use crate::cli::account::ShowArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::storage::admin::{Administration as _, Record, Standing};
 use crate::storage::{Barred, UnixSeconds};

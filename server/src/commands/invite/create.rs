@@ -4,9 +4,10 @@ use std::io::IsTerminal as _;
 
 use taskferry_protocol::{InviteCode, InviteLink};
 
-use super::super::door::{Door, now, seconds};
+use super::super::door::{Door, seconds};
 use super::super::{VerbError, qr, words};
 use crate::cli::invite::CreateArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::invite::{self, InviteHash};
 use crate::storage::admin::{Administration as _, Invite};

@@ -1,8 +1,9 @@
 //! `invite list`.
 
-use super::super::door::{Door, now};
+use super::super::door::Door;
 use super::super::{VerbError, words};
 use crate::cli::invite::ListArgs;
+use crate::clock::now;
 use crate::config::sources::Env;
 use crate::storage::UnixSeconds;
 use crate::storage::admin::{Administration as _, Invite};

@@ -137,11 +137,6 @@ impl DataDirectory {
         Ok(file)
     }
 
-    /// Itself.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The database in it.
     pub fn database(&self) -> PathBuf {
         self.path.join(DATABASE_FILE)

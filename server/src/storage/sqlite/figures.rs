@@ -7,43 +7,23 @@ use rusqlite::Connection;
 use super::readers::Readers;
 use super::schema;
 use crate::storage::{AccountCounts, Figures, StorageError};
+use crate::volume::{Volume as _, VolumeOf};
 
 /// Accounts that are counted in one go: a few milliseconds of a reader's time.
 const SLICE: u32 = 10_000;
-
-/// A volume's room.
-pub(super) struct Volume {
-    /// What this user may still write.
-    pub(super) free_bytes: u64,
-    pub(super) bytes: u64,
-}
-
-/// The volume on which `path` lies.
-#[cfg(unix)]
-pub(super) fn volume(path: &Path) -> std::io::Result<Volume> {
-    let volume = rustix::fs::statvfs(path)?;
-    let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize);
-    Ok(Volume { free_bytes: bytes(volume.f_bavail), bytes: bytes(volume.f_blocks) })
-}
-
-/// Nobody asks for it there.
-#[cfg(not(unix))]
-pub(super) fn volume(_: &Path) -> std::io::Result<Volume> {
-    Ok(Volume { free_bytes: u64::MAX, bytes: u64::MAX })
-}
 
 /// The sizes of `database` and of what belongs to it.
 pub(super) fn sizes(database: &Path) -> Figures {
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
     let mut wal = database.as_os_str().to_owned();
     wal.push("-wal");
-    let volume = volume(database).ok();
+    let volume = VolumeOf(database.to_owned()).measure().ok();
     Figures {
         waiting: 0,
         database_bytes: size(database),
         wal_bytes: size(Path::new(&wal)),
-        volume_free_bytes: volume.as_ref().map_or(0, |volume| volume.free_bytes),
-        volume_bytes: volume.map_or(0, |volume| volume.bytes),
+        volume_free_bytes: volume.as_ref().map_or(0, |volume| volume.free),
+        volume_bytes: volume.map_or(0, |volume| volume.total),
     }
 }
 

@@ -17,7 +17,8 @@ pub struct DatabaseFile {
 
 impl DatabaseFile {
     /// A file in the file system that SQLite knows as `vfs`.
-    pub fn on(vfs: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+    #[cfg(test)]
+    pub(super) fn on(vfs: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), vfs: Some(vfs.into()) }
     }
 

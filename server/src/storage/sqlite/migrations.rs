@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 use uuid::Uuid;
 
-use super::figures::volume;
 use super::schema::SchemaError;
+use crate::volume::{Volume as _, VolumeOf};
 
 /// One step.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +39,7 @@ pub(super) fn number(db: &Connection) -> rusqlite::Result<usize> {
 
 /// Applies what is missing.
 pub(super) fn migrate(db: &mut Connection, file: &Path) -> Result<(), SchemaError> {
-    run(db, file, MIGRATIONS, |directory| volume(directory).map(|volume| volume.free_bytes))
+    run(db, file, MIGRATIONS, |directory| VolumeOf(directory.to_owned()).measure().map(|measured| measured.free))
 }
 
 fn run(

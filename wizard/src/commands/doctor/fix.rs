@@ -9,11 +9,12 @@ use zeroize::Zeroizing;
 use crate::checks::Fix;
 use crate::credentials::Credentials;
 use crate::error::{Explain, Failure};
+use crate::files::OWNER_ONLY;
 use crate::flow::Run;
 use crate::flow::checking::Findings;
 use crate::flow::computer::Computer;
 use crate::taskrc::edit::without_keys;
-use crate::taskrc::write::{FileChange, OWNER_ONLY};
+use crate::taskrc::write::FileChange;
 use crate::taskrc::{Change, Taskrc};
 
 /// Something could not be mended.

@@ -7,19 +7,13 @@ use crate::credentials::Credentials;
 use crate::database::Database;
 use crate::error::Exit;
 use crate::testing::computer::{FakeComputer, Transcript};
+use crate::testing::lines_of;
 use crate::testing::server::{FakeServer, version};
 
 const JOIN: &str = "join --from-stdin --yes";
 
 fn second_computer(credentials: &Credentials) -> FakeComputer {
     FakeComputer::new().with_input(&credentials.to_text())
-}
-
-/// Credentials as settings, which carry no checksum.
-fn lines_of(credentials: &Credentials) -> String {
-    let (server, id) = (&credentials.server, credentials.client_id.expose());
-    let secret = credentials.secret.expose();
-    format!("sync.server.url={server}\nsync.server.client_id={id}\nsync.encryption_secret={secret}\n")
 }
 
 fn json_of(credentials: &Credentials) -> String {

@@ -8,11 +8,12 @@ use taskferry_protocol::describe::Deletion;
 use crate::cli;
 use crate::credentials::Credentials;
 use crate::error::{Explain, Failure};
-use crate::flow::computer::{Computer, configured};
+use crate::flow::computer::Computer;
 use crate::flow::{Run, reach};
 use crate::json::{self, MoveOutcome};
 use crate::server::account::Known;
 use crate::server::probe::Kind;
+use crate::sync_settings::configured;
 use crate::taskrc::record::Entry;
 
 /// Why the old account stays.

@@ -7,6 +7,7 @@ use crate::credentials::Credentials;
 use crate::database::Database;
 use crate::error::Exit;
 use crate::testing::computer::{FakeComputer, Transcript};
+use crate::testing::lines_of;
 use crate::testing::server::{FakeServer, version};
 
 const MILK: (u128, &str) = (1, "buy milk");
@@ -18,15 +19,6 @@ struct World {
     new: FakeServer,
     account: Credentials,
     laptop: FakeComputer,
-}
-
-fn lines_of(account: &Credentials) -> String {
-    format!(
-        "sync.server.url={}\nsync.server.client_id={}\nsync.encryption_secret={}\n",
-        account.server,
-        account.client_id.expose(),
-        account.secret.expose()
-    )
 }
 
 /// A computer with two tasks, both of which the old account has.

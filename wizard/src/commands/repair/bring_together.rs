@@ -1,8 +1,9 @@
 //! The account does not have the version at which this computer was: read what both have, put it together, send what the account
 //! lacks, prove that, and only then let this computer go on from there.
 
+use taskferry_protocol::VersionId;
+
 use super::{Done, Patient, UnderWay, accepted, all_tasks, finish, plan};
-use crate::checks::state::State;
 use crate::database::Database;
 use crate::error::Failure;
 use crate::flow::sync::database_of;
@@ -13,9 +14,10 @@ use crate::repair::unite::{Side, Union, unite};
 use crate::repair::{kept, kept::Kept};
 use crate::rescue::hold::{HoldError, Holder, refuse_read_only};
 use crate::rescue::keep;
-use crate::rescue::push::{PushError, prove, push, store_snapshot};
+use crate::rescue::push::{Connect, PushError, prove, push, store_snapshot};
 use crate::rescue::whole::{Mark, Whole};
 use crate::server::Server;
+use crate::standing::State;
 
 /// How often it is looked again, since somebody changed something meanwhile.
 const ROUNDS_MAX: u32 = 5;
@@ -51,24 +53,9 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) ->
         let Some(copy) = kept.as_ref().filter(|kept| kept.mark == parts.mark) else {
             continue;
         };
-        steps.reached("send");
-        let sending = if union.edits.is_empty() { "proving that the account has all of it …" } else { "sending …" };
-        run.terminal.say(sending);
-        let sent = push(&connect, account, parts.there.at, &union.edits, &mut || steps.reached("sent"))?;
-        let Some(at) = sent else {
-            run.terminal.say("another computer was faster; looking again");
+        let Some(at) = send_and_prove(run, patient, &connect, &parts, &union)? else {
             continue;
         };
-        if !union.edits.is_empty() {
-            steps.reached("snapshot");
-            store_snapshot(&connect, account, at, &union.tasks)?;
-        }
-        steps.reached("prove");
-        if !prove(&connect, account, Start::Snapshot, at, &union.tasks)? {
-            continue;
-        }
-        let all = all_tasks(union.tasks.len());
-        run.terminal.say(&format!("proved: the account, rebuilt from the server, has {all} of both"));
         steps.reached("switch");
         let [before, after] = union.news(&parts.here.history, &parts.there.side);
         match switch(&database, &parts, copy, |held| held.joins(at, &union.tasks, [&before, &after])) {
@@ -87,6 +74,35 @@ pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>, state: State) ->
         return finish(run, patient, state, done);
     }
     Err(PushError::NotAlone.into())
+}
+
+/// Sends what the account lacks, and proves that it has all of both then. At which version; `None` = somebody was faster.
+fn send_and_prove(
+    run: &mut Run<'_>,
+    Patient { account, steps, .. }: &Patient<'_, '_>,
+    connect: &Connect<'_>,
+    parts: &Parts,
+    union: &Union,
+) -> Result<Option<VersionId>, Failure> {
+    steps.reached("send");
+    let sending = if union.edits.is_empty() { "proving that the account has all of it …" } else { "sending …" };
+    run.terminal.say(sending);
+    let sent = push(connect, account, parts.there.at, &union.edits, &mut || steps.reached("sent"))?;
+    let Some(at) = sent else {
+        run.terminal.say("another computer was faster; looking again");
+        return Ok(None);
+    };
+    if !union.edits.is_empty() {
+        steps.reached("snapshot");
+        store_snapshot(connect, account, at, &union.tasks)?;
+    }
+    steps.reached("prove");
+    if !prove(connect, account, Start::Snapshot, at, &union.tasks)? {
+        return Ok(None);
+    }
+    let all = all_tasks(union.tasks.len());
+    run.terminal.say(&format!("proved: the account, rebuilt from the server, has {all} of both"));
+    Ok(Some(at))
 }
 
 /// Both sides, as they were read.

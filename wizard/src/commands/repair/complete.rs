@@ -2,13 +2,13 @@
 //! and no other can join. This computer has everything, once it has synced, and gives the snapshot.
 
 use super::{Done, Patient, UnderWay, accepted, all_tasks, finish, plan};
-use crate::checks::state::State;
 use crate::error::Failure;
 use crate::flow::Run;
 use crate::flow::sync::{database_of, sync};
 use crate::proof::rebuild::Start;
 use crate::rescue::push::{PushError, prove, store_snapshot};
 use crate::server::Server;
+use crate::standing::State;
 
 pub(super) fn run(run: &mut Run<'_>, patient: &Patient<'_, '_>) -> Result<(), Failure> {
     let Patient { computer, account, steps, .. } = patient;

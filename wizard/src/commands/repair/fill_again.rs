@@ -2,7 +2,6 @@
 //! this computer is. Other computers that were at the same version go on as if nothing had happened.
 
 use super::{Done, Patient, UnderWay, accepted, all_tasks, finish, plan};
-use crate::checks::state::State;
 use crate::database::Database;
 use crate::error::{Explain, Failure};
 use crate::flow::Run;
@@ -13,6 +12,7 @@ use crate::repair::marker::marker;
 use crate::rescue::push::{prove, push, store_snapshot};
 use crate::rescue::whole::Whole;
 use crate::server::Server;
+use crate::standing::State;
 
 /// Another computer was faster.
 #[derive(Debug, thiserror::Error)]

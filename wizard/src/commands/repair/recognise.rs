@@ -2,7 +2,7 @@
 
 use super::{NotHere, Patient};
 use crate::checks::runner::Pace;
-use crate::checks::state::{self, State};
+use crate::checks::state;
 use crate::checks::{Finding, Outcome, World};
 use crate::credentials::unseal::Key;
 use crate::error::Failure;
@@ -10,6 +10,7 @@ use crate::flow::Run;
 use crate::flow::checking::{Aloud, check, say_finding};
 use crate::flow::sync::database_of;
 use crate::proof::poison::{self, ALL, Chain};
+use crate::standing::State;
 
 /// Checks that say whether a server can be reached at all.
 const ON_THE_WAY: [&str; 5] = ["proxy", "name", "connection", "encryption", "sync server"];

@@ -1,8 +1,8 @@
 //! What to do about what `status` shows, in one place for every state: so that the lines, the hint and what a script gets never say
 //! different things, and nobody is told to run what can't work.
 
-use crate::checks::state::State;
 use crate::flow::tasks;
+use crate::standing::State;
 
 /// All that advice depends on.
 #[derive(Debug, Clone, Copy)]

@@ -12,8 +12,8 @@ use std::process::{Command, Output, Stdio};
 
 use crate::context::Context;
 use crate::error::Explain;
+use crate::files;
 use crate::platform::Platform;
-use crate::taskrc::write;
 use crate::taskwarrior::on_path;
 use crate::terminal::printable;
 
@@ -194,7 +194,7 @@ impl<'a> Service<'a> {
         if before.as_ref() == Some(&content) {
             return Ok(());
         }
-        write::replace(&self.file, content.as_bytes(), FILE_MODE)
+        files::replace(&self.file, content.as_bytes(), FILE_MODE)
             .map_err(|why| ServiceError::File { path: self.file.clone(), why })?;
         if self.manager == Manager::Systemd
             && let Err(why) = self.run("systemctl", &["--user", "daemon-reload"])

@@ -7,23 +7,24 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::edit::remove_block;
-use super::locate::TaskrcError;
-use super::record::{Entry, RecordError, Trace};
-use super::write::{self, WriteError};
 use crate::context::Context;
 use crate::error::Failure;
+use crate::files;
 use crate::rescue::back::Back;
+use crate::taskrc::edit::remove_block;
+use crate::taskrc::locate::TaskrcError;
+use crate::taskrc::record::{Entry, RecordError, Trace};
+use crate::taskrc::write::{self, WriteError};
 
 /// What would be done.
-pub struct Undo {
+pub(super) struct Undo {
     entry: PathBuf,
     steps: Vec<Step>,
     database: Option<Back>,
 }
 
 /// What is done with one file.
-pub struct Step {
+pub(super) struct Step {
     /// The file.
     pub path: PathBuf,
     /// How.
@@ -32,7 +33,7 @@ pub struct Step {
 }
 
 /// How a file is taken back.
-pub enum How {
+pub(super) enum How {
     /// To its former bytes and permissions.
     Restore {
         /// Those bytes.
@@ -51,7 +52,7 @@ pub enum How {
 
 impl Undo {
     /// Looks what the newest change is that can be taken back; `None` = there is none. Changes nothing.
-    pub fn plan(context: &Context) -> Result<Option<Self>, Failure> {
+    pub(super) fn plan(context: &Context) -> Result<Option<Self>, Failure> {
         while let Some((entry, Entry { files, database })) = Entry::newest(context)? {
             // In the opposite order: no taskrc ever includes a file that is gone.
             let steps: Result<Vec<_>, Failure> = files.iter().rev().map(step).collect();
@@ -67,17 +68,17 @@ impl Undo {
     }
 
     /// What is done, file by file.
-    pub fn steps(&self) -> &[Step] {
+    pub(super) fn steps(&self) -> &[Step] {
         &self.steps
     }
 
     /// How the tasks are taken back, where they were given another place in a history.
-    pub fn database(&self) -> Option<&Back> {
+    pub(super) fn database(&self) -> Option<&Back> {
         self.database.as_ref()
     }
 
     /// Does it. Where the former files are kept.
-    pub fn apply(self, context: &Context) -> Result<Vec<PathBuf>, Failure> {
+    pub(super) fn apply(self, context: &Context) -> Result<Vec<PathBuf>, Failure> {
         let backups = write::backup_dir(context);
         let mut kept = Vec::new();
         // The tasks first: they may be in use, and then everything stays as it is.
@@ -91,8 +92,8 @@ impl Undo {
             }
             kept.push(write::back_up(&path, &now, &backups).map_err(save)?);
             match &how {
-                How::Restore { bytes, mode } => write::replace(&path, bytes, *mode),
-                How::TakeBlockOut { bytes } => write::replace(&path, bytes, write::mode_of(&path)),
+                How::Restore { bytes, mode } => files::replace(&path, bytes, *mode),
+                How::TakeBlockOut { bytes } => files::replace(&path, bytes, files::mode_of(&path)),
                 How::Remove => fs_err::remove_file(&path),
             }
             .map_err(save)?;
