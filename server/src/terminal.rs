@@ -54,7 +54,16 @@ const COLUMNS_MAX: usize = 80;
 
 /// Of the screen that shows what is printed; in a file lines are left whole, so that they can be searched.
 fn screen_columns() -> Option<usize> {
-    console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns).min(COLUMNS_MAX))
+    columns_of(&console::Term::stdout())
+}
+
+/// Of the screen that shows what is said.
+fn talk_columns() -> Option<usize> {
+    columns_of(&console::Term::stderr())
+}
+
+fn columns_of(screen: &console::Term) -> Option<usize> {
+    screen.size_checked().map(|(_, columns)| usize::from(columns).min(COLUMNS_MAX))
 }
 
 /// What doesn't fit into the line goes on below its beginning, not below the label.
@@ -143,7 +152,7 @@ pub fn causes(error: &dyn Error) -> Vec<String> {
     causes
 }
 
-/// An error in words: what failed, why, and what mends it.
+/// An error in words: what failed, why, and what mends it. Each line of `hint` is a remedy of its own.
 ///
 /// ```text
 /// error: could not listen on 127.0.0.1:8080
@@ -152,14 +161,33 @@ pub fn causes(error: &dyn Error) -> Vec<String> {
 /// hint: something else listens there; choose another port with `--listen ADDRESS:PORT`
 /// ```
 pub fn error_text(error: &dyn Error, hint: Option<&str>) -> String {
-    let mut text = format!("error: {error}");
+    error_in(error, hint, talk_columns())
+}
+
+fn error_in(error: &dyn Error, hint: Option<&str>, columns: Option<usize>) -> String {
+    let mut text = labelled("error: ", &error.to_string(), columns);
     for cause in causes(error) {
-        let _ = write!(text, "\n  Caused by: {cause}");
+        // Some show a place with a line of their own below it; that stands as it is.
+        for (number, line) in cause.trim_end().lines().enumerate() {
+            let label = if number == 0 { "  Caused by: " } else { "    " };
+            let is_picture = cause.trim_end().contains('\n');
+            let line = if is_picture { format!("{label}{line}") } else { labelled(label, line, columns) };
+            let _ = write!(text, "\n{line}");
+        }
     }
     if let Some(hint) = hint {
-        let _ = write!(text, "\n\nhint: {hint}");
+        let _ = write!(text, "\n\n{}", hints_in(hint, columns));
     }
     text
+}
+
+/// What mends it, or is worth knowing, below something that is no error.
+pub fn hints(text: &str) -> String {
+    hints_in(text, talk_columns())
+}
+
+fn hints_in(text: &str, columns: Option<usize>) -> String {
+    text.lines().map(|one| labelled("hint: ", one, columns)).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -184,5 +212,33 @@ mod tests {
         let narrow = item("ok", "run `taskferry-server backup verify` now", None, Some(30));
         assert_eq!(narrow, "  ok       run\n           `taskferry-server backup verify`\n           now");
         assert_eq!(item("ok", "all of it in one line", None, None), "  ok       all of it in one line");
+    }
+    #[test]
+    fn an_error_fits_the_screen_and_each_remedy_is_a_hint_of_its_own() {
+        let error = std::io::Error::other("the disk of the data is on fire, as it seems");
+        let error = crate::backup::store::StoreError::new("list the backups in", "/mnt/nas", error);
+        assert_eq!(
+            error_in(&error, Some("put it out with `dd if=water`\nor wait"), Some(30)),
+            "error: could not list the\n\
+             \x20      backups in `/mnt/nas`\n\
+             \x20 Caused by: the disk of the\n\
+             \x20            data is on fire,\n\
+             \x20            as it seems\n\
+             \n\
+             hint: put it out with\n\
+             \x20     `dd if=water`\n\
+             hint: or wait"
+        );
+        assert!(!error_in(&error, None, None).contains("hint") && error_in(&error, None, None).lines().count() == 2);
+    }
+
+    #[test]
+    fn a_picture_of_the_place_of_a_mistake_stands_as_it_is() {
+        let error = std::io::Error::other("line 1\n1 | listen = x\n  |          ^\n");
+        let error = crate::backup::store::StoreError::new("read", "f", error);
+        assert_eq!(
+            error_in(&error, Some("mend it"), Some(40)),
+            "error: could not read `f`\n  Caused by: line 1\n    1 | listen = x\n      |          ^\n\nhint: mend it"
+        );
     }
 }

@@ -73,7 +73,7 @@ impl DeployError {
             ),
             Self::OddPath(_) => Some("move the clone to a path of plain characters".into()),
             Self::Readiness(ReadinessError::NotReady { .. }) => Some(
-                "the platform's log says what the server does; a new name or certificate may take\n\
+                "the platform's log says what the server does; a new name or certificate may take \
                  some minutes more: then run the same command again"
                     .into(),
             ),

@@ -31,6 +31,7 @@ use crate::export::ExportError;
 use crate::import::ImportError;
 use crate::import::source::Skip;
 use crate::invite::NoRandomness;
+use crate::privileges::PrivilegeError;
 use crate::stop::Stopped;
 use crate::storage::admin::AdminError;
 use crate::storage::sqlite::administrator::AdministratorError;
@@ -48,6 +49,9 @@ pub enum VerbError {
     /// Started as root, and it can't become the data's owner.
     #[error("could not act as the owner of the data directory")]
     Owner(#[source] std::io::Error),
+    /// Started as root, and it can't become the server's user.
+    #[error(transparent)]
+    Privileges(#[from] PrivilegeError),
     /// The data says no.
     #[error(transparent)]
     Data(#[from] AdminError),
@@ -163,6 +167,7 @@ impl VerbError {
         match self {
             Self::Config(error) => error.hint(),
             Self::Open(error) => error.hint(),
+            Self::Privileges(error) => error.hint(),
             Self::Data(AdminError::UnknownAccount) | Self::NotAnAccount | Self::NoSuchAccount => {
                 Some("`taskferry-server account list` shows all accounts".into())
             }
@@ -170,12 +175,12 @@ impl VerbError {
                 Some("`taskferry-server account enable` brings it back while its tasks are still there".into())
             }
             Self::Data(AdminError::UnknownVersion) => Some(
-                "`taskferry verify`, on a computer that is affected, names the last good one;\n\
+                "`taskferry verify`, on a computer that is affected, names the last good one\n\
                  `taskferry-server account show` has the latest"
                     .into(),
             ),
             Self::Data(AdminError::Changed) => Some(
-                "nothing was changed; a device has just sent something: run the same command again,\n\
+                "nothing was changed; a device has just sent something: run the same command again, \
                  or keep devices away meanwhile with `taskferry-server account disable`"
                     .into(),
             ),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::door::Door;
 use super::interrupt::interruptible;
 use super::{VerbError, backup, words};
 use crate::account_hash::AccountHash;
@@ -20,6 +21,9 @@ const SHOWN_MAX: usize = 20;
 
 /// Carries out the verb.
 pub fn run(args: &RestoreArgs, env: &Env) -> Result<(), VerbError> {
+    if !args.dry_run {
+        Door::directory_to_fill(&args.data, env)?;
+    }
     let plan = backup::plan(&args.data, &BackupFlags::default(), env)?;
     // A place that is away must not be in the way of a restore from another one.
     let places = plan.shelves().into_iter().filter_map(|(_, shelf)| shelf.ok()).collect();
@@ -108,8 +112,9 @@ fn done(restored: &Restored) -> String {
     if let Some(former) = &restored.former {
         let _ = write!(text, "\nthe former data is kept as {}", former.display());
     }
-    text + "\n\nhint: computers that were ahead of the backup get 410 at their next sync; there,\n      \
-         `taskferry repair` brings back what only they have"
+    let ahead = "computers that were ahead of the backup get 410 at their next sync; there, \
+                 `taskferry repair` brings back what only they have";
+    format!("{text}\n\n{}", terminal::hints(ahead))
 }
 
 fn as_json(source: &Source, prepared: &Prepared, restored: Option<&Restored>) -> Value {

@@ -435,6 +435,8 @@ pub struct Beside {
     pub data_dir: PathBuf,
     /// How people reach the server, if that is known.
     pub public_url: Option<ServerUrl>,
+    /// Whom the server becomes when it is started as root.
+    pub user: Option<User>,
 }
 
 impl Beside {
@@ -442,7 +444,8 @@ impl Beside {
     pub fn load(args: &DataArgs, public_url_flag: &[String], env: &sources::Env) -> Result<Self, ConfigError> {
         let sources = Sources::new(env, args.config.as_deref(), SETTINGS)?;
         let data_dir = data_dir(&sources, env, args.data_dir.as_slice())?;
-        Ok(Self { data_dir, public_url: public_url(&sources, public_url_flag)? })
+        let user = sources.find(&perimeter::USER, &[]).map(|given| given.parse(values::user)).transpose()?;
+        Ok(Self { data_dir, public_url: public_url(&sources, public_url_flag)?, user })
     }
 }
 
