@@ -138,7 +138,10 @@ fn lock(data_dir: &Path) -> io::Result<std::fs::File> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAIT => std::thread::sleep(LOCK_TRY_EVERY),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAIT => {
+                #[expect(clippy::disallowed_methods, reason = "the pause between two looks, and no race")]
+                std::thread::sleep(LOCK_TRY_EVERY);
+            }
             Err(error) => return Err(error.into()),
         }
     }

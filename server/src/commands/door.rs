@@ -37,7 +37,8 @@ impl Door {
 
     /// With an address from the command line.
     pub(super) fn open_with(args: &DataArgs, public_url: Option<&String>, env: &Env) -> Result<Self, VerbError> {
-        let Beside { data_dir, public_url, .. } = Beside::load(args, public_url.map_or(&[], std::slice::from_ref), env)?;
+        let Beside { data_dir, public_url, .. } =
+            Beside::load(args, public_url.map_or(&[], std::slice::from_ref), env)?;
         act_as_owner(&data_dir).map_err(VerbError::Owner)?;
         let data = Administrator::open(&data_dir)?;
         let hasher = AccountHasher::new(data.salt());

@@ -19,6 +19,7 @@ pub mod restore;
 pub mod serve;
 pub mod stats;
 mod table;
+mod turns;
 
 use std::path::PathBuf;
 
@@ -123,6 +124,15 @@ pub enum VerbError {
     /// An account was not taken over. Nothing was changed.
     #[error("this account was not taken over: {0}")]
     NotTaken(Skip),
+    /// An account was taken back, and not as far as it should be.
+    #[error("only a part of the account's versions went; as it was before, it is kept in `{}`", .path.display())]
+    PartlyTakenBack {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        cause: AdminError,
+    },
     /// An account was not written into a file.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -196,6 +206,10 @@ impl VerbError {
                 Some("`--replace` takes the file's history instead, and keeps what is here in a file".into())
             }
             Self::NotTaken(Skip::DeletedHere) => Some("`--replace` takes it over all the same".into()),
+            Self::PartlyTakenBack { .. } => Some(
+                "run the same command again when this is mended: it goes on where it stopped, and lets its devices in then"
+                    .into(),
+            ),
             Self::Export(error) => error.hint(),
             Self::NotForATerminal => Some("name a file, or send it on with `>` or `|`".into()),
             Self::NeedsYes { .. } => Some("add `--yes`".into()),

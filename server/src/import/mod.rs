@@ -72,7 +72,9 @@ impl ImportError {
             Self::NoData { .. } => Some(format!(
                 "it would be in a file `{REFERENCE_FILE}` (the reference server) or `{DATABASE_FILE}` (another Taskferry)"
             )),
-            Self::Unseen { .. } => Some("run the command as root: it opens the source before it acts as the data's owner".into()),
+            Self::Unseen { .. } => {
+                Some("run the command as root: it opens the source before it acts as the data's owner".into())
+            }
             Self::Itself { .. } => Some("name the other server's directory with `--from DIR`".into()),
             Self::Source(error) => error.hint(),
             Self::Target(error) => error.hint(),

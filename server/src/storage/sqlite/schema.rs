@@ -126,7 +126,9 @@ impl SchemaError {
                 Some("nothing was changed; make room on the volume, or go back to the former version".into())
             }
             Self::Copy { .. } => Some("nothing was changed; check the volume, then start again".into()),
-            Self::NoWal { .. } => Some("choose a directory on a local disk with `--data-dir DIR`; network drives won't do".into()),
+            Self::NoWal { .. } => {
+                Some("choose a directory on a local disk with `--data-dir DIR`; network drives won't do".into())
+            }
             Self::SqliteTooOld { .. } => Some("build with the bundled SQLite, which is the default".into()),
             Self::Open { cause, .. } => remedy::of(cause),
         }
