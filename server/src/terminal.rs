@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 
+use crate::stop::Stop;
+
 const ANSWER_BYTES_MAX: u64 = 1024;
 
 /// Says something to the person who started the program. A closed stderr is no reason to fail.
@@ -129,13 +131,36 @@ impl JsonList {
 /// Asks a person; `None` if there is none. Enter alone, and anything else that is no yes, is a no: what is asked here destroys
 /// something.
 pub fn ask(question: &str) -> Option<bool> {
+    ask_unless(question, &Stop::default())
+}
+
+/// The same where signals do not end the process by themselves, because there is something to put away first: to be told to stop
+/// is a no.
+pub fn ask_unless(question: &str, stop: &Stop) -> Option<bool> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return None;
     }
     let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
+    while !is_answered() {
+        if stop.is_set() {
+            return Some(false);
+        }
+    }
     let mut answer = String::new();
     let _ = std::io::stdin().lock().take(ANSWER_BYTES_MAX).read_line(&mut answer);
     Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Whether there is something to read on standard input; waits a moment for it. Where that can't be known, reading it will tell.
+fn is_answered() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    let keyboard = std::io::stdin();
+    let mut keys = [PollFd::new(&keyboard, PollFlags::IN)];
+    match poll(&mut keys, Some(&MOMENT)) {
+        Ok(0) | Err(rustix::io::Errno::INTR) => false,
+        Ok(_) | Err(_) => true,
+    }
 }
 
 /// Why, from the outermost reason to the innermost. What only repeats the one before, with a number in front, is left out.
