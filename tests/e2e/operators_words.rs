@@ -128,8 +128,8 @@ nothing was changed";
         "\
 error: this account has no such version
 
-hint: `taskferry verify`, on a computer that is affected, names the last good one;
-`taskferry-server account show` has the latest",
+hint: `taskferry verify`, on a computer that is affected, names the last good one
+hint: `taskferry-server account show` has the latest",
     );
     desk.refused(
         &["account", "rewind", &desk.hash, "--to", "yesterday", "--yes"],
@@ -396,7 +396,7 @@ fn an_invite_made_listed_and_taken_back() {
         moments(&without.stderr),
         "invite 2: for 5 accounts, until {moment}\n\
          its code, and what to type on the computer that has the tasks:\n\n\
-         hint: with `--public-url URL`, there is a link too, and the server's address\n  stands in the command\n"
+         hint: with `--public-url URL`, there is a link too, and the server's address stands in the command\n"
     );
     let list = server.operate(["invite", "list"]).good();
     assert_eq!(

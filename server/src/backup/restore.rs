@@ -45,7 +45,7 @@ pub enum Source {
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// There is none at all.
-    #[error("there is no backup yet{}", .places.iter().map(|place| format!(" in `{place}`")).collect::<Vec<_>>().join(","))]
+    #[error("there is no backup{}", .places.iter().map(|place| format!(" in `{place}`")).collect::<Vec<_>>().join(","))]
     None {
         /// Where they would be.
         places: Vec<Destination>,
