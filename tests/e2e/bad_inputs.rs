@@ -174,7 +174,10 @@ fn what_the_data_s_owner_may_not_read_is_not_called_missing_to_root() {
     let backup = backup.to_str().expect("a path");
     let said = server.operate(["restore", backup, "--dry-run"]).exits_with(1);
     assert!(said.stderr.starts_with(&format!("error: could not read `{backup}`\n")), "{said}");
-    assert!(said.stderr.contains("hint: the command acts as user 65534, whose the data is: let that user in"), "{said}");
+    assert!(
+        said.stderr.contains("hint: the command acts as user 65534, whose the data is: let that user in"),
+        "{said}"
+    );
 }
 
 #[test]

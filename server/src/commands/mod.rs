@@ -194,6 +194,7 @@ impl VerbError {
                  or keep devices away meanwhile with `taskferry-server account disable`"
                     .into(),
             ),
+            Self::Data(AdminError::Exists) => Some("`taskferry-server account show` tells of it".into()),
             Self::Data(AdminError::Erased) => Some("its devices can be set up with a new account".into()),
             Self::Ambiguous { .. } => Some("type more of its digits".into()),
             Self::NoSuchInvite { .. } => Some("`taskferry-server invite list` shows all invites".into()),

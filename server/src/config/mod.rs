@@ -251,11 +251,19 @@ pub fn shown(file: Option<&std::path::Path>, env: &sources::Env) -> Result<Vec<S
             let text = |given: &Given| if secret { "(hidden)".to_owned() } else { given.text() };
             Shown {
                 key: setting.key(),
-                value: given.as_ref().map(text),
+                value: given.as_ref().map(text).or_else(|| computed(setting, env)),
                 origin: given.map(|given| given.origin().to_owned()),
             }
         })
         .collect())
+}
+
+/// A default that depends on who asks.
+fn computed(setting: &Setting, env: &sources::Env) -> Option<String> {
+    if setting.name != DATA_DIR.name {
+        return None;
+    }
+    sources::default_data_dir(env).map(|directory| directory.display().to_string())
 }
 
 const DEFAULT_PORT: u16 = 8080;
@@ -303,9 +311,9 @@ impl Config {
         };
         let public_url = public_url(&sources, args.public_url.as_slice())?;
         let base_path = or_default(one(&BASE_PATH, &args.base_path), values::base_path, String::new())?;
-        let mut notes = notes(env, &sources);
-        notes.extend(path_note(public_url.as_ref(), &base_path));
         let data_dir = data_dir(&sources, env, args.data_dir.as_slice())?;
+        let mut notes = notes(env, &sources, &data_dir);
+        notes.extend(path_note(public_url.as_ref(), &base_path));
         let limits_on = or_default(one(&LIMITS, &args.limits), values::on_or_off, true)?;
         let perimeter = perimeter::perimeter(&sources, env, &args.perimeter, limits_on, &mut notes)?;
         Ok(Self {
@@ -449,10 +457,11 @@ impl Beside {
     }
 }
 
-fn notes(env: &sources::Env, sources: &Sources<'_>) -> Vec<String> {
+fn notes(env: &sources::Env, sources: &Sources<'_>, data_dir: &std::path::Path) -> Vec<String> {
     let mut notes = sources.unknown_variables();
     if env.get("DATABASE_URL").is_some() {
-        notes.push("`DATABASE_URL` is set and not used: this server keeps its data in the directory above".to_owned());
+        let data_dir = data_dir.display();
+        notes.push(format!("`DATABASE_URL` is set and not used: this server keeps its data in `{data_dir}`"));
     }
     notes
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 use super::template;
 
 /// Where packages put their units; `/lib` where it is not a link to `/usr/lib`.
-const UNITS: [&str; 2] = ["usr/lib/systemd/system/taskferry-server.service", "lib/systemd/system/taskferry-server.service"];
+const UNITS: [&str; 2] =
+    ["usr/lib/systemd/system/taskferry-server.service", "lib/systemd/system/taskferry-server.service"];
 const SETTINGS: &str = "etc/taskferry/server.toml";
 const CADDYFILE: &str = "etc/caddy/Caddyfile";
 

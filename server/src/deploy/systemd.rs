@@ -133,7 +133,8 @@ mod tests {
     #[test]
     fn the_server_reads_the_settings_that_are_written() {
         let answers = Answers { domain: "sync.example.org".parse().unwrap(), registration: "open".parse().unwrap() };
-        let files = deployment(&answers, Path::new("here"), Path::new("/x/taskferry-server"), &Machine::default()).files;
+        let files =
+            deployment(&answers, Path::new("here"), Path::new("/x/taskferry-server"), &Machine::default()).files;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("server.toml");
         std::fs::write(&path, &files[2].text).unwrap();
@@ -148,7 +149,8 @@ mod tests {
     #[test]
     fn caddy_speaks_for_the_domain_to_the_address_that_the_server_listens_on() {
         let answers = Answers { domain: "sync.example.org".parse().unwrap(), registration: "closed".parse().unwrap() };
-        let files = deployment(&answers, Path::new("here"), Path::new("/x/taskferry-server"), &Machine::default()).files;
+        let files =
+            deployment(&answers, Path::new("here"), Path::new("/x/taskferry-server"), &Machine::default()).files;
         assert!(files[3].text.contains("\nsync.example.org {\n"));
         assert!(files[3].text.contains("reverse_proxy 127.0.0.1:8080 {"));
         assert!(files[2].text.contains("\nregistration = \"closed\"\n"));
@@ -162,11 +164,8 @@ mod tests {
 
     #[test]
     fn beside_the_package_no_second_program_is_installed_and_nobodys_settings_are_replaced() {
-        let packaged = |settings: &str| Machine {
-            has_package: true,
-            settings: Some(settings.to_owned()),
-            has_other_sites: false,
-        };
+        let packaged =
+            |settings: &str| Machine { has_package: true, settings: Some(settings.to_owned()), has_other_sites: false };
         let (files, typed_first) = typed(&packaged(template::SERVER_TOML));
         assert_eq!(files, ["server.toml", "Caddyfile"]);
         assert!(typed_first.starts_with("cd here\nsudo install -m 0644 server.toml /etc/taskferry/server.toml\n"));
