@@ -107,11 +107,11 @@ fn what_root_restores_or_imports_into_a_fresh_directory_belongs_to_the_servers_u
 /// The reference server's directory is private to its user, and so is ours.
 #[test]
 fn root_imports_what_lets_only_its_own_user_in_and_leaves_it_that_users() {
+    const THEIRS: u32 = 65531;
     if !tests_run_as_root() {
         eprintln!("not run as root: there is nobody else's data");
         return;
     }
-    const THEIRS: u32 = 65531;
     let new = PROGRAMS.server().option("--user", NOBODY);
     let folder = new.data_dir().parent().expect("a folder").to_owned();
     fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o711)).expect("our own folder");

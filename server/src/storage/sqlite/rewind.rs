@@ -286,8 +286,8 @@ mod tests {
         door.record(client(1)).unwrap().unwrap().account
     }
 
-    fn barred_meanwhile() -> Option<Barred> {
-        Some(Barred::Disabled { reason: Some(UNDER_WAY.to_owned()) })
+    fn meanwhile() -> Barred {
+        Barred::Disabled { reason: Some(UNDER_WAY.to_owned()) }
     }
 
     #[test]
@@ -298,7 +298,7 @@ mod tests {
         let mut moments = Vec::new();
         door.rewind(client(1), &rewind, &mut |gone| {
             let now = whole(&door, dir.path());
-            assert_eq!((now.barred, now.snapshot), (barred_meanwhile(), None));
+            assert_eq!((now.barred, now.snapshot), (Some(meanwhile()), None));
             moments.push((gone, now.versions, now.tip.latest()));
         })
         .unwrap();
@@ -326,7 +326,7 @@ mod tests {
         }));
         assert!(killed.is_err());
         let left = whole(&door, dir.path());
-        assert_eq!((left.versions, left.barred), (4, barred_meanwhile()));
+        assert_eq!((left.versions, left.barred), (4, Some(meanwhile())));
         let rest = door.look_back(client(1), version(1)).unwrap();
         assert_eq!((rest.versions, rest.from), (3, version(4)));
         door.rewind(client(1), &rest, &mut |_| ()).unwrap();
