@@ -396,7 +396,7 @@ mod tests {
         let mut target = Target::open(new.0.path()).unwrap();
         let found = target.find(file.only()).unwrap();
         let rewind = rewound.look_back(client(1), VersionId::NIL).unwrap();
-        rewound.rewind(client(1), &rewind).unwrap();
+        rewound.rewind(client(1), &rewind, &mut |_| ()).unwrap();
         assert!(matches!(target.put(&file, file.only(), found), Err(TargetError::Changed)));
         assert_eq!(new.account().versions, 0);
     }

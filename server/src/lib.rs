@@ -24,6 +24,7 @@
 //! | [`import`] | takes over the accounts of another server, or one from a file |
 //! | [`export`] | writes one account into a file |
 //! | [`stop`], [`progress`] | telling long work to stop; how far it is |
+//! | `remedy` | what mends the causes that any command may run into |
 //! | [`storage`] | the contract of a backend, its conformance suite, and the backends |
 //! | [`privileges`] | from root to an unprivileged user, with no way back |
 //! | [`metrics`], [`watch`] | what an operator's Prometheus is told, and what is looked at for it |
@@ -65,6 +66,7 @@ mod neighbour;
 pub mod perimeter;
 pub mod privileges;
 pub mod progress;
+mod remedy;
 pub mod stop;
 pub mod storage;
 pub mod sync;
@@ -139,7 +141,7 @@ fn verb(outcome: Result<(), VerbError>) -> ExitCode {
     finish(outcome, VerbError::hint, VerbError::is_usage)
 }
 
-fn finish<E: Error>(
+fn finish<E: Error + 'static>(
     outcome: Result<(), E>,
     hint: impl Fn(&E) -> Option<String>,
     is_usage: impl Fn(&E) -> bool,
@@ -147,7 +149,8 @@ fn finish<E: Error>(
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::say(&terminal::error_text(&error, hint(&error).as_deref()));
+            let hint = hint(&error).or_else(|| remedy::of(&error));
+            terminal::say(&terminal::error_text(&error, hint.as_deref()));
             ExitCode::from(if is_usage(&error) { 2 } else { 1 })
         }
     }

@@ -109,6 +109,14 @@ impl PrivilegeError {
     }
 }
 
+/// Whether nobody has kept anything there yet: a directory that would be handed over, or made.
+pub fn is_fresh(directory: &std::path::Path) -> bool {
+    match std::fs::read_dir(directory) {
+        Ok(mut entries) => entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == "lost+found")),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
 #[cfg(target_os = "linux")]
 pub use self::linux::drop_to;
 

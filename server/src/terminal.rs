@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 
+use crate::stop::Stop;
 use crate::words;
 
 const ANSWER_BYTES_MAX: u64 = 1024;
@@ -56,7 +57,16 @@ const COLUMNS_MAX: usize = 80;
 
 /// Of the screen that shows what is printed; in a file lines are left whole, so that they can be searched.
 fn screen_columns() -> Option<usize> {
-    console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns).min(COLUMNS_MAX))
+    columns_of(&console::Term::stdout())
+}
+
+/// Of the screen that shows what is said.
+fn talk_columns() -> Option<usize> {
+    columns_of(&console::Term::stderr())
+}
+
+fn columns_of(screen: &console::Term) -> Option<usize> {
+    screen.size_checked().map(|(_, columns)| usize::from(columns).min(COLUMNS_MAX))
 }
 
 /// What doesn't fit into the line goes on below its beginning, not below the label.
@@ -122,16 +132,39 @@ impl JsonList {
 /// Asks a person; `None` if there is none. Enter alone, and anything else that is no yes, is a no: what is asked here destroys
 /// something.
 pub fn ask(question: &str) -> Option<bool> {
+    ask_unless(question, &Stop::default())
+}
+
+/// The same where signals do not end the process by themselves, because there is something to put away first: to be told to stop
+/// is a no.
+pub fn ask_unless(question: &str, stop: &Stop) -> Option<bool> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return None;
     }
     let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
+    while !is_answered() {
+        if stop.is_set() {
+            return Some(false);
+        }
+    }
     let mut answer = String::new();
     let _ = std::io::stdin().lock().take(ANSWER_BYTES_MAX).read_line(&mut answer);
     Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// An error in words: what failed, why, and what mends it.
+/// Whether there is something to read on standard input; waits a moment for it. Where that can't be known, reading it will tell.
+fn is_answered() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    let keyboard = std::io::stdin();
+    let mut keys = [PollFd::new(&keyboard, PollFlags::IN)];
+    match poll(&mut keys, Some(&MOMENT)) {
+        Ok(0) | Err(rustix::io::Errno::INTR) => false,
+        Ok(_) | Err(_) => true,
+    }
+}
+
+/// An error in words: what failed, why, and what mends it. Each line of `hint` is a remedy of its own.
 ///
 /// ```text
 /// error: could not listen on 127.0.0.1:8080
@@ -140,14 +173,33 @@ pub fn ask(question: &str) -> Option<bool> {
 /// hint: something else listens there; choose another port with `--listen ADDRESS:PORT`
 /// ```
 pub fn error_text(error: &dyn Error, hint: Option<&str>) -> String {
-    let mut text = format!("error: {error}");
+    error_in(error, hint, talk_columns())
+}
+
+fn error_in(error: &dyn Error, hint: Option<&str>, columns: Option<usize>) -> String {
+    let mut text = labelled("error: ", &error.to_string(), columns);
     for cause in words::causes(error) {
-        let _ = write!(text, "\n  Caused by: {cause}");
+        // Some show a place with a line of their own below it; that stands as it is.
+        for (number, line) in cause.trim_end().lines().enumerate() {
+            let label = if number == 0 { "  Caused by: " } else { "    " };
+            let is_picture = cause.trim_end().contains('\n');
+            let line = if is_picture { format!("{label}{line}") } else { labelled(label, line, columns) };
+            let _ = write!(text, "\n{line}");
+        }
     }
     if let Some(hint) = hint {
-        let _ = write!(text, "\n\nhint: {hint}");
+        let _ = write!(text, "\n\n{}", hints_in(hint, columns));
     }
     text
+}
+
+/// What mends it, or is worth knowing, below something that is no error.
+pub fn hints(text: &str) -> String {
+    hints_in(text, talk_columns())
+}
+
+fn hints_in(text: &str, columns: Option<usize>) -> String {
+    text.lines().map(|one| labelled("hint: ", one, columns)).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -172,5 +224,33 @@ mod tests {
         let narrow = item("ok", "run `taskferry-server backup verify` now", None, Some(30));
         assert_eq!(narrow, "  ok       run\n           `taskferry-server backup verify`\n           now");
         assert_eq!(item("ok", "all of it in one line", None, None), "  ok       all of it in one line");
+    }
+    #[test]
+    fn an_error_fits_the_screen_and_each_remedy_is_a_hint_of_its_own() {
+        let error = std::io::Error::other("the disk of the data is on fire, as it seems");
+        let error = crate::backup::store::StoreError::new("list the backups in", "/mnt/nas", error);
+        assert_eq!(
+            error_in(&error, Some("put it out with `dd if=water`\nor wait"), Some(30)),
+            "error: could not list the\n\
+             \x20      backups in `/mnt/nas`\n\
+             \x20 Caused by: the disk of the\n\
+             \x20            data is on fire,\n\
+             \x20            as it seems\n\
+             \n\
+             hint: put it out with\n\
+             \x20     `dd if=water`\n\
+             hint: or wait"
+        );
+        assert!(!error_in(&error, None, None).contains("hint") && error_in(&error, None, None).lines().count() == 2);
+    }
+
+    #[test]
+    fn a_picture_of_the_place_of_a_mistake_stands_as_it_is() {
+        let error = std::io::Error::other("line 1\n1 | listen = x\n  |          ^\n");
+        let error = crate::backup::store::StoreError::new("read", "f", error);
+        assert_eq!(
+            error_in(&error, Some("mend it"), Some(40)),
+            "error: could not read `f`\n  Caused by: line 1\n    1 | listen = x\n      |          ^\n\nhint: mend it"
+        );
     }
 }

@@ -352,3 +352,17 @@ fn no_task_is_lost_when_the_server_goes_back_to_an_older_backup() {
     assert_eq!(laptop.tasks().len(), 4);
     assert_eq!((phone.tasks(), tablet.tasks()), (laptop.tasks(), laptop.tasks()));
 }
+
+#[test]
+fn a_drill_goes_through_the_other_places_where_one_is_away() {
+    let bucket = Bucket::start();
+    let (server, near, _) = with_a_bucket(&bucket);
+    server.operate(["backup", "create"]).good();
+    bucket.refuse(true);
+    let drilled = server.operate(["backup", "verify"]).exits_with(3);
+    assert!(drilled.stdout.contains(&format!("in {}\n  is good", near.display())), "{drilled}");
+    assert!(drilled.stderr.contains("AccessDenied") && drilled.stderr.contains("problems were found: 1"), "{drilled}");
+    let told = server.operate(["backup", "verify", "--json"]).exits_with(3);
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).expect("JSON, whole");
+    assert_eq!((&told[0]["good"], &told[1]["good"]), (&true.into(), &false.into()), "{told}");
+}

@@ -112,7 +112,8 @@ fn a_database_whose_beginning_is_destroyed_is_told_from_a_foreign_one() {
         &bytes,
         "error: could not open the database `DATA/taskferry.sqlite3`\n  \
          Caused by: database disk image is malformed\n\n\
-         hint: keep a copy of the whole data directory as it is, then restore a backup; the copy may help to rescue more",
+         hint: keep a copy of the whole data directory as it is, which may help to rescue more; \
+         then `taskferry-server restore latest` puts the last good backup back",
     );
 }
 
@@ -135,13 +136,90 @@ fn whoever_may_not_see_the_data_is_told_so_and_not_that_there_is_none() {
              hint: run the command as the user of the server, or as root",
         );
     }
+    let data = server.data_dir().to_str().expect("a path");
+    for verb in [&["backup", "list"][..], &["restore", "latest"], &["restore", data, "--dry-run"]] {
+        let said = server.operate_as(NOBODY, verb).either_way();
+        assert!(matches!(said.code(), 1 | 3), "{said}");
+        assert!(said.stderr.contains("\n\nhint: run the command as the user of the server, or as root\n"), "{said}");
+    }
+    assert_said(
+        &server.operate_as(NOBODY, ["import", "--from", data]).exits_with(1),
+        &server,
+        "error: could not look into `DATA`\n  \
+         Caused by: Permission denied (os error 13)\n\n\
+         hint: run the command as root: it opens the source before it acts as the data's owner",
+    );
+    let doctor = server.operate_as(NOBODY, ["doctor"]).exits_with(3);
+    assert!(doctor.stdout.contains("`permissions` first: ") && !doctor.stdout.contains("there is none"), "{doctor}");
+}
+
+/// A command that root starts acts as the data's owner, who may not go everywhere where root may.
+#[test]
+fn what_the_data_s_owner_may_not_read_is_not_called_missing_to_root() {
+    const OWNER: u32 = 65534;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not run as root: nobody else owns the data");
+        return;
+    }
+    let server = stopped();
+    let private = tempfile::tempdir().expect("a folder");
+    let backup = private.path().join("copy.sqlite3");
+    fs::copy(server.data_dir().join("taskferry.sqlite3"), &backup).expect("a copy");
+    for entry in fs::read_dir(server.data_dir()).expect("the data").flatten() {
+        std::os::unix::fs::chown(entry.path(), Some(OWNER), Some(OWNER)).expect("another owner");
+    }
+    std::os::unix::fs::chown(server.data_dir(), Some(OWNER), Some(OWNER)).expect("another owner");
+    fs::set_permissions(server.data_dir().parent().expect("a parent"), fs::Permissions::from_mode(0o755))
+        .expect("permissions");
+    let backup = backup.to_str().expect("a path");
+    let said = server.operate(["restore", backup, "--dry-run"]).exits_with(1);
+    assert!(said.stderr.starts_with(&format!("error: could not read `{backup}`\n")), "{said}");
+    assert!(
+        said.stderr.contains("hint: the command acts as user 65534, whose the data is: let that user in"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_directory_is_not_imported_into_itself() {
+    let server = stopped();
+    let around = server.data_dir().join("../data");
+    let around = if around.exists() { around } else { server.data_dir().to_owned() };
+    assert_said(
+        &server.operate(["import", "--from", around.to_str().expect("a path")]).exits_with(1),
+        &server,
+        "error: `DATA` holds this server's own data\n\nhint: name the other server's directory with `--from DIR`",
+    );
+}
+
+#[test]
+fn a_file_in_the_place_of_the_data_directory_is_called_a_file() {
+    let setup = PROGRAMS.server();
+    fs::write(setup.data_dir(), "").expect("a file");
+    let refused = setup.run_to_its_end().exits_with(1);
+    assert!(refused.stderr.contains("is a file: name a directory with `--data-dir DIR`"), "{refused}");
+}
+
+#[test]
+fn who_holds_the_database_for_long_is_named_as_the_reason() {
+    let server = stopped();
+    let holder = rusqlite::Connection::open(server.data_dir().join("taskferry.sqlite3")).expect("the database");
+    holder.execute_batch("BEGIN IMMEDIATE").expect("the only one who writes");
+    let said = server.operate(["account", "create"]).exits_with(1);
+    assert!(said.stderr.contains("Caused by: database is locked"), "{said}");
+    assert!(said.stderr.contains("hint: another program has held the database for seconds"), "{said}");
 }
 
 #[test]
 fn a_backup_that_is_not_there_or_cut_short_is_not_restored() {
     let server = stopped();
     let restore = |what: &str| server.operate(["restore", what, "--yes"]).exits_with(1);
-    for missing in ["latest", "taskferry-20200101T000000.000Z", "nowhere"] {
+    let none = "error: there is no backup in `DATA/backups`\n\n\
+                hint: `taskferry-server backup create` makes one; \
+                `--backup-every 6h` lets the server make them by itself";
+    assert_said(&restore("latest"), &server, none);
+    assert_said(&server.operate(["backup", "verify"]).exits_with(1), &server, none);
+    for missing in ["taskferry-20200101T000000.000Z", "nowhere"] {
         assert_said(
             &restore(missing),
             &server,
@@ -165,7 +243,7 @@ fn a_backup_that_is_not_there_or_cut_short_is_not_restored() {
     );
     // Without its manifest it is none.
     fs::remove_file(backup.with_extension("json")).expect("a manifest");
-    assert!(words(&restore("latest"), &server).starts_with("error: there is no backup `latest`"));
+    assert_said(&restore("latest"), &server, none);
 }
 
 #[test]

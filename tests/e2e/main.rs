@@ -13,6 +13,7 @@
 //! | [`accounts`] | accounts never see each other, also many at once |
 //! | [`durability`] | what was acknowledged survives restarts and crashes |
 //! | [`backups`] | what was backed up can be had back, and what that means for people is told |
+//! | [`interrupted`] | an operator's long work ends when it is told to, and leaves nothing half-done |
 //! | [`operators_year`] | all of an operator's work, as one story |
 //! | [`doctor`] | what is wrong with a server is found and said, and nothing is touched |
 //! | [`moving_house`] | a person's tasks move to another account, whole, whatever happens in between |
@@ -63,6 +64,7 @@ mod first_minutes;
 mod get_child_version;
 #[cfg(target_os = "linux")] // several addresses of one machine, and memory as the kernel counts it
 mod hostile;
+mod interrupted;
 mod large_push;
 mod lifecycle;
 mod logging;

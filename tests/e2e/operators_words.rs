@@ -128,8 +128,8 @@ nothing was changed";
         "\
 error: this account has no such version
 
-hint: `taskferry verify`, on a computer that is affected, names the last good one;
-`taskferry-server account show` has the latest",
+hint: `taskferry verify`, on a computer that is affected, names the last good one
+hint: `taskferry-server account show` has the latest",
     );
     desk.refused(
         &["account", "rewind", &desk.hash, "--to", "yesterday", "--yes"],
@@ -256,7 +256,11 @@ fn an_account_created_switched_off_and_on_and_given_a_quota() {
         "account {hash}: disabled; its devices are refused from now on, and its tasks stay",
     );
     desk.fine(&["account", "enable", &desk.hash], "account {hash}: enabled; its devices can sync again");
-    desk.fine(&["account", "quota", &desk.hash, "--bytes", "200MiB"], "account {hash}: its quota is set");
+    desk.fine(&["account", "quota", &desk.hash, "--bytes", "200MiB"], "account {hash}: its quota is set: 209.7 MB");
+    desk.fine(
+        &["account", "quota", &desk.hash, "--versions", "1"],
+        "account {hash}: its quota is set: 209.7 MB, 1 version",
+    );
     desk.refused(
         &["account", "quota", &desk.hash, "--bytes", "much"],
         2,
@@ -265,7 +269,7 @@ fn an_account_created_switched_off_and_on_and_given_a_quota() {
     desk.refused(
         &["account", "create", &desk.account.id().expose().to_string()],
         1,
-        "error: this account exists already",
+        "error: this account exists already\n\nhint: `taskferry-server account show` tells of it",
     );
     desk.refused(
         &["account", "show", "adas-laptop"],
@@ -396,7 +400,7 @@ fn an_invite_made_listed_and_taken_back() {
         moments(&without.stderr),
         "invite 2: for 5 accounts, until {moment}\n\
          its code, and what to type on the computer that has the tasks:\n\n\
-         hint: with `--public-url URL`, there is a link too, and the server's address\n  stands in the command\n"
+         hint: with `--public-url URL`, there is a link too, and the server's address stands in the command\n"
     );
     let list = server.operate(["invite", "list"]).good();
     assert_eq!(

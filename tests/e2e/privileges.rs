@@ -66,6 +66,76 @@ fn a_directory_with_something_in_it_is_not_taken_over() {
     assert_eq!(fs::metadata(setup.data_dir()).expect("the directory").uid(), 0);
 }
 
+/// As on a new machine whose volume is mounted for the first time: what a restore or an import puts there must be the server's.
+#[test]
+fn what_root_restores_or_imports_into_a_fresh_directory_belongs_to_the_servers_user() {
+    if !tests_run_as_root() {
+        eprintln!("not run as root: what only root can give away is not tested here");
+        return;
+    }
+    let open = |folder: &std::path::Path| {
+        fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o711)).expect("our own folder");
+    };
+    let lost = PROGRAMS.server();
+    let place = lost.data_dir().parent().expect("a folder").join("backups");
+    open(place.parent().expect("a folder"));
+    let lost = lost.start();
+    let account = lost.account();
+    let latest = account.append(VersionId::NIL, "a version");
+    let to = place.to_str().expect("a path").to_owned();
+    lost.operate(["backup", "create", "--to", &to]).good();
+    for entry in fs::read_dir(&place).expect("backups").flatten() {
+        fs::set_permissions(entry.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("our own file");
+    }
+    open(&place);
+    fs::set_permissions(&place, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("our own folder");
+    let from = lost.data_dir().to_str().expect("a path").to_owned();
+
+    for verb in [&["restore", &to, "--yes"][..], &["import", "--from", &from]] {
+        let new = PROGRAMS.server().variable("TASKFERRY_USER", NOBODY);
+        open(new.data_dir().parent().expect("a folder"));
+        new.operate(verb).good();
+        for path in [new.data_dir().to_owned(), new.data_dir().join("taskferry.sqlite3")] {
+            assert_eq!(fs::metadata(&path).expect("its data").uid(), 65532, "{}", path.display());
+        }
+        let server = new.start();
+        let here = e2e::Account::known_as(server.address(), account.id());
+        assert_eq!(here.info().latest_version_id, latest);
+    }
+}
+
+/// The reference server's directory is private to its user, and so is ours.
+#[test]
+fn root_imports_what_lets_only_its_own_user_in_and_leaves_it_that_users() {
+    const THEIRS: u32 = 65531;
+    if !tests_run_as_root() {
+        eprintln!("not run as root: there is nobody else's data");
+        return;
+    }
+    let new = PROGRAMS.server().option("--user", NOBODY);
+    let folder = new.data_dir().parent().expect("a folder").to_owned();
+    fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o711)).expect("our own folder");
+    let theirs = folder.join("theirs");
+    e2e::reference::lay_into(&theirs);
+    let handed = |path: &std::path::Path| std::os::unix::fs::chown(path, Some(THEIRS), Some(THEIRS)).expect("theirs");
+    for entry in fs::read_dir(&theirs).expect("their data").flatten() {
+        fs::set_permissions(entry.path(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a file");
+        handed(&entry.path());
+    }
+    fs::set_permissions(&theirs, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("a folder");
+    handed(&theirs);
+
+    let server = new.start();
+    let said = server.operate(["import", "--from", theirs.to_str().expect("a path")]).good();
+    assert!(said.stderr.contains("took over 13 accounts with 33 versions from the reference server"), "{said}");
+    for (directory, owner) in [(theirs.as_path(), THEIRS), (server.data_dir(), 65532)] {
+        for entry in fs::read_dir(directory).expect("a directory").flatten() {
+            assert_eq!(entry.metadata().expect("a file").uid(), owner, "{}", entry.path().display());
+        }
+    }
+    server.operate(["db", "check"]).good();
+}
+
 #[test]
 fn only_root_can_become_somebody_else() {
     let setup = PROGRAMS.server();

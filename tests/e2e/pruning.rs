@@ -164,3 +164,25 @@ fn without_a_yes_nothing_is_pruned() {
     assert!(dry.stderr.contains("7 versions of 1 account") && dry.stderr.contains("nothing was changed"), "{dry}");
     server.operate(["prune", "--older-than", "7d"]).exits_with(2);
 }
+
+#[test]
+fn without_a_server_vacuum_deletes_what_was_given_up_itself() {
+    let mut server = PROGRAMS.server().start();
+    let account = server.account();
+    let mut at = VersionId::NIL;
+    for number in 0..3_u8 {
+        at = account.append(at, vec![number; 600_000]);
+    }
+    let hash = server.hash_of(&account);
+    server.stop();
+    server.operate(["account", "rewind", &hash, "--to", &VersionId::NIL.to_string(), "--yes"]).good();
+    let unlinked = || server.ask_operator(["db", "status"])["unlinked_bytes"].as_u64();
+    assert_eq!(unlinked(), Some(1_800_000));
+    let status = server.operate(["db", "status"]).good();
+    assert!(status.stdout.contains("unlinked in it      1.8 MB"), "{status}");
+    let done = server.ask_operator(["db", "vacuum"]);
+    assert_eq!((&done["complete"], &done["unlinked_bytes"]), (&true.into(), &0.into()), "{done}");
+    assert!(done["given_back_bytes"].as_u64() >= Some(1_800_000), "{done}");
+    assert!(done["file_bytes"].as_u64() < Some(1_000_000), "{done}");
+    server.operate(["db", "check"]).good();
+}

@@ -98,7 +98,7 @@ impl Bucket {
         self.state.cuts.store(times, Ordering::Relaxed);
     }
 
-    /// From now on whatever is brought waits before it is taken; or no longer.
+    /// From now on whatever is brought waits before it is taken, and whatever is fetched in its middle; or no longer.
     pub fn stall(&self, stall: bool) {
         self.state.stall.lock().unwrap_or_else(PoisonError::into_inner).0 = stall;
         self.state.stalled.notify_all();
@@ -176,7 +176,12 @@ impl State {
              Connection: close\r\n\r\n",
             answer.len()
         )?;
-        (&*stream).write_all(&answer)
+        let (first, rest) = answer.split_at(if answer.len() > 1000 { answer.len() / 2 } else { answer.len() });
+        (&*stream).write_all(first)?;
+        if !rest.is_empty() {
+            self.wait_while_stalled();
+        }
+        (&*stream).write_all(rest)
     }
 
     fn answer(&self, method: &str, target: &str, body: Vec<u8>) -> (&'static str, Vec<u8>) {

@@ -2,10 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 use rustix::fs::{Mode, OFlags, open};
@@ -54,10 +57,7 @@ impl TestServer {
         verb: impl IntoIterator<Item = S>,
         keys: &str,
     ) -> (Option<i32>, String) {
-        let mut screen = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal"));
-        grantpt(&screen).and_then(|()| unlockpt(&screen)).expect("a terminal");
-        let name = ptsname(&screen, Vec::new()).expect("a terminal's name");
-        let terminal = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("a terminal");
+        let (mut screen, terminal) = terminal();
         // Typed ahead: the terminal keeps it until somebody reads.
         screen.write_all(keys.as_bytes()).expect("a keyboard");
         let end = || Stdio::from(terminal.try_clone().expect("a terminal"));
@@ -95,6 +95,28 @@ impl TestServer {
         let mut said = String::new();
         let _ = child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said));
         (child.wait().expect("the end of our own child").code(), said)
+    }
+
+    /// Begins a verb that somebody is going to interrupt.
+    #[track_caller]
+    pub fn begin<S: AsRef<OsStr>>(&self, verb: impl IntoIterator<Item = S>) -> Underway {
+        let mut command = self.beside();
+        command.args(verb).arg("--data-dir").arg(self.data_dir());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("a verb");
+        let said = child.stderr.take().expect("its words");
+        Underway::new(child, said)
+    }
+
+    /// The same in front of a terminal.
+    #[track_caller]
+    pub fn begin_at_a_terminal<S: AsRef<OsStr>>(&self, verb: impl IntoIterator<Item = S>) -> Underway {
+        let (screen, terminal) = terminal();
+        let end = || Stdio::from(terminal.try_clone().expect("a terminal"));
+        let mut command = self.beside();
+        command.args(verb).arg("--data-dir").arg(self.data_dir());
+        let child = command.stdin(end()).stdout(Stdio::null()).stderr(end()).spawn().expect("a verb");
+        Underway::new(child, screen)
     }
 
     /// The same for a verb that answers in JSON.
@@ -146,6 +168,81 @@ impl TestServer {
             }
             fs::write(noted, backup.to_string()).expect("what is known of backups");
         }
+    }
+}
+
+/// A terminal: where it shows and is typed into, and where programs have it.
+fn terminal() -> (File, OwnedFd) {
+    let screen = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal"));
+    grantpt(&screen).and_then(|()| unlockpt(&screen)).expect("a terminal");
+    let name = ptsname(&screen, Vec::new()).expect("a terminal's name");
+    let terminal = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("a terminal");
+    (screen, terminal)
+}
+
+/// A verb that is under way.
+#[derive(Debug)]
+pub struct Underway {
+    child: Child,
+    said: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Underway {
+    fn new(child: Child, mut words: impl Read + Send + 'static) -> Self {
+        let said = Arc::<Mutex<Vec<u8>>>::default();
+        let heard = Arc::clone(&said);
+        let reader = thread::spawn(move || {
+            let mut piece = [0; 4096];
+            // A terminal whose last user went ends with an error.
+            while let Ok(length @ 1..) = words.read(&mut piece) {
+                heard.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&piece[..length]);
+            }
+        });
+        Self { child, said, reader }
+    }
+
+    /// What it has said so far.
+    pub fn said(&self) -> String {
+        String::from_utf8_lossy(&self.said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    /// Waits until it has said this.
+    #[track_caller]
+    pub fn says(&self, words: &str) {
+        wait::until(&format!("it says `{words}`"), || self.said().contains(words));
+    }
+
+    /// Waits until a signal no longer ends it by itself.
+    #[track_caller]
+    pub fn heeds(&self, signal: Signal) {
+        let status = format!("/proc/{}/status", self.child.id());
+        let heeds = || {
+            let status = fs::read_to_string(&status).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+            caught >> (signal.as_raw() - 1) & 1 == 1
+        };
+        wait::until("it heeds the signal", heeds);
+    }
+
+    /// Sends it a signal.
+    #[track_caller]
+    pub fn send(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.child), signal).expect("a signal to our own child");
+    }
+
+    /// Waits for its end. Returns its exit code and all that it said.
+    #[track_caller]
+    pub fn ends(mut self) -> (Option<i32>, String) {
+        let mut status = None;
+        wait::until("it ends", || {
+            status = self.child.try_wait().expect("our own child");
+            status.is_some()
+        });
+        self.reader.join().expect("its words");
+        let said = String::from_utf8_lossy(&self.said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
+        (status.and_then(|status| status.code()), said)
     }
 }
 

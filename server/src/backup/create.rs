@@ -20,6 +20,7 @@ use super::store::destination::{BucketAccess, Destination};
 use super::store::folder::UNFINISHED;
 use super::store::{Shelf, StoreError};
 use crate::progress::Step;
+use crate::remedy;
 use crate::stop::{Stop, Stopped};
 use crate::storage::sqlite::administrator::{AdministratorError, database_in};
 use crate::storage::sqlite::directory::private_file;
@@ -127,10 +128,10 @@ impl CreateError {
                     .into(),
             ),
             Self::Nowhere(_) => Some("check the place and its credentials; older backups are as they were".into()),
-            Self::File { .. } => Some(
+            Self::File { cause, .. } => Some(remedy::of_io(cause).unwrap_or_else(|| {
                 "check its owner and its volume, or choose another place with `--to`; older backups are as they were"
-                    .into(),
-            ),
+                    .to_owned()
+            })),
             Self::Copy(_) | Self::Stopped(_) => None,
         }
     }

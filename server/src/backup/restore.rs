@@ -45,6 +45,12 @@ pub enum Source {
 /// Why nothing was restored. The data is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
+    /// There is none at all.
+    #[error("there is no backup{}", .places.iter().map(|place| format!(" in `{place}`")).collect::<Vec<_>>().join(","))]
+    None {
+        /// Where they would be.
+        places: Vec<Destination>,
+    },
     /// There is no such backup.
     #[error("there is no backup `{text}`")]
     NotFound {
@@ -57,6 +63,15 @@ pub enum RestoreError {
     /// The backup is not sound.
     #[error("the backup is damaged, and was not restored: {0}")]
     Damaged(Flaw),
+    /// It is there, and can't be read.
+    #[error("could not read `{}`", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        cause: std::io::Error,
+    },
     /// A server runs, or the directory can't be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -99,6 +114,10 @@ impl RestoreError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::None { .. } => Some(
+                "`taskferry-server backup create` makes one; `--backup-every 6h` lets the server make them by itself"
+                    .into(),
+            ),
             Self::NotFound { .. } => Some("`taskferry-server backup list` shows what there is".into()),
             Self::Fetch(FetchError::Unseal(error)) => error.hint(),
             Self::Directory(DirectoryError::Held { .. }) => {
@@ -112,7 +131,7 @@ impl RestoreError {
                 Some("nothing was changed; make room for a second copy of the data on its volume".into())
             }
             Self::Schema(error) => error.hint(),
-            Self::Fetch(_) | Self::Copy(_) | Self::File { .. } | Self::Stopped(_) => None,
+            Self::Fetch(_) | Self::Unreadable { .. } | Self::Copy(_) | Self::File { .. } | Self::Stopped(_) => None,
         }
     }
 }
@@ -123,7 +142,8 @@ impl Source {
     pub fn find(text: &str, places: Vec<Shelf>, access: &BucketAccess) -> Result<Self, RestoreError> {
         let not_found = || RestoreError::NotFound { text: text.to_owned() };
         if text == "latest" {
-            return newest(places)?.ok_or_else(not_found);
+            let none = RestoreError::None { places: places.iter().map(|shelf| shelf.destination().clone()).collect() };
+            return newest(places)?.ok_or(none);
         }
         if let Ok(name) = text.parse() {
             return named(places, &name)?.ok_or_else(not_found);
@@ -135,8 +155,16 @@ impl Source {
             let destination: Destination = folder.parse().map_err(|_| not_found())?;
             return named(vec![destination.shelf(access, None)?], &name)?.ok_or_else(not_found);
         }
-        if path.is_file() {
-            return Ok(Self::Database(path.to_owned()));
+        let is_file = |found: std::fs::Metadata| {
+            // Whether it can be read, nothing but reading it says.
+            if found.is_file() { fs::File::open(path).map(|_| true) } else { Ok(false) }
+        };
+        match fs::metadata(path).and_then(is_file) {
+            Ok(true) => return Ok(Self::Database(path.to_owned())),
+            Err(cause) if cause.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Err(RestoreError::Unreadable { path: path.to_owned(), cause });
+            }
+            _ => {}
         }
         let destination: Destination = text.parse().map_err(|_| not_found())?;
         newest(vec![destination.shelf(access, None)?])?.ok_or_else(not_found)

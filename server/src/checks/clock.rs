@@ -23,7 +23,7 @@ impl Check for Clock {
     }
 
     fn look(&self, world: &World<'_>) -> Finding {
-        match world.data_dir() {
+        match world.open_data_dir() {
             Ok(directory) => judge(world.now(), newest(directory), program()),
             Err(finding) => finding,
         }

@@ -33,7 +33,7 @@ mod unix {
     use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
 
-    use rustix::fs::{Access, access};
+    use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 
     use super::Finding;
 
@@ -49,6 +49,12 @@ mod unix {
             return Finding::problem(format!("`{shown}` can't be read by this user"), as_user);
         };
         if access(directory, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK).is_err() {
+            if statvfs(directory).is_ok_and(|volume| volume.f_flag.contains(StatVfsMountFlags::RDONLY)) {
+                return Finding::problem(
+                    format!("`{shown}` lies on a volume that is read-only"),
+                    "the system's log (`dmesg`) says why, if the disk failed; mount it for writing again",
+                );
+            }
             return Finding::problem(format!("`{shown}` can't be written by this user"), as_user);
         }
         let (mut strangers, mut open) = (Vec::new(), Vec::new());

@@ -152,6 +152,17 @@ impl<'a> World<'a> {
         self.data_dir.as_deref().ok_or_else(|| Finding::skipped("nobody says where the data lies"))
     }
 
+    /// The same, where this user may look into it: what can't be seen is not "none".
+    pub fn open_data_dir(&self) -> Result<&Path, Finding> {
+        let directory = self.data_dir()?;
+        match std::fs::read_dir(directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                Err(Finding::waiting_for("permissions"))
+            }
+            _ => Ok(directory),
+        }
+    }
+
     /// When the world was looked at.
     pub const fn now(&self) -> UnixSeconds {
         self.now
@@ -175,7 +186,7 @@ impl<'a> World<'a> {
 
     /// What is known of backups.
     pub fn backups(&self) -> Result<Status, Finding> {
-        Ok(Status::read(self.data_dir()?))
+        Ok(Status::read(self.open_data_dir()?))
     }
 
     /// The process that holds the data, if one does.

@@ -10,6 +10,7 @@ use super::door::act_as_owner;
 use super::interrupt::interruptible;
 use super::{VerbError, words};
 use crate::backup::create::{Created, Plan, create};
+use crate::backup::restore::RestoreError;
 use crate::backup::status::Status;
 use crate::backup::store::destination::Destination;
 use crate::backup::store::{Kept, Shelf, StoreError};
@@ -19,6 +20,7 @@ use crate::cli::backup::{BackupCommand, BackupFlags, CreateArgs, ListArgs, Prune
 use crate::clock::now;
 use crate::config::backup::Backups;
 use crate::config::sources::Env;
+use crate::remedy;
 use crate::stop::Stop;
 use crate::terminal;
 use crate::words::in_full;
@@ -107,7 +109,7 @@ fn list(args: &ListArgs, env: &Env) -> Result<(), VerbError> {
             // The other places are shown all the same.
             Err(error) => {
                 problems += 1;
-                terminal::say(&terminal::error_text(&error, None));
+                terminal::say(&terminal::error_text(&error, remedy::of(&error).as_deref()));
             }
         }
     }
@@ -154,10 +156,11 @@ fn drill(args: &VerifyArgs, env: &Env) -> Result<(), VerbError> {
     let plan = plan(&args.data, &args.backup, env)?;
     let Drilled { seen, problems } = interruptible(args.data.json, |stop| drill_all(args, &plan, stop))?;
     match (seen, problems) {
-        (0, _) => {
-            let text = args.name.clone().unwrap_or_else(|| "latest".to_owned());
-            Err(crate::backup::restore::RestoreError::NotFound { text }.into())
+        (0, 0) => Err(match args.name.clone().filter(|name| name != "latest") {
+            Some(text) => RestoreError::NotFound { text },
+            None => RestoreError::None { places: plan.destinations },
         }
+        .into()),
         (_, 0) => Ok(()),
         (_, count) => Err(VerbError::Problems { count }),
     }
@@ -176,8 +179,20 @@ fn drill_all(args: &VerifyArgs, plan: &Plan, stop: &Stop) -> Result<Drilled, Ver
     let (mut proved, mut damaged) = (None, Vec::new());
     let mut listed = terminal::JsonList::begin();
     for (place, shelf) in plan.shelves() {
-        let shelf = shelf?;
-        for kept in chosen(args, shelf.backups()?) {
+        let (shelf, backups) = match shelf.and_then(|shelf| Ok((shelf.backups()?, shelf))) {
+            Ok((backups, shelf)) => (shelf, backups),
+            // The other places are gone through all the same.
+            Err(error) => {
+                drilled.problems += 1;
+                if args.data.json {
+                    listed.print(&json!({ "place": place.to_string(), "good": false, "problems": [in_full(&error)] }));
+                } else {
+                    terminal::say(&terminal::error_text(&error, remedy::of(&error).as_deref()));
+                }
+                continue;
+            }
+        };
+        for kept in chosen(args, backups) {
             drilled.seen += 1;
             let drill = verify(&shelf, &kept, args.identity.as_deref(), &scratch.0, stop)?;
             drilled.problems += drill.flaws.len();

@@ -9,6 +9,7 @@ use taskferry_protocol::describe::{Registration, ServerInfo};
 
 use crate::cli::deploy::{ComposeArgs, FlyArgs, ImageArgs, PlatformArgs, RailwayArgs, SystemdArgs};
 use crate::deploy::folder::{self, FolderError};
+use crate::deploy::machine::Machine;
 use crate::deploy::questions::{Question, QuestionError, Questions, Terminal};
 use crate::deploy::readiness::{self, ReadinessError};
 use crate::deploy::values::Image;
@@ -73,7 +74,7 @@ impl DeployError {
             ),
             Self::OddPath(_) => Some("move the clone to a path of plain characters".into()),
             Self::Readiness(ReadinessError::NotReady { .. }) => Some(
-                "the platform's log says what the server does; a new name or certificate may take\n\
+                "the platform's log says what the server does; a new name or certificate may take \
                  some minutes more: then run the same command again"
                     .into(),
             ),
@@ -172,7 +173,7 @@ fn with_systemd(args: &SystemdArgs, questions: &mut Questions<'_>, folder: &Path
         domain: questions.ask(&DOMAIN, args.domain.as_deref())?,
         registration: questions.ask(&REGISTRATION, args.common.registration.as_deref())?,
     };
-    Ok(systemd::deployment(&answers, folder, &program))
+    Ok(systemd::deployment(&answers, folder, &program, &Machine::look(Path::new("/"))))
 }
 
 /// The image that was named; `None` if one can be built from where we are. Looked at before anything is asked.

@@ -9,6 +9,8 @@ use crate::account_hash::{AccountHash, AccountHasher};
 use crate::cli::DataArgs;
 use crate::config::Beside;
 use crate::config::sources::Env;
+use crate::privileges;
+use crate::remedy;
 use crate::storage::UnixSeconds;
 use crate::storage::admin::{Administration as _, Record};
 use crate::storage::select::Selection;
@@ -35,7 +37,8 @@ impl Door {
 
     /// With an address from the command line.
     pub(super) fn open_with(args: &DataArgs, public_url: Option<&String>, env: &Env) -> Result<Self, VerbError> {
-        let Beside { data_dir, public_url } = Beside::load(args, public_url.map_or(&[], std::slice::from_ref), env)?;
+        let Beside { data_dir, public_url, .. } =
+            Beside::load(args, public_url.map_or(&[], std::slice::from_ref), env)?;
         act_as_owner(&data_dir).map_err(VerbError::Owner)?;
         let data = Administrator::open(&data_dir)?;
         let hasher = AccountHasher::new(data.salt());
@@ -45,6 +48,16 @@ impl Door {
     /// The data directory alone.
     pub(super) fn directory(args: &DataArgs, env: &Env) -> Result<PathBuf, VerbError> {
         let Beside { data_dir, .. } = Beside::load(args, &[], env)?;
+        act_as_owner(&data_dir).map_err(VerbError::Owner)?;
+        Ok(data_dir)
+    }
+
+    /// The same for a command that may be the first to write there, before any server: what it makes must be the server's.
+    pub(super) fn directory_to_fill(args: &DataArgs, env: &Env) -> Result<PathBuf, VerbError> {
+        let Beside { data_dir, user, .. } = Beside::load(args, &[], env)?;
+        if user.is_some() && rustix::process::geteuid().is_root() && privileges::is_fresh(&data_dir) {
+            privileges::drop_to(user, &data_dir)?;
+        }
         act_as_owner(&data_dir).map_err(VerbError::Owner)?;
         Ok(data_dir)
     }
@@ -113,6 +126,7 @@ pub(super) fn act_as_owner(directory: &Path) -> std::io::Result<()> {
     set_thread_groups(&[])?;
     set_thread_res_gid(group, group, group)?;
     set_thread_res_uid(user, user, user)?;
+    remedy::acts_as(owner.uid());
     Ok(())
 }
 

@@ -9,14 +9,17 @@ use crate::cli::operate::ImportArgs;
 use crate::clock::now;
 use crate::config::sources::Env;
 use crate::import::target::Target;
-use crate::import::{ImportError, Report, import, open};
+use crate::import::{ImportError, Report, import, open, refuse_itself};
 use crate::stop::Stopped;
 use crate::terminal;
 
 /// Carries out the verb.
 pub fn run(args: &ImportArgs, env: &Env) -> Result<(), VerbError> {
-    let directory = Door::directory(&args.data, env)?;
+    // Before this process becomes the data's owner: the other server's user is another one, who lets nobody in.
     let source = open(&args.from)?;
+    let directory =
+        if args.dry_run { Door::directory(&args.data, env) } else { Door::directory_to_fill(&args.data, env) }?;
+    refuse_itself(&args.from, &directory)?;
     let target = if args.dry_run { Target::look(&directory) } else { Target::open(&directory) };
     let mut target = target.map_err(ImportError::from)?;
     let report = interruptible(args.data.json, |stop| import(&*source, &mut target, args.dry_run, now(), stop))?;

@@ -19,6 +19,7 @@ pub mod restore;
 pub mod serve;
 pub mod stats;
 mod table;
+mod turns;
 
 use std::path::PathBuf;
 
@@ -31,6 +32,7 @@ use crate::export::ExportError;
 use crate::import::ImportError;
 use crate::import::source::Skip;
 use crate::invite::NoRandomness;
+use crate::privileges::PrivilegeError;
 use crate::stop::Stopped;
 use crate::storage::admin::AdminError;
 use crate::storage::sqlite::administrator::AdministratorError;
@@ -48,6 +50,9 @@ pub enum VerbError {
     /// Started as root, and it can't become the data's owner.
     #[error("could not act as the owner of the data directory")]
     Owner(#[source] std::io::Error),
+    /// Started as root, and it can't become the server's user.
+    #[error(transparent)]
+    Privileges(#[from] PrivilegeError),
     /// The data says no.
     #[error(transparent)]
     Data(#[from] AdminError),
@@ -119,6 +124,15 @@ pub enum VerbError {
     /// An account was not taken over. Nothing was changed.
     #[error("this account was not taken over: {0}")]
     NotTaken(Skip),
+    /// An account was taken back, and not as far as it should be.
+    #[error("only a part of the account's versions went; as it was before, it is kept in `{}`", .path.display())]
+    PartlyTakenBack {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        cause: AdminError,
+    },
     /// An account was not written into a file.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -163,6 +177,7 @@ impl VerbError {
         match self {
             Self::Config(error) => error.hint(),
             Self::Open(error) => error.hint(),
+            Self::Privileges(error) => error.hint(),
             Self::Data(AdminError::UnknownAccount) | Self::NotAnAccount | Self::NoSuchAccount => {
                 Some("`taskferry-server account list` shows all accounts".into())
             }
@@ -170,15 +185,16 @@ impl VerbError {
                 Some("`taskferry-server account enable` brings it back while its tasks are still there".into())
             }
             Self::Data(AdminError::UnknownVersion) => Some(
-                "`taskferry verify`, on a computer that is affected, names the last good one;\n\
+                "`taskferry verify`, on a computer that is affected, names the last good one\n\
                  `taskferry-server account show` has the latest"
                     .into(),
             ),
             Self::Data(AdminError::Changed) => Some(
-                "nothing was changed; a device has just sent something: run the same command again,\n\
+                "nothing was changed; a device has just sent something: run the same command again, \
                  or keep devices away meanwhile with `taskferry-server account disable`"
                     .into(),
             ),
+            Self::Data(AdminError::Exists) => Some("`taskferry-server account show` tells of it".into()),
             Self::Data(AdminError::Erased) => Some("its devices can be set up with a new account".into()),
             Self::Ambiguous { .. } => Some("type more of its digits".into()),
             Self::NoSuchInvite { .. } => Some("`taskferry-server invite list` shows all invites".into()),
@@ -191,6 +207,10 @@ impl VerbError {
                 Some("`--replace` takes the file's history instead, and keeps what is here in a file".into())
             }
             Self::NotTaken(Skip::DeletedHere) => Some("`--replace` takes it over all the same".into()),
+            Self::PartlyTakenBack { .. } => Some(
+                "run the same command again when this is mended: it goes on where it stopped, and lets its devices in then"
+                    .into(),
+            ),
             Self::Export(error) => error.hint(),
             Self::NotForATerminal => Some("name a file, or send it on with `>` or `|`".into()),
             Self::NeedsYes { .. } => Some("add `--yes`".into()),

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::door::Door;
 use super::interrupt::interruptible;
+use super::turns::Turns;
 use super::{VerbError, words};
 use crate::cli::prune::PruneArgs;
 use crate::clock::now;
@@ -122,6 +123,7 @@ fn as_json(found: &Sum, done: &Sum) -> serde_json::Value {
 fn prune(door: &Door, retention: Retention, versions: u64, stop: &Stop) -> Result<Sum, VerbError> {
     stop.begins(Step::of_things("pruning", versions, "versions"));
     let (mut sum, mut behind) = (Sum::default(), Some(Cursor::default()));
+    let mut turns = Turns::with_server_of(&door.directory);
     while let Some(from) = behind
         && !stop.is_set()
     {
@@ -130,6 +132,7 @@ fn prune(door: &Door, retention: Retention, versions: u64, stop: &Stop) -> Resul
         sum.bytes += pruned.bytes;
         stop.reached(sum.versions);
         behind = pruned.next;
+        turns.next();
     }
     sum.stopped = behind.is_some();
     Ok(sum)

@@ -1,10 +1,12 @@
 //! `taskferry-server restore BACKUP`: shows what it means, asks, and puts the backup in the place of the data.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::door::Door;
 use super::interrupt::interruptible;
 use super::{VerbError, backup, words};
 use crate::account_hash::AccountHash;
@@ -13,6 +15,7 @@ use crate::backup::manifest::BackupName;
 use crate::backup::restore::{Prepared, Restored, Source, prepare};
 use crate::cli::backup::{BackupFlags, RestoreArgs};
 use crate::config::sources::Env;
+use crate::stop::Stop;
 use crate::terminal;
 
 /// Accounts that are shown one by one on a terminal.
@@ -20,32 +23,16 @@ const SHOWN_MAX: usize = 20;
 
 /// Carries out the verb.
 pub fn run(args: &RestoreArgs, env: &Env) -> Result<(), VerbError> {
+    if !args.dry_run {
+        Door::directory_to_fill(&args.data, env)?;
+    }
     let plan = backup::plan(&args.data, &BackupFlags::default(), env)?;
     // A place that is away must not be in the way of a restore from another one.
     let places = plan.shelves().into_iter().filter_map(|(_, shelf)| shelf.ok()).collect();
     let source = Source::find(&args.backup, places, &plan.access)?;
-    let prepared = interruptible(args.data.json, |stop| {
-        prepare(&source, &plan.data_dir, args.identity.as_deref(), !args.dry_run, stop)
-    })?;
-    if args.data.json {
-        if args.dry_run {
-            terminal::print(&as_json(&source, &prepared, None).to_string());
-            return Ok(());
-        }
-    } else {
-        terminal::say(&text(&source, &prepared));
-        if args.dry_run {
-            terminal::say("nothing was changed");
-            return Ok(());
-        }
-    }
-    if !args.yes {
-        match terminal::ask("put it in the place of the present data?") {
-            None => return Err(VerbError::NeedsYes { doing: "a restore" }),
-            Some(false) => return Err(VerbError::Declined),
-            Some(true) => {}
-        }
-    }
+    let Some(prepared) = interruptible(args.data.json, |stop| decide(args, &plan.data_dir, &source, stop))? else {
+        return Ok(());
+    };
     let before = args.data.json.then(|| as_json(&source, &prepared, None));
     let restored = prepared.carry_out(&BackupName::at(Timestamp::now()).stamp())?;
     match before {
@@ -58,6 +45,33 @@ pub fn run(args: &RestoreArgs, env: &Env) -> Result<(), VerbError> {
         None => terminal::say(&done(&restored)),
     }
     Ok(())
+}
+
+/// Prepares it, says what it means, and asks. `None`: that was all. Whoever is told to stop, also by a signal while it asks, leaves
+/// nothing behind.
+fn decide(args: &RestoreArgs, data_dir: &Path, source: &Source, stop: &Stop) -> Result<Option<Prepared>, VerbError> {
+    let prepared = prepare(source, data_dir, args.identity.as_deref(), !args.dry_run, stop)?;
+    stop.ends();
+    if args.data.json {
+        if args.dry_run {
+            terminal::print(&as_json(source, &prepared, None).to_string());
+            return Ok(None);
+        }
+    } else {
+        terminal::say(&text(source, &prepared));
+        if args.dry_run {
+            terminal::say("nothing was changed");
+            return Ok(None);
+        }
+    }
+    if !args.yes {
+        match terminal::ask_unless("put it in the place of the present data?", stop) {
+            None => return Err(VerbError::NeedsYes { doing: "a restore" }),
+            Some(false) => return Err(VerbError::Declined),
+            Some(true) => {}
+        }
+    }
+    Ok(Some(prepared))
 }
 
 fn text(source: &Source, prepared: &Prepared) -> String {
@@ -108,8 +122,9 @@ fn done(restored: &Restored) -> String {
     if let Some(former) = &restored.former {
         let _ = write!(text, "\nthe former data is kept as {}", former.display());
     }
-    text + "\n\nhint: computers that were ahead of the backup get 410 at their next sync; there,\n      \
-         `taskferry repair` brings back what only they have"
+    let ahead = "computers that were ahead of the backup get 410 at their next sync; there, \
+                 `taskferry repair` brings back what only they have";
+    format!("{text}\n\n{}", terminal::hints(ahead))
 }
 
 fn as_json(source: &Source, prepared: &Prepared, restored: Option<&Restored>) -> Value {

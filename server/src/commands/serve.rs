@@ -9,7 +9,7 @@ use crate::app::{Application, RunError, StartError};
 use crate::backup::schedule::Schedule;
 use crate::cli::ServeArgs;
 use crate::config::sources::Env;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, platform_note};
 use crate::privileges::{self, PrivilegeError};
 use crate::{telemetry, terminal};
 
@@ -71,8 +71,14 @@ pub fn run(args: &ServeArgs, env: &Env) -> Result<(), ServeError> {
         };
         terminal::say(&banner(&config, application.addresses(), application.metrics_address()));
         tell_service_manager(NotifyState::Ready);
+        let platform = platform_note(env);
         for note in &config.notes {
-            tracing::warn!("{note}");
+            // That it runs on a platform which is known is as it should be; everything else here is odd.
+            if Some(note) == platform.as_ref() {
+                tracing::info!("{note}");
+            } else {
+                tracing::warn!("{note}");
+            }
         }
         let mut backups = match config.backups.every {
             Some(every) => Some(Schedule::start(config.backups.plan.clone(), every).map_err(ServeError::Runtime)?),

@@ -251,11 +251,19 @@ pub fn shown(file: Option<&std::path::Path>, env: &sources::Env) -> Result<Vec<S
             let text = |given: &Given| if secret { "(hidden)".to_owned() } else { given.text() };
             Shown {
                 key: setting.key(),
-                value: given.as_ref().map(text),
+                value: given.as_ref().map(text).or_else(|| computed(setting, env)),
                 origin: given.map(|given| given.origin().to_owned()),
             }
         })
         .collect())
+}
+
+/// A default that depends on who asks.
+fn computed(setting: &Setting, env: &sources::Env) -> Option<String> {
+    if setting.name != DATA_DIR.name {
+        return None;
+    }
+    sources::default_data_dir(env).map(|directory| directory.display().to_string())
 }
 
 const DEFAULT_PORT: u16 = 8080;
@@ -269,9 +277,9 @@ impl Config {
 
         let public_url = public_url(&sources, args.public_url.as_slice())?;
         let base_path = or_default(one(&BASE_PATH, &args.base_path), values::base_path, String::new())?;
-        let mut notes = notes(env, &sources);
-        notes.extend(path_note(public_url.as_ref(), &base_path));
         let data_dir = data_dir(&sources, env, args.data_dir.as_slice())?;
+        let mut notes = notes(env, &sources, &data_dir);
+        notes.extend(path_note(public_url.as_ref(), &base_path));
         let limits_on = or_default(one(&LIMITS, &args.limits), values::on_or_off, true)?;
         let perimeter = perimeter::perimeter(&sources, env, &args.perimeter, limits_on, &mut notes)?;
         Ok(Self {
@@ -431,6 +439,8 @@ pub struct Beside {
     pub data_dir: PathBuf,
     /// How people reach the server, if that is known.
     pub public_url: Option<ServerUrl>,
+    /// Whom the server becomes when it is started as root.
+    pub user: Option<User>,
 }
 
 impl Beside {
@@ -438,14 +448,16 @@ impl Beside {
     pub fn load(args: &DataArgs, public_url_flag: &[String], env: &sources::Env) -> Result<Self, ConfigError> {
         let sources = Sources::new(env, args.config.as_deref(), SETTINGS)?;
         let data_dir = data_dir(&sources, env, args.data_dir.as_slice())?;
-        Ok(Self { data_dir, public_url: public_url(&sources, public_url_flag)? })
+        let user = sources.find(&perimeter::USER, &[]).map(|given| given.parse(values::user)).transpose()?;
+        Ok(Self { data_dir, public_url: public_url(&sources, public_url_flag)?, user })
     }
 }
 
-fn notes(env: &sources::Env, sources: &Sources<'_>) -> Vec<String> {
+fn notes(env: &sources::Env, sources: &Sources<'_>, data_dir: &std::path::Path) -> Vec<String> {
     let mut notes = sources.unknown_variables();
     if env.get("DATABASE_URL").is_some() {
-        notes.push("`DATABASE_URL` is set and not used: this server keeps its data in the directory above".to_owned());
+        let data_dir = data_dir.display();
+        notes.push(format!("`DATABASE_URL` is set and not used: this server keeps its data in `{data_dir}`"));
     }
     notes
 }

@@ -151,5 +151,5 @@ fn an_empty_variable_counts_as_not_set() {
 #[test]
 fn a_database_url_is_not_obeyed_silently() {
     let config = load(&ServeArgs::default(), &[("DATABASE_URL", "postgres://somewhere")]).unwrap();
-    assert!(config.notes[0].contains("`DATABASE_URL` is set and not used"));
+    assert!(config.notes[0].starts_with("`DATABASE_URL` is set and not used: this server keeps its data in `/"));
 }

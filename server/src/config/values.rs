@@ -142,12 +142,17 @@ pub(super) fn registration(text: &str) -> Result<Registration, String> {
     }
 }
 
+/// Also what becomes of these words on the way: YAML makes `true` of an `on` without quotes, and TOML has words of its own.
 pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
     match text {
-        "on" => Ok(true),
-        "off" => Ok(false),
+        "on" | "true" => Ok(true),
+        text if is_off(text) => Ok(false),
         _ => Err("on or off".to_owned()),
     }
+}
+
+fn is_off(text: &str) -> bool {
+    matches!(text, "off" | "false")
 }
 
 /// How long versions are kept at least, in seconds. As long as people stay away from a computer, and not longer than it is
@@ -171,7 +176,7 @@ pub(super) fn log_format(text: &str) -> Result<bool, String> {
 
 /// `COUNT/PERIOD` or `off`.
 pub(super) fn rate(text: &str) -> Result<Option<Rate>, String> {
-    if text == "off" {
+    if is_off(text) {
         return Ok(None);
     }
     Rate::parse(text).map(Some).ok_or_else(|| rate::EXPECTED.to_owned())
@@ -183,7 +188,7 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
 }
 
 pub(super) fn count_or_off(text: &str) -> Result<Option<usize>, String> {
-    if text == "off" {
+    if is_off(text) {
         return Ok(None);
     }
     count(text).map(Some).map_err(|expected| format!("{expected}, or `off`"))
@@ -226,6 +231,13 @@ mod tests {
         for text in ["", "0", "MB", "-1", "1.5MB", "1TB!", "99999999999999999999", "99999999999999GiB"] {
             assert!(bytes(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_switch_survives_what_other_formats_make_of_it() {
+        assert_eq!(["on", "true", "off", "false"].map(on_or_off), [Ok(true), Ok(true), Ok(false), Ok(false)]);
+        assert_eq!((rate("false"), count_or_off("false"), count_or_off("off")), (Ok(None), Ok(None), Ok(None)));
+        assert!(on_or_off("").is_err() && on_or_off("never").is_err() && count_or_off("true").is_err());
     }
 
     #[test]

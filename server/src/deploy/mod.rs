@@ -6,6 +6,7 @@
 //! | [`values`] | what an answer may be |
 //! | [`template`] | the repository's own deployment files, and how values get into them |
 //! | [`fly`], [`railway`], [`compose`], [`systemd`] | one platform each: answers in, [`Deployment`] out |
+//! | [`machine`] | what a Linux machine has already |
 //! | [`folder`] | writes the files, and overwrites nothing |
 //! | [`readiness`] | waits until the server answers |
 //!
@@ -14,6 +15,7 @@
 pub mod compose;
 pub mod fly;
 pub mod folder;
+pub mod machine;
 pub mod questions;
 pub mod railway;
 pub mod readiness;

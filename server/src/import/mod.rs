@@ -42,6 +42,21 @@ pub enum ImportError {
         /// The directory.
         directory: PathBuf,
     },
+    /// This user may not even see whether there is some.
+    #[error("could not look into `{}`", .directory.display())]
+    Unseen {
+        /// The directory.
+        directory: PathBuf,
+        /// The system's reason.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// What is here already.
+    #[error("`{}` holds this server's own data", .directory.display())]
+    Itself {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// The source.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -57,6 +72,10 @@ impl ImportError {
             Self::NoData { .. } => Some(format!(
                 "it would be in a file `{REFERENCE_FILE}` (the reference server) or `{DATABASE_FILE}` (another Taskferry)"
             )),
+            Self::Unseen { .. } => {
+                Some("run the command as root: it opens the source before it acts as the data's owner".into())
+            }
+            Self::Itself { .. } => Some("name the other server's directory with `--from DIR`".into()),
             Self::Source(error) => error.hint(),
             Self::Target(error) => error.hint(),
         }
@@ -85,13 +104,33 @@ pub struct Report {
 /// Opens the source in `directory`.
 pub fn open(directory: &Path) -> Result<Box<dyn Source>, ImportError> {
     let (theirs, ours) = (directory.join(REFERENCE_FILE), directory.join(DATABASE_FILE));
-    if ours.is_file() {
+    if is_file(&ours)? {
         Ok(Box::new(taskferry::Taskferry::open(&ours)?))
-    } else if theirs.is_file() {
+    } else if is_file(&theirs)? {
         Ok(Box::new(reference::Reference::open(&theirs)?))
     } else {
         Err(ImportError::NoData { directory: directory.to_owned() })
     }
+}
+
+/// Whether it is there. Not to be let in is another thing than to find nothing.
+fn is_file(path: &Path) -> Result<bool, ImportError> {
+    match std::fs::metadata(path) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::PermissionDenied => {
+            let directory = path.parent().unwrap_or(path).to_owned();
+            Err(ImportError::Unseen { directory, cause })
+        }
+        found => Ok(found.is_ok_and(|found| found.is_file())),
+    }
+}
+
+/// Refuses to import a directory into itself, by whatever names.
+pub fn refuse_itself(from: &Path, data_dir: &Path) -> Result<(), ImportError> {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    if real(from).is_some_and(|from| Some(from) == real(data_dir)) {
+        return Err(ImportError::Itself { directory: data_dir.to_owned() });
+    }
+    Ok(())
 }
 
 /// Takes over every account of `source`; with `dry_run`, only looks.

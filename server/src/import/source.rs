@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use taskferry_protocol::account_file::AccountFileError;
 use taskferry_protocol::{ClientId, VersionId};
 
+use crate::remedy;
 use crate::storage::UnixSeconds;
 use crate::storage::sqlite::schema::SchemaError;
 
@@ -129,8 +130,10 @@ pub enum SourceError {
 impl SourceError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
-        let Self::File { cause, .. } = self else {
-            return Some("the source is only read; run it as a user who may read and write in its directory".into());
+        let cause = match self {
+            Self::Read { cause, .. } => return remedy::of(cause),
+            Self::Schema(error) => return error.hint(),
+            Self::File { cause, .. } => cause,
         };
         Some(match cause {
             AccountFileError::NotOne => {

@@ -125,8 +125,11 @@ pub trait Administration {
     /// What it would come to if this account went back to this version; see [`super::rewind`].
     fn look_back(&self, client: ClientId, to: VersionId) -> Result<Rewind, AdminError>;
 
-    /// Takes the account back, as it was seen by [`Administration::look_back`]: all of it or nothing.
-    fn rewind(&self, client: ClientId, rewind: &Rewind) -> Result<(), AdminError>;
+    /// Takes the account back, as it was seen by [`Administration::look_back`]; [`AdminError::Changed`] if it is not that any more.
+    /// At once, or, where that would keep a running server from writing for long, a little at a time from the chain's end; in
+    /// between its devices are refused, and `between` is told how many versions went. Whoever is cut off there has an account
+    /// that was taken back to a later version, and goes on by doing the same again.
+    fn rewind(&self, client: ClientId, rewind: &Rewind, between: &mut dyn FnMut(u64)) -> Result<(), AdminError>;
 
     /// Shows what could be taken away from every account that can spare something; see [`super::prune`].
     fn prunable(&self, retention: Retention, see: &mut dyn FnMut(Prunable)) -> Result<(), AdminError>;

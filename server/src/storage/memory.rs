@@ -476,7 +476,7 @@ impl Administration for MemoryStorage {
         Ok(kept.look_back(to)?.0)
     }
 
-    fn rewind(&self, client: ClientId, rewind: &Rewind) -> Result<(), AdminError> {
+    fn rewind(&self, client: ClientId, rewind: &Rewind, _: &mut dyn FnMut(u64)) -> Result<(), AdminError> {
         let mut accounts = self.lock();
         let kept = accounts.get_mut(&client).ok_or(AdminError::UnknownAccount)?;
         kept.check_there()?;

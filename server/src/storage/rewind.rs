@@ -7,11 +7,18 @@
 //!
 //! It is done in two steps, so that what goes can be kept before: a look, and the deed, which refuses if the account is not what
 //! it was at the look.
+//!
+//! Where much goes, it goes a little at a time, from the chain's end, so that other accounts are served meanwhile. The account is
+//! disabled until all of it went, with words of its own ([`UNDER_WAY`]): at each moment it is a whole account, and no device gets to
+//! see one that is taken back by half.
 
 use taskferry_protocol::VersionId;
 
 use super::UnixSeconds;
 use super::stands::Week;
+
+/// What devices are told while an account is taken back a little at a time, and how that is recognised when it was cut off.
+pub const UNDER_WAY: &str = "it is being taken back to an earlier version; try again in a few minutes";
 
 /// What rewinding an account comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! `account delete`.
 
-use super::super::db::shrink;
+use super::super::db::{shrink, sweep};
 use super::super::door::{Door, seconds};
 use super::super::interrupt::interruptible;
+use super::super::turns::Turns;
 use super::super::{VerbError, words};
 use super::{kept, tell};
 use crate::cli::account::DeleteArgs;
@@ -89,8 +90,10 @@ fn now_and_for_good(args: &DeleteArgs, env: &Env) -> Result<(), VerbError> {
         door.data.order(record.client, &Order::Delete { erase_at: now }, now)?;
     }
     interruptible(args.data.json, |stop| -> Result<(), VerbError> {
+        let mut turns = Turns::with_server_of(&directory);
         while door.data.erase_some(record.client)? {
             stop.check()?;
+            turns.next();
         }
         give_back(&door, held.as_ref(), stop)
     })?;
@@ -103,10 +106,9 @@ fn now_and_for_good(args: &DeleteArgs, env: &Env) -> Result<(), VerbError> {
 /// reading them, and gives back what they took.
 fn give_back(door: &Door, held: Option<&DataDirectory>, stop: &Stop) -> Result<(), VerbError> {
     if let Some(held) = held {
-        while door.data.sweep_some(held)? {
-            stop.check()?;
-        }
+        sweep(&door.data, held, stop)?;
+        stop.check()?;
     }
     let db = schema::open_beside(&door.directory.join(DATABASE_FILE)).map_err(AdministratorError::from)?;
-    shrink(&db, stop).map_err(|cause| VerbError::Database { doing: "shrink", cause })
+    shrink(&db, &door.directory, stop).map_err(|cause| VerbError::Database { doing: "shrink", cause })
 }

@@ -1,7 +1,7 @@
 //! `account quota`.
 
-use super::super::VerbError;
 use super::super::door::Door;
+use super::super::{VerbError, words};
 use super::tell;
 use crate::cli::account::QuotaArgs;
 use crate::clock::now;
@@ -19,7 +19,14 @@ pub(super) fn run(args: &QuotaArgs, env: &Env) -> Result<(), VerbError> {
         versions: own("versions", args.versions.as_deref(), before.versions, values::whole_number)?,
     };
     door.data.order(record.client, &Order::SetQuota(quota), now())?;
-    tell(&door, &record, args.data.json, "its quota is set")
+    tell(&door, &record, args.data.json, &format!("its quota is set: {}", in_words(&quota)))
+}
+
+/// `209.7 MB, 1 version`; what is everybody's is left out.
+pub(super) fn in_words(quota: &OwnQuota) -> String {
+    let parts = [quota.bytes.map(words::size), quota.versions.map(|versions| words::count(versions, "version"))];
+    let own: Vec<String> = parts.into_iter().flatten().collect();
+    if own.is_empty() { "as everybody".to_owned() } else { own.join(", ") }
 }
 
 /// A part of the quota: as it was `before`, if nothing is said about it.

@@ -7,12 +7,14 @@ use taskferry_protocol::VersionId;
 
 use super::super::door::Door;
 use super::super::interrupt::interruptible;
+use super::super::turns::Turns;
 use super::super::{VerbError, words};
 use super::kept;
 use crate::account_hash::AccountHash;
 use crate::cli::account::RewindArgs;
 use crate::clock::now;
 use crate::config::sources::Env;
+use crate::progress::Step;
 use crate::storage::UnixSeconds;
 use crate::storage::admin::{AdminError, Administration as _, Record};
 use crate::storage::rewind::Rewind;
@@ -49,8 +51,21 @@ pub(super) fn run(args: &RewindArgs, env: &Env) -> Result<(), VerbError> {
             return Err(AdminError::Changed.into());
         }
         stop.check()?;
-        door.data.rewind(record.client, &rewind)?;
-        Ok(kept.stays())
+        // From here on it goes through to its end, however often it is told to stop: half of it serves nobody.
+        stop.begins(Step::of_things("taking back", rewind.versions, "versions"));
+        let mut turns = Turns::with_server_of(&door.directory);
+        let mut went = 0;
+        let done = door.data.rewind(record.client, &rewind, &mut |gone| {
+            went = gone;
+            stop.reached(gone);
+            turns.next();
+        });
+        match done {
+            Ok(()) => Ok(kept.stays()),
+            // What went is in the file, and nowhere else.
+            Err(cause) if went > 0 => Err(VerbError::PartlyTakenBack { path: kept.stays(), cause }),
+            Err(cause) => Err(cause.into()),
+        }
     })?;
     let text = format!(
         "account {hash}: taken back; {} went\nas it was before, it is kept in\n  `{}`\n\

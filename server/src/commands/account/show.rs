@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::door::Door;
 use super::super::{VerbError, words};
-use super::as_json;
+use super::{as_json, quota};
 use crate::cli::account::ShowArgs;
 use crate::clock::now;
 use crate::config::sources::Env;
@@ -83,10 +83,7 @@ fn contents(record: &Record, now: UnixSeconds) -> Vec<Line> {
             },
         ),
     ));
-    let quota =
-        [account.quota.bytes.map(words::size), account.quota.versions.map(|versions| format!("{versions} versions"))];
-    let own: Vec<String> = quota.into_iter().flatten().collect();
-    lines.push(("quota", if own.is_empty() { "as everybody".to_owned() } else { own.join(", ") }));
+    lines.push(("quota", quota::in_words(&account.quota)));
     lines
 }
 

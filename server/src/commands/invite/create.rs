@@ -37,9 +37,8 @@ pub(super) fn run(args: &CreateArgs, env: &Env) -> Result<(), VerbError> {
     } else {
         terminal::say("its code, and what to type on the computer that has the tasks:");
         terminal::print(&format!("{}\n\n{}", *code.to_text(), command(&door, &code)));
-        terminal::say(
-            "\nhint: with `--public-url URL`, there is a link too, and the server's address\n  stands in the command",
-        );
+        let hint = "with `--public-url URL`, there is a link too, and the server's address stands in the command";
+        terminal::say(&format!("\n{}", terminal::hints(hint)));
     }
     Ok(())
 }

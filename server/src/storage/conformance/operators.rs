@@ -195,7 +195,7 @@ pub(in crate::storage) async fn an_account_goes_back_to_one_of_its_versions_and_
     };
     assert_eq!(rewind, expected);
     assert_eq!(storage.account(me).await.unwrap().unwrap().versions, 10, "a look changes nothing");
-    operator.rewind(me, &rewind).unwrap();
+    operator.rewind(me, &rewind, &mut |_| ()).unwrap();
     is_latest(&storage, 1, 7).await;
 
     let account = storage.account(me).await.unwrap().unwrap();
@@ -236,14 +236,14 @@ pub(in crate::storage) async fn a_snapshot_of_what_goes_goes_too_and_an_older_on
     assert_eq!(since(Backend::clone(&storage)).await, Some(1));
     let rewind = operator.look_back(me, version(5)).unwrap();
     assert!(!rewind.takes_snapshot && rewind.is_complete);
-    operator.rewind(me, &rewind).unwrap();
+    operator.rewind(me, &rewind, &mut |_| ()).unwrap();
     is_latest(&storage, 1, 5).await;
     assert_eq!(since(Backend::clone(&storage)).await, Some(0));
     assert!(snapshot(&*storage, me, version(5)).await.unwrap() == vec![5; 600_000]);
 
     let rewind = operator.look_back(me, version(4)).unwrap();
     assert!(rewind.takes_snapshot && rewind.is_complete, "the chain begins at nil");
-    operator.rewind(me, &rewind).unwrap();
+    operator.rewind(me, &rewind, &mut |_| ()).unwrap();
     is_latest(&storage, 1, 4).await;
     assert_eq!(storage.account(me).await.unwrap().unwrap().snapshot, None);
     assert_eq!(snapshot(&*storage, me, version(5)).await, None);
@@ -261,7 +261,7 @@ pub(in crate::storage) async fn rewound_to_nil_an_account_takes_any_history(stor
     storage.commit(put_snapshot(me, version(3), "all of it")).await.unwrap();
     let rewind = operator.look_back(me, VersionId::NIL).unwrap();
     assert_eq!((rewind.versions, rewind.takes_snapshot, rewind.to_stored_at), (3, true, None));
-    operator.rewind(me, &rewind).unwrap();
+    operator.rewind(me, &rewind, &mut |_| ()).unwrap();
     is_latest(&storage, 1, 0).await;
     let account = storage.account(me).await.unwrap().unwrap();
     assert_eq!((account.versions, account.bytes(), account.last_version_at), (0, 0, None));
@@ -283,7 +283,7 @@ pub(in crate::storage) async fn a_pruned_account_that_loses_its_snapshot_is_call
     let rewind = operator.look_back(me, version(17)).unwrap();
     assert!(rewind.takes_snapshot && !rewind.is_complete);
     assert!(matches!(operator.look_back(me, version(14)), Err(AdminError::UnknownVersion)), "pruned");
-    operator.rewind(me, &rewind).unwrap();
+    operator.rewind(me, &rewind, &mut |_| ()).unwrap();
     is_latest(&storage, 1, 17).await;
     let account = storage.account(me).await.unwrap().unwrap();
     assert_eq!((account.versions, account.latest(), account.snapshot), (2, version(17), None));
@@ -294,12 +294,12 @@ pub(in crate::storage) async fn what_is_not_as_it_was_seen_is_not_rewound(storag
     chain(&*storage, 1, 3).await;
     let rewind = operator.look_back(me, version(2)).unwrap();
     chain_on(&*storage, 3, 4).await;
-    assert!(matches!(operator.rewind(me, &rewind), Err(AdminError::Changed)));
+    assert!(matches!(operator.rewind(me, &rewind, &mut |_| ()), Err(AdminError::Changed)));
     assert_eq!(storage.account(me).await.unwrap().unwrap().latest(), version(4));
     let far = jiff::Timestamp::now().as_second() + 1_000_000;
     operator.order(me, &Order::Delete { erase_at: far }, NOW).unwrap();
     assert!(matches!(operator.look_back(me, version(2)), Err(AdminError::Deleted)));
-    assert!(matches!(operator.rewind(me, &rewind), Err(AdminError::Deleted)));
+    assert!(matches!(operator.rewind(me, &rewind, &mut |_| ()), Err(AdminError::Deleted)));
     while operator.erase_some(me).unwrap() {}
     assert!(matches!(operator.look_back(me, version(2)), Err(AdminError::Erased)));
 }
@@ -369,8 +369,8 @@ pub(in crate::storage) async fn any_rewinding_equals_the_model(storage: Backend,
                     let expected = model.look_back(me, to);
                     assert_eq!(format!("{real:?}"), format!("{expected:?}"), "step {at} of {history:#?}");
                     let (Ok(real), Ok(expected)) = (real, expected) else { continue };
-                    operator.rewind(me, &real).unwrap();
-                    Administration::rewind(&model, me, &expected).unwrap();
+                    operator.rewind(me, &real, &mut |_| ()).unwrap();
+                    Administration::rewind(&model, me, &expected, &mut |_| ()).unwrap();
                     latest = to;
                     let expected = model.account(me).await.unwrap();
                     eventually(|| async { (storage.account(me).await.unwrap() == expected).then_some(()) }).await;

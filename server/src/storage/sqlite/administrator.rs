@@ -106,7 +106,7 @@ impl Administrator {
     }
 
     /// A transaction that is the only one to write from its beginning on: what it reads first is true until its end.
-    fn begin(&self) -> Result<Transaction<'_>, AdminError> {
+    pub(super) fn begin(&self) -> Result<Transaction<'_>, AdminError> {
         Ok(Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate).map_err(writing)?)
     }
 
@@ -130,7 +130,7 @@ fn reading(cause: rusqlite::Error) -> StorageError {
     StorageError::new("reading accounts", cause)
 }
 
-fn writing(cause: rusqlite::Error) -> StorageError {
+pub(super) fn writing(cause: rusqlite::Error) -> StorageError {
     StorageError::new("changing an account", cause)
 }
 
@@ -275,15 +275,13 @@ impl Administration for Administrator {
         Ok(self.plan_rewind(client, to)?.rewind)
     }
 
-    fn rewind(&self, client: ClientId, rewind: &Rewind) -> Result<(), AdminError> {
-        // The long look keeps nobody waiting; then a short one shows that it still holds.
+    fn rewind(&self, client: ClientId, rewind: &Rewind, between: &mut dyn FnMut(u64)) -> Result<(), AdminError> {
+        // The long look keeps nobody waiting; then short ones show that it still holds.
         let plan = self.plan_rewind(client, rewind.to)?;
-        let txn = self.begin()?;
-        if plan.rewind != *rewind || !plan.holds(&txn, client).map_err(reading)? {
+        if plan.rewind != *rewind {
             return Err(AdminError::Changed);
         }
-        plan.carry_out(&txn).map_err(writing)?;
-        Ok(txn.commit().map_err(writing)?)
+        plan.carry_out(self, client, between)
     }
 
     fn prunable(&self, retention: Retention, see: &mut dyn FnMut(Prunable)) -> Result<(), AdminError> {

@@ -8,6 +8,7 @@ use fs_err as fs;
 use taskferry_protocol::files::SERVER_LOCK as LOCK_FILE;
 
 use super::replace;
+use crate::remedy;
 
 /// The database's file name.
 pub const DATABASE_FILE: &str = "taskferry.sqlite3";
@@ -51,7 +52,12 @@ impl DirectoryError {
                     "choose a directory that this user may write with `--data-dir DIR`, or change its owner".into()
                 }))
             }
-            Self::Unusable { .. } => Some("choose another directory with `--data-dir DIR`".into()),
+            Self::Unusable { path, cause } if cause.kind() == std::io::ErrorKind::AlreadyExists => {
+                Some(format!("`{}` is a file: name a directory with `--data-dir DIR`", path.display()))
+            }
+            Self::Unusable { cause, .. } => Some(
+                remedy::of_io(cause).unwrap_or_else(|| "choose another directory with `--data-dir DIR`".to_owned()),
+            ),
             Self::Held { .. } => {
                 Some("stop that server first, or choose another directory with `--data-dir DIR`".into())
             }
@@ -73,8 +79,8 @@ fn whose_it_is(path: &Path) -> Option<String> {
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     (owner != user).then(|| {
         format!(
-            "it belongs to user {owner}, and this server is user {user}:\n\
-             `chown -R {user}:{group} {}` as root makes it the server's; or start the\n\
+            "it belongs to user {owner}, and this server is user {user}: \
+             `chown -R {user}:{group} {}` as root makes it the server's; or start the \
              container as root (`RAILWAY_RUN_UID=0` on Railway), and a fresh volume is taken over",
             path.display()
         )

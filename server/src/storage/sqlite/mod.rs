@@ -36,7 +36,7 @@ mod heads;
 mod invite;
 mod migrations;
 mod pages;
-mod place;
+pub(crate) mod place;
 mod prune;
 mod readers;
 #[cfg(test)]

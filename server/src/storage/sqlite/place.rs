@@ -98,6 +98,14 @@ pub(super) fn unlinked(db: &Connection, most: u32) -> rusqlite::Result<Vec<i64>>
     db.prepare_cached(SQL)?.query_map([most], |row| row.get(0))?.collect()
 }
 
+/// How many bodies nothing links, and their bytes: being deleted, or still arriving.
+pub(crate) fn unlinked_in_all(db: &Connection) -> rusqlite::Result<(u64, u64)> {
+    // A value's length stands before it, so no body is read for it.
+    const SQL: &str = "SELECT count(DISTINCT blob), coalesce(sum(length(data)), 0) FROM chunk \
+         WHERE blob IN (SELECT id FROM blob WHERE linked <> 1)";
+    db.query_row(SQL, [], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
 /// Deletes up to `chunks` pieces of these unlinked blobs, one blob after the other. Returns those that are gone with their last one.
 pub(super) fn sweep_some(db: &Connection, blobs: &[i64], chunks: u32) -> rusqlite::Result<Vec<i64>> {
     let (mut gone, mut left) = (Vec::new(), chunks);

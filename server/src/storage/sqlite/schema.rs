@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::file::DatabaseFile;
 use super::migrations;
+use crate::remedy;
 
 /// `account.state`: in use. (1 is disabled.)
 pub const ACTIVE: i64 = 0;
@@ -125,13 +126,11 @@ impl SchemaError {
                 Some("nothing was changed; make room on the volume, or go back to the former version".into())
             }
             Self::Copy { .. } => Some("nothing was changed; check the volume, then start again".into()),
-            Self::NoWal { .. } => Some("choose a directory on a local disk with `--data-dir DIR`; network drives won't do".into()),
+            Self::NoWal { .. } => {
+                Some("choose a directory on a local disk with `--data-dir DIR`; network drives won't do".into())
+            }
             Self::SqliteTooOld { .. } => Some("build with the bundled SQLite, which is the default".into()),
-            Self::Open { cause, .. } if cause.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) => Some(
-                "keep a copy of the whole data directory as it is, then restore a backup; the copy may help to rescue more"
-                    .into(),
-            ),
-            Self::Open { .. } => None,
+            Self::Open { cause, .. } => remedy::of(cause),
         }
     }
 }
