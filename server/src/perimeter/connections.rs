@@ -101,7 +101,7 @@ const CUT: u64 = u64::MAX;
 /// How long a device pauses between two requests of one sync, at most: while it seals the next version.
 const PAUSE_MS: u64 = 5000;
 /// Bytes a second below which a version of usual size, 1 MB, does not arrive in the minute for which Taskwarrior waits.
-const SLOW: u64 = 8 * 1024;
+pub(crate) const SLOW: u64 = 8 * 1024;
 /// A speed that can't be told yet.
 const UNKNOWN: u64 = u64::MAX;
 /// How long a body must have gone before its speed tells anything.
@@ -122,6 +122,8 @@ pub(crate) struct Connection {
     of_push: AtomicBool,
     /// Bytes of that body so far.
     transferred: AtomicU64,
+    /// Whether it waits for this server's disk, and not for the peer.
+    waits_for_us: AtomicBool,
     /// When it was last looked at how fast it goes, the bytes by then, and how fast it was. Changed under the lock on all places.
     looked_at: AtomicU64,
     bytes_by_then: AtomicU64,
@@ -177,7 +179,7 @@ impl Connection {
     /// How fast the body goes that may be cut off, in bytes a second, once it can be told. Since the last look and not since
     /// its beginning: what a peer takes nothing of goes fast at first, into the buffers in between.
     fn look_how_fast(&self, now: u64) -> Option<u64> {
-        if !self.is_transferring() {
+        if !self.is_transferring() || self.waits_for_us() {
             return None;
         }
         let milliseconds = now.saturating_sub(self.looked_at.load(Ordering::Relaxed));
@@ -213,8 +215,24 @@ impl Connection {
             && (!self.of_push.load(Ordering::Relaxed) || self.look_how_fast(now).is_some_and(|speed| speed < SLOW))
     }
 
+    /// What is done until the guard is dropped is this server's work: the peer is not slow meanwhile.
+    pub(crate) fn wait_for_us(&self) -> WaitsForUs<'_> {
+        self.waits_for_us.store(true, Ordering::Relaxed);
+        WaitsForUs(self)
+    }
+
+    /// Whether the body under way waits for this server.
+    pub(crate) fn waits_for_us(&self) -> bool {
+        self.waits_for_us.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the present body so far.
+    pub(crate) fn transferred(&self) -> u64 {
+        self.transferred.load(Ordering::Relaxed)
+    }
+
     /// Cuts that body off, unless it came to its end meanwhile.
-    fn cut_transfer(&self) -> bool {
+    pub(crate) fn cut_transfer(&self) -> bool {
         let since = self.transfer.load(Ordering::Acquire);
         let is_cut = (1..CUT).contains(&since)
             && self.transfer.compare_exchange(since, CUT, Ordering::AcqRel, Ordering::Relaxed).is_ok();
@@ -229,6 +247,15 @@ impl Connection {
         if let Some(socket) = &self.socket {
             let _ = socket.shutdown(Shutdown::Both);
         }
+    }
+}
+
+/// See [`Connection::wait_for_us`].
+pub(crate) struct WaitsForUs<'a>(&'a Connection);
+
+impl Drop for WaitsForUs<'_> {
+    fn drop(&mut self) {
+        self.0.waits_for_us.store(false, Ordering::Relaxed);
     }
 }
 
@@ -332,7 +359,7 @@ impl Place {
 }
 
 impl Connections {
-    pub(super) fn new(limits: ConnectionLimits) -> Self {
+    pub(crate) fn new(limits: ConnectionLimits) -> Self {
         Self { limits, start: Instant::now(), places: Mutex::default() }
     }
 
@@ -362,6 +389,7 @@ impl Connections {
             transfer: AtomicU64::new(0),
             of_push: AtomicBool::new(false),
             transferred: AtomicU64::new(0),
+            waits_for_us: AtomicBool::new(false),
             looked_at: AtomicU64::new(0),
             bytes_by_then: AtomicU64::new(0),
             speed: AtomicU64::new(UNKNOWN),
