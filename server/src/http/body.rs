@@ -170,7 +170,12 @@ impl<K: Kind> Upload<K> {
     }
 
     /// Reads the body. `admission` was decided from its account, which is `client`'s.
-    pub(super) async fn receive(self, state: &State, client: ClientId, admission: Admission) -> Result<Received, Refusal> {
+    pub(super) async fn receive(
+        self,
+        state: &State,
+        client: ClientId,
+        admission: Admission,
+    ) -> Result<Received, Refusal> {
         // What is under way may go on; what begins now would be cut off in its middle.
         if state.is_draining() && admission.patience == Patience::Refuse {
             return Err(Refusal::Stopping);
@@ -258,8 +263,7 @@ impl<'a> Body<'a> {
         }
         if self.reservation.is_none() && self.piece.len() + received.len() > FREE_BYTES {
             let bytes = self.declared.unwrap_or(u64::MAX);
-            let Ok(reservation) = self.state.uploads.reserve(bytes, &self.party, self.admission.patience).await
-            else {
+            let Ok(reservation) = self.state.uploads.reserve(bytes, &self.party, self.admission.patience).await else {
                 self.discard(Received::NoRoom);
                 return Ok(());
             };

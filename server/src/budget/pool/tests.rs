@@ -68,9 +68,12 @@ async fn who_holds_least_is_served_next_and_of_those_who_came_first() {
     let held = [world.body("198.51.100.7", 1, 1), world.body("192.0.2.1", 2, 1)];
     let served = Arc::new(Mutex::new(Vec::new()));
     let mut waiting = tokio::task::JoinSet::new();
-    for (name, from, account) in
-        [("greedy", "198.51.100.7", 3), ("its account", "203.0.113.1", 1), ("new", "192.0.2.2", 4), ("next", "192.0.2.3", 5)]
-    {
+    for (name, from, account) in [
+        ("greedy", "198.51.100.7", 3),
+        ("its account", "203.0.113.1", 1),
+        ("new", "192.0.2.2", 4),
+        ("next", "192.0.2.3", 5),
+    ] {
         let (pool, served) = (Arc::clone(&world.pool), Arc::clone(&served));
         waiting.spawn(async move {
             let room = pool.take(party(from, account), 1, PATIENCE).await;
