@@ -138,8 +138,8 @@ impl Application {
         let state = Arc::new(http::State {
             opened: OnceLock::new(),
             limits: config.body_limits,
-            uploads: Budget::for_uploads(),
-            downloads: Budget::for_downloads(),
+            uploads: Budget::for_uploads(config.memory),
+            downloads: Budget::for_downloads(config.memory),
             perimeter: Arc::new(Perimeter::new(&config.perimeter)),
             https: config.public_url.as_ref().is_some_and(|url| url.as_str().starts_with("https://")),
             draining: AtomicBool::new(false),

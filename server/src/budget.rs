@@ -66,14 +66,14 @@ impl Budget {
         Self { common: pool(bytes / 4 * 3), under_way: pool(bytes / 4) }
     }
 
-    /// For bodies on their way in, by this process's memory limit.
-    pub fn for_uploads() -> Self {
-        Self::new(Self::bytes_for(machine_memory()), TELLING_IN)
+    /// For bodies on their way in, where so much memory may be used.
+    pub fn for_uploads(memory: u64) -> Self {
+        Self::new(Self::bytes_for(memory), TELLING_IN)
     }
 
     /// The same for bodies on their way out.
-    pub fn for_downloads() -> Self {
-        Self::new(Self::bytes_for(machine_memory()), TELLING_OUT)
+    pub fn for_downloads(memory: u64) -> Self {
+        Self::new(Self::bytes_for(memory), TELLING_OUT)
     }
 
     /// For one direction of traffic, in bytes, where so much memory may be used.

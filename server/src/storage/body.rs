@@ -85,7 +85,8 @@ pub trait Staging: Send {
 pub enum Outgoing {
     /// At most [`CHUNK_BYTES`].
     Whole(Bytes),
-    /// Read piece by piece, in short transactions, while it is sent. Complete even if the body is replaced meanwhile.
+    /// Read piece by piece, in short transactions, while it is sent. Complete even if the body is replaced
+    /// meanwhile, but not if the one that took its place is replaced, too.
     Pieces {
         /// Its size.
         bytes: u64,
