@@ -11,6 +11,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::problem::Refusal;
 use crate::app::SMALL_BODY_BYTES;
+use crate::perimeter::connections::Place;
 
 /// How long the whole of it may take.
 const WITHIN: Duration = Duration::from_secs(15);
@@ -24,7 +25,9 @@ impl FromRequest for SmallBody {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let body = Bytes::from_request(request, payload);
+        let awaited = request.conn_data::<Place>().map(|place| place.connection.await_something_small());
         async move {
+            let _awaited = awaited;
             match tokio::time::timeout(WITHIN, body).await {
                 Ok(Ok(body)) => Ok(Self(body)),
                 Ok(Err(_)) => Err(Refusal::BodyTooLarge { limit: SMALL_BODY_BYTES as u64 }),

@@ -10,9 +10,10 @@
 //! - behind a proxy, where all visitors look like one, the one that has been idle longest, or else the slowest body.
 //!
 //! A connection with a request under way is not closed, since that could cut a push in its middle: only a body is cut off, on its
-//! way in or out, that belongs to no push or will never arrive in time ([`Connection::begin_transfer`]). Else whoever trickles bodies, or takes nothing of large
-//! answers, from some ten addresses would keep everybody out. If there is nothing that may be closed, the newcomer is turned
-//! away.
+//! way in or out, that belongs to no push or will never arrive in time ([`Connection::begin_transfer`]), and a peer that does not send or
+//! take within seconds what is so small that it needs no time ([`Connection::await_something_small`]). Else whoever trickles bodies, or
+//! takes nothing of answers, from some ten addresses would keep everybody out. If there is nothing that may be closed, the newcomer is
+//! turned away.
 //!
 //! Rejected: to stop accepting when the places are taken, as the HTTP library would (whoever holds them keeps everybody out);
 //! and to spare connections that have asked something before (an attacker asks once and then holds all places but one).
@@ -122,6 +123,8 @@ pub(crate) struct Connection {
     of_push: AtomicBool,
     /// Bytes of that body so far.
     transferred: AtomicU64,
+    /// Since when the peer is waited for, to send or take something small (milliseconds, from 1 on); 0 = it is not.
+    small_since: AtomicU64,
     /// Whether it waits for this server's disk, and not for the peer.
     waits_for_us: AtomicBool,
     /// When it was last looked at how fast it goes, the bytes by then, and how fast it was. Changed under the lock on all places.
@@ -198,10 +201,10 @@ impl Connection {
     }
 
     /// Closes it, if it is idle, or what is under way on it may be cut off.
-    fn close(&self) -> bool {
+    fn close(&self, now: u64) -> bool {
         match self.idle_since() {
             Some(since) => self.close_if_still_idle_since(since),
-            None => self.cut_transfer(),
+            None => self.cut_transfer() || self.cut_if_stuck(now),
         }
     }
 
@@ -211,8 +214,32 @@ impl Connection {
 
     /// Whether what is under way on it is a body that may be cut off.
     fn may_be_cut_off(&self, now: u64) -> bool {
-        self.is_transferring()
-            && (!self.of_push.load(Ordering::Relaxed) || self.look_how_fast(now).is_some_and(|speed| speed < SLOW))
+        self.is_stuck(now)
+            || self.is_transferring()
+                && (!self.of_push.load(Ordering::Relaxed) || self.look_how_fast(now).is_some_and(|speed| speed < SLOW))
+    }
+
+    /// The peer is waited for until the guard is dropped, to send or take something that needs no time: who has a link takes a small
+    /// answer at once, in a push too. Whoever doesn't within [`PAUSE_MS`] may be cut off.
+    pub(crate) fn await_something_small(self: &Arc<Self>) -> AwaitsSmall {
+        self.small_since.store(milliseconds_since(self.start).max(1), Ordering::Release);
+        AwaitsSmall(Arc::clone(self))
+    }
+
+    /// Whether something small was waited for too long.
+    fn is_stuck(&self, now: u64) -> bool {
+        let since = self.small_since.load(Ordering::Acquire);
+        since != 0 && now.saturating_sub(since) >= PAUSE_MS
+    }
+
+    /// Cuts off what is stuck.
+    fn cut_if_stuck(&self, now: u64) -> bool {
+        let is_stuck = self.is_stuck(now);
+        if is_stuck {
+            self.doing.store(CLOSED, Ordering::Release);
+            self.cut();
+        }
+        is_stuck
     }
 
     /// What is done until the guard is dropped is this server's work: the peer is not slow meanwhile.
@@ -247,6 +274,16 @@ impl Connection {
         if let Some(socket) = &self.socket {
             let _ = socket.shutdown(Shutdown::Both);
         }
+    }
+}
+
+/// See [`Connection::await_something_small`].
+#[derive(Debug)]
+pub(crate) struct AwaitsSmall(Arc<Connection>);
+
+impl Drop for AwaitsSmall {
+    fn drop(&mut self) {
+        self.0.small_since.store(0, Ordering::Release);
     }
 }
 
@@ -321,6 +358,13 @@ impl Drop for Place {
 #[derive(Debug)]
 pub(crate) struct Busy(Arc<Connection>);
 
+impl Busy {
+    /// Its answer is ready, and the peer has to take it. What is large has a [`Transfer`] of its own.
+    pub(crate) fn is_answered(&self) -> Option<AwaitsSmall> {
+        (!self.0.is_transferring()).then(|| self.0.await_something_small())
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         let (doing, now) = (&self.0.doing, milliseconds_since(self.0.start));
@@ -389,6 +433,7 @@ impl Connections {
             transfer: AtomicU64::new(0),
             of_push: AtomicBool::new(false),
             transferred: AtomicU64::new(0),
+            small_since: AtomicU64::new(0),
             waits_for_us: AtomicBool::new(false),
             looked_at: AtomicU64::new(0),
             bytes_by_then: AtomicU64::new(0),
@@ -450,7 +495,7 @@ impl Places {
             };
             let Some(number) = victim else { return false };
             // Looked for again if a request began just now, or a body came to its end.
-            if self.taken.get(&number).is_some_and(|connection| connection.close()) {
+            if self.taken.get(&number).is_some_and(|connection| connection.close(now)) {
                 self.taken.remove(&number);
                 count -= 1;
             }
@@ -498,9 +543,11 @@ impl Places {
     /// The one whose body is slowest, of those that may be cut off.
     fn slowest(&self, now: u64, counted: impl Fn(&Connection) -> bool) -> Option<u64> {
         let counted = self.taken.iter().filter(|(_, connection)| counted(connection));
-        let slow = counted
-            .filter(|(_, connection)| connection.may_be_cut_off(now))
-            .filter_map(|(number, connection)| Some((connection.look_how_fast(now)?, *number)));
+        let slow =
+            counted.filter(|(_, connection)| connection.may_be_cut_off(now)).filter_map(|(number, connection)| {
+                let speed = if connection.is_stuck(now) { Some(0) } else { connection.look_how_fast(now) };
+                Some((speed?, *number))
+            });
         slow.min().map(|(_, number)| number)
     }
 }

@@ -58,6 +58,12 @@ impl World {
     }
 }
 
+fn all_move(bodies: &[Body], bytes: usize) {
+    for body in bodies {
+        body.transfer.progress(bytes);
+    }
+}
+
 async fn pass(time: Duration) {
     tokio::time::advance(time).await;
 }
@@ -99,7 +105,7 @@ async fn bodies_that_hardly_move_give_way_to_whoever_holds_less() {
     let world = World::with_room_for(40);
     let mut trickling: Vec<Body> = (1..=10).map(|n| world.body(&format!("198.51.100.{n}"), n, 4)).collect();
     pass(TELLING).await;
-    trickling.iter().for_each(|body| body.transfer.progress(5 * 1024));
+    all_move(&trickling, 5 * 1024);
     let fast = &trickling[3];
     fast.transfer.progress(100_000);
     assert!(world.serves("192.0.2.1", 77, 8, &mut trickling).await);
@@ -114,7 +120,7 @@ async fn a_party_with_more_than_a_quarter_gives_way_however_fast_it_is() {
     bodies.extend((0..4).map(|n| world.body(&format!("192.0.2.{n}"), 100 + n, 4)));
     for _ in 0..10 {
         pass(Duration::from_secs(1)).await;
-        bodies.iter().for_each(|body| body.transfer.progress(1_000_000));
+        all_move(&bodies, 1_000_000);
     }
     assert!(world.serves("203.0.113.1", 77, 4, &mut bodies).await);
     let honest = bodies.iter().filter(|body| body.place.connection.peer() != Address::new([198, 51, 100, 7].into()));
@@ -127,11 +133,11 @@ async fn where_all_have_one_address_only_what_hardly_moves_gives_way() {
     let world = World::with_room_for(40);
     let mut bodies: Vec<Body> = (0..10).map(|n| world.body("10.0.0.1", n, 4)).collect();
     pass(TELLING).await;
-    bodies.iter().for_each(|body| body.transfer.progress(1_000_000));
+    all_move(&bodies, 1_000_000);
     assert!(!world.serves("10.0.0.1", 77, 4, &mut bodies).await);
     assert_eq!(bodies.len(), 10);
     pass(TELLING).await;
-    bodies[1..].iter().for_each(|body| body.transfer.progress(1_000_000));
+    all_move(&bodies[1..], 1_000_000);
     assert!(world.serves("10.0.0.1", 77, 4, &mut bodies).await);
     assert_eq!(bodies.len(), 9);
 }
