@@ -95,13 +95,13 @@ fn bodies_that_arrive_side_by_side_have_together_what_a_push_may_have() {
     server.age(&account, DAYS);
     let first = account.append(VersionId::NIL, "a version");
     let received = || server.metrics().sum("taskferry_received_bytes_total", &[]);
-    let before = received();
+    let (before, nearly_all) = (received(), vec![1; BODY - 1]);
     let mut arriving: Vec<Connection> = (0..BODIES)
         .map(|_| {
             let mut connection = Connection::open(server.address()).expect("a connection");
             let upload = account.adding_version(first, vec![1; BODY]);
             connection.send(&upload.head(server.address())).expect("a head");
-            connection.send(&[1; BODY - 1]).expect("nearly all of a body");
+            connection.send(&nearly_all).expect("nearly all of a body");
             connection
         })
         .collect();
