@@ -86,7 +86,7 @@ pub enum Outgoing {
     /// At most [`CHUNK_BYTES`].
     Whole(Bytes),
     /// Read piece by piece, in short transactions, while it is sent. Complete even if the body is replaced
-    /// meanwhile, but not if the one that took its place is replaced, too.
+    /// meanwhile; but of each account only one replaced body is kept for its readers.
     Pieces {
         /// Its size.
         bytes: u64,

@@ -6,8 +6,8 @@
 //! its first piece is deleted), or has finished (then it is not in the database, where the reader looks once more after
 //! holding). Either way the reader asks anew, and finds the body that took the old one's place.
 //!
-//! Of each account, the latest body that was replaced is kept for its readers, and no older one: else whoever replaces their snapshot
-//! again and again, and lets somebody read each of them slowly, would keep as many as there are connections, beside any quota.
+//! Of each account, one replaced body is kept for its readers, the latest that has some: else whoever replaces their snapshot again and
+//! again, and lets somebody read each of them slowly, would keep as many as there are connections, beside any quota.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -60,15 +60,15 @@ impl Blobs {
         self.lock().unlinked.push_back(blob);
     }
 
-    /// Another body took the place of this one, which was the account's. What was replaced before it is kept for nobody any more.
+    /// Another body took the place of this one, which was the account's. If somebody reads it, what was replaced before it is kept for
+    /// nobody any more.
     pub(super) fn replaced(&self, account: i64, blob: i64) {
         let mut inner = self.lock();
         inner.unlinked.push_back(blob);
-        if let Some(older) = inner.replaced.remove(&account) {
+        if inner.held.contains_key(&blob)
+            && let Some(older) = inner.replaced.insert(account, blob)
+        {
             inner.let_go.insert(older);
-        }
-        if inner.held.contains_key(&blob) {
-            inner.replaced.insert(account, blob);
         }
     }
 
@@ -156,6 +156,9 @@ mod tests {
         blobs.replaced(77, 1);
         blobs.replaced(88, 9);
         assert!(!blobs.are_some_doomed());
+        blobs.replaced(77, 10);
+        assert_eq!((first.was_let_go(), blobs.doomed()), (false, vec![10]), "nobody reads that one");
+        blobs.swept(&[10]);
         blobs.replaced(77, 2);
         assert_eq!((first.was_let_go(), blobs.doomed()), (true, vec![1]));
         blobs.replaced(77, 3);
