@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use crate::account_hash::AccountHasher;
 use crate::admission::Gate;
 use crate::admission::newcomers::Newcomers;
+use crate::admission::on_the_way::AllOnTheWay;
 use crate::admission::quota::Quotas;
 use crate::admission::space::Space;
 use crate::budget::Budget;
@@ -136,8 +137,8 @@ impl Application {
         let state = Arc::new(http::State {
             opened: OnceLock::new(),
             limits: config.body_limits,
-            uploads: Budget::of_this_machine(),
-            downloads: Budget::of_this_machine(),
+            uploads: Budget::for_uploads(config.memory),
+            downloads: Budget::for_downloads(config.memory),
             perimeter: Arc::new(Perimeter::new(&config.perimeter)),
             https: config.public_url.as_ref().is_some_and(|url| url.as_str().starts_with("https://")),
             draining: AtomicBool::new(false),
@@ -240,6 +241,7 @@ async fn open(config: &Config, directory: DataDirectory, metrics: StorageMetrics
         newcomers: config.limits_on.then(|| Newcomers::new(config.newcomers)),
         quotas: config.limits_on.then_some(Quotas { grown: config.quota }),
         space,
+        on_the_way: AllOnTheWay::default(),
     };
     let info = ServerInfo {
         name: SERVER_NAME.to_owned(),

@@ -1,15 +1,17 @@
 //! How many bytes of bodies may be in memory at once, all requests together: what keeps a 256 MB machine alive while many
-//! devices send or fetch large bodies. Beyond it a request waits its turn.
+//! devices send or fetch large bodies. Beyond it a request waits its turn, and whoever holds much gives way ([`pool`]).
 //!
 //! A request takes its part at most once at a time and never while it holds another, so requests can't wait for each other in
 //! a circle. What a request in the middle of a push needs has a share of its own, which requests that begin can't use up.
+
+mod pool;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
+pub(crate) use self::pool::Party;
+use self::pool::{Pool, Room};
 use crate::storage::Patience;
 use crate::storage::body::CHUNK_BYTES;
 
@@ -27,8 +29,12 @@ const SHARE: u64 = 16;
 const BYTES_MIN: u64 = 4 * 1024 * 1024;
 /// More would not make anything faster.
 const BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// Reservations are counted in units of this many bytes, since a semaphore counts in 32 bits.
+/// Reservations are counted in units of this many bytes.
 const UNIT: u64 = 1024;
+/// How long it takes to tell that a body hardly moves. In: longer than the pauses of a link that is merely bad. Out: as long as a
+/// usable link needs for a piece, behind what the system has taken over for it and sends first.
+const TELLING_IN: Duration = Duration::from_secs(5);
+const TELLING_OUT: Duration = Duration::from_secs(20);
 
 /// The budget is used up, and it was not the request's turn in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,31 +44,36 @@ pub struct OutOfBudget;
 /// A part of the budget; given back on drop.
 #[derive(Debug)]
 pub struct Reservation {
-    _permit: OwnedSemaphorePermit,
+    _room: Room,
 }
 
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct Budget {
     /// For everybody.
-    common: Arc<Semaphore>,
+    common: Arc<Pool>,
     /// For requests in the middle of a push: a quarter.
-    under_way: Arc<Semaphore>,
+    under_way: Arc<Pool>,
 }
 
 impl Budget {
     /// For bodies of `bytes` in all.
-    pub fn new(bytes: u64) -> Self {
-        let units = |bytes: u64| {
-            let units = usize::try_from(bytes.max(CHUNK_BYTES as u64) / UNIT).unwrap_or(usize::MAX);
-            Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS)))
+    fn new(bytes: u64, telling: Duration) -> Self {
+        let pool = |bytes: u64| {
+            let units = u32::try_from(bytes.max(CHUNK_BYTES as u64) / UNIT).unwrap_or(u32::MAX);
+            Arc::new(Pool::new(units, telling))
         };
-        Self { common: units(bytes / 4 * 3), under_way: units(bytes / 4) }
+        Self { common: pool(bytes / 4 * 3), under_way: pool(bytes / 4) }
     }
 
-    /// For one direction of traffic, by this process's memory limit.
-    pub fn of_this_machine() -> Self {
-        Self::new(Self::bytes_for(machine_memory()))
+    /// For bodies on their way in, where so much memory may be used.
+    pub fn for_uploads(memory: u64) -> Self {
+        Self::new(Self::bytes_for(memory), TELLING_IN)
+    }
+
+    /// The same for bodies on their way out.
+    pub fn for_downloads(memory: u64) -> Self {
+        Self::new(Self::bytes_for(memory), TELLING_OUT)
     }
 
     /// For one direction of traffic, in bytes, where so much memory may be used.
@@ -71,25 +82,24 @@ impl Budget {
     }
 
     /// Reserves room for `bytes`, at most one piece of a body. Waits for its turn.
-    pub async fn reserve(&self, bytes: u64, patience: Patience) -> Result<Reservation, OutOfBudget> {
+    pub(crate) async fn reserve(
+        &self,
+        bytes: u64,
+        party: &Party,
+        patience: Patience,
+    ) -> Result<Reservation, OutOfBudget> {
         let bytes = bytes.min(CHUNK_BYTES as u64);
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
         // The usual case has room, and needs no timer.
-        if let Ok(permit) = Arc::clone(&self.common).try_acquire_many_owned(units) {
-            return Ok(Reservation { _permit: permit });
+        if let Some(room) = self.common.try_take(party, units) {
+            return Ok(Reservation { _room: room });
         }
-        let acquired = match patience {
-            Patience::Refuse => {
-                tokio::time::timeout(WAIT_AT_START, Arc::clone(&self.common).acquire_many_owned(units)).await
-            }
-            Patience::Wait => {
-                tokio::time::timeout(WAIT_UNDER_WAY, Arc::clone(&self.under_way).acquire_many_owned(units)).await
-            }
+        let (pool, patience) = match patience {
+            Patience::Refuse => (&self.common, WAIT_AT_START),
+            Patience::Wait => (&self.under_way, WAIT_UNDER_WAY),
         };
-        match acquired {
-            Ok(Ok(permit)) => Ok(Reservation { _permit: permit }),
-            Ok(Err(_)) | Err(_) => Err(OutOfBudget),
-        }
+        let room = pool.take(party.clone(), units, patience).await?;
+        Ok(Reservation { _room: room })
     }
 }
 
@@ -151,16 +161,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_begins_is_refused_and_what_is_under_way_has_room_of_its_own() {
         let chunk = CHUNK_BYTES as u64;
-        let budget = Budget::new(4 * chunk);
+        let budget = Budget::new(4 * chunk, TELLING_IN);
+        let party = pool::tests::party("192.0.2.1", 1);
         let mut begun = Vec::new();
-        while let Ok(reservation) = budget.reserve(chunk, Patience::Refuse).await {
+        while let Ok(reservation) = budget.reserve(chunk, &party, Patience::Refuse).await {
             begun.push(reservation);
         }
         assert_eq!(begun.len(), 3);
-        let first = budget.reserve(chunk, Patience::Wait).await.unwrap();
+        let first = budget.reserve(chunk, &party, Patience::Wait).await.unwrap();
         let second = tokio::spawn({
             let budget = budget.clone();
-            async move { budget.reserve(chunk, Patience::Wait).await.is_ok() }
+            async move { budget.reserve(chunk, &party, Patience::Wait).await.is_ok() }
         });
         drop(first);
         assert!(second.await.unwrap(), "it waited for its turn");

@@ -137,6 +137,9 @@ pub struct ServeArgs {
     /// For tests: take free and whole bytes of the volume from this file
     #[arg(long, value_name = "FILE", hide = true)]
     pub pretended_volume: Option<String>,
+    /// For tests: as if there were so much memory
+    #[arg(long, value_name = "BYTES", hide = true)]
+    pub pretended_memory: Option<String>,
     /// Rate limits and quotas: on or off; `off` is for benchmarks and private networks [default: on]
     #[arg(long, value_name = "SWITCH")]
     pub limits: Option<String>,

@@ -12,7 +12,7 @@ use crate::import::source::{Account, Sink, Skip, Source, SourceError};
 use crate::import::taskferry::Taskferry;
 use crate::stop::{Stop, Stopped};
 use crate::storage::UnixSeconds;
-use crate::storage::sqlite::directory::{private_file, sync_directory};
+use crate::storage::sqlite::directory::{new_private_file, sync_directory};
 
 /// What a file is called until it is whole.
 const UNFINISHED: &str = ".unfinished";
@@ -110,9 +110,7 @@ impl Export {
         name.push(UNFINISHED);
         let unfinished = PathBuf::from(name);
         let written = (|| {
-            let file = private_file(&unfinished).map_err(failed)?;
-            // Left over from one that was killed.
-            file.set_len(0).map_err(failed)?;
+            let file = new_private_file(&unfinished).map_err(failed)?;
             self.write(&file, path, stop)?;
             file.sync_all().map_err(failed)?;
             fs_err::rename(&unfinished, path).map_err(failed)?;

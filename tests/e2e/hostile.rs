@@ -127,6 +127,17 @@ fn readers_that_take_nothing_from_everywhere() {
     });
 }
 
+/// So little memory that these strangers alone could hold all of what is for bodies.
+#[test]
+fn bodies_that_hoard_the_memory() {
+    let server = PROGRAMS.server().option("--pretended-memory", "64MiB").start();
+    an_honest_account_is_served_by(&server, |strangers| {
+        let hoarders = strangers.begin(Attack::Hoarders)?;
+        assert!(hoarders.wait_until_held(64, wait::LIMIT), "the attack did not get going");
+        Ok(hoarders)
+    });
+}
+
 #[test]
 fn readers_that_take_nothing() {
     an_honest_account_is_served_during(Attack::DeafReaders);

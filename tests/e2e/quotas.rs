@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use e2e::http::Connection;
 use e2e::operator::PretendedVolume;
 use e2e::{Account, Replica, TaskHome, TestServer, wait};
 use taskferry_protocol::VersionId;
@@ -16,6 +17,35 @@ const DAYS: i64 = 2 * 24 * HOUR;
 #[track_caller]
 fn server_with_quota(bytes: &str) -> TestServer {
     PROGRAMS.server().option("--quota-bytes", bytes).start()
+}
+
+/// What large bodies take in the database, whether something links them or not.
+fn bytes_in_chunks(server: &TestServer) -> usize {
+    let database = rusqlite::Connection::open(server.data_dir().join("taskferry.sqlite3")).expect("the database");
+    let sum = database.query_row("SELECT coalesce(sum(length(data)), 0) FROM chunk", [], |row| row.get(0));
+    sum.expect("a number")
+}
+
+/// Each is replaced while somebody reads it and takes nothing: kept are the present one, and the one before it for its reader.
+#[test]
+fn who_reads_replaced_snapshots_slowly_keeps_no_more_than_one_of_them() {
+    const SNAPSHOT: usize = 10_000_000;
+    let server = PROGRAMS.server().start();
+    let account = server.account();
+    let mut at = VersionId::NIL;
+    let mut readers = Vec::new();
+    for number in 0..4_u8 {
+        at = account.append(at, "a version");
+        account.add_snapshot(at, vec![number; SNAPSHOT]).good();
+        let mut reader = Connection::open(server.address()).expect("a connection");
+        let fetch = account.request("GET", "/v1/client/snapshot");
+        reader.send(&fetch.head(server.address())).expect("a request");
+        reader.wait_for_its_beginning().expect("the beginning of an answer");
+        readers.push(reader);
+    }
+    wait::until("older ones are swept", || bytes_in_chunks(&server) <= 2 * SNAPSHOT);
+    let whole: Vec<bool> = readers.into_iter().map(|mut reader| reader.next_answer().is_ok()).collect();
+    assert_eq!(whole, [false, false, true, true]);
 }
 
 #[test]
@@ -52,6 +82,45 @@ fn a_push_under_way_overruns_the_quota_and_not_without_end() {
     account.add_version(second, vec![1; 2]).refused(507, "quota_exceeded");
     let third = account.append(second, vec![1; 1]);
     account.add_version(third, vec![1; 1]).refused(507, "quota_exceeded");
+}
+
+/// Of many bodies that would each fit, those are kept that fit together.
+#[test]
+fn bodies_that_arrive_side_by_side_have_together_what_a_push_may_have() {
+    const BODY: usize = 1_900_000;
+    const BODIES: usize = 12;
+    const QUOTA: usize = 2_000_000;
+    let server = PROGRAMS.server().option("--quota-bytes", QUOTA.to_string()).with_metrics().start();
+    let account = server.account();
+    server.age(&account, DAYS);
+    let first = account.append(VersionId::NIL, "a version");
+    let received = || server.metrics().sum("taskferry_received_bytes_total", &[]);
+    let (before, nearly_all) = (received(), vec![1; BODY - 1]);
+    let mut arriving: Vec<Connection> = (0..BODIES)
+        .map(|_| {
+            let mut connection = Connection::open(server.address()).expect("a connection");
+            let upload = account.adding_version(first, vec![1; BODY]);
+            connection.send(&upload.head(server.address())).expect("a head");
+            connection.send(&nearly_all).expect("nearly all of a body");
+            connection
+        })
+        .collect();
+    #[expect(clippy::cast_precision_loss, reason = "a few million")]
+    let all = (BODIES * (BODY - 1)) as f64;
+    wait::until("the server has read them", || received() - before >= all);
+    assert!(bytes_in_chunks(&server) <= 2 * QUOTA);
+    let mut statuses: Vec<u16> = arriving
+        .iter_mut()
+        .map(|connection| {
+            connection.send(&[1]).expect("the rest of a body");
+            connection.next_answer().expect("its answer").status
+        })
+        .collect();
+    statuses.sort_unstable();
+    let refused = statuses.iter().filter(|status| **status == 507).count();
+    assert!(refused >= BODIES - 2 && statuses.iter().filter(|status| **status == 200).count() <= 1, "{statuses:?}");
+    drop(arriving);
+    account.append(account.info().latest_version_id, "there is room again");
 }
 
 #[test]

@@ -152,6 +152,17 @@ impl Connection {
         Ok(())
     }
 
+    /// Waits until something of an answer has come, and takes nothing of it.
+    ///
+    /// # Errors
+    /// The connection ended.
+    pub fn wait_for_its_beginning(&mut self) -> io::Result<()> {
+        match self.0.get_ref().peek(&mut [0])? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads one answer.
     ///
     /// # Errors

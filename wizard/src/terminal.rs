@@ -211,11 +211,14 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// `text` from outside without what could move the cursor, change colours or hide something: control characters go, but
-/// for line breaks and tabs, which become spaces, and so do characters that turn the writing direction.
+/// for line breaks and tabs, which become spaces, and so do characters that turn the writing direction, and those that nobody sees.
 pub fn printable(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let text = text.replace(['\n', '\r', '\t'], " ");
-    text.chars().filter(|c| !c.is_control() && !turns(*c)).collect::<String>().trim().to_owned()
+    let turns =
+        |c: char| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    // But for the joiners, without which some scripts and pictures fall apart.
+    let is_unseen = |c: char| matches!(c, '\u{00ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+    let text = text.replace(['\n', '\r', '\t', '\u{2028}', '\u{2029}'], " ");
+    text.chars().filter(|c| !c.is_control() && !turns(*c) && !is_unseen(*c)).collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! | [`registration`] | whose accounts may be created |
 //! | [`newcomers`] | how many may be created, by all the world together |
 //! | [`quota`] | how much one account may keep |
+//! | [`on_the_way`] | how much one account may have on the disk that is not stored yet |
 //! | [`space`] | what the volume still has room for |
 //!
 //! All of it is decided from memory, when a request begins. Nothing is refused in the middle of a push: stock Taskwarrior sends
@@ -13,6 +14,7 @@
 //! the reserves that [`space`] keeps.
 
 pub mod newcomers;
+pub mod on_the_way;
 pub mod quota;
 pub mod registration;
 pub mod space;
@@ -23,7 +25,8 @@ use std::time::Duration;
 use taskferry_protocol::{ClientId, InviteCode};
 
 use self::newcomers::Newcomers;
-use self::quota::Quotas;
+use self::on_the_way::AllOnTheWay;
+use self::quota::{OVERRUN, Quotas};
 use self::registration::{Entry, Registration};
 use self::space::{Need, Space};
 use crate::clock::now;
@@ -71,6 +74,8 @@ pub struct Admission {
     pub creates: bool,
     /// The largest body that the account's quota has room for.
     pub bytes_max: u64,
+    /// How much of all its bodies that are arriving now the account may have on the disk.
+    pub on_the_way_max: u64,
     /// What the volume must have room for.
     pub need: Need,
 }
@@ -86,6 +91,8 @@ pub struct Gate {
     pub quotas: Option<Quotas>,
     /// What the volume has room for.
     pub space: Arc<Space>,
+    /// What each account has on the disk that is not stored yet.
+    pub on_the_way: AllOnTheWay,
 }
 
 impl Gate {
@@ -93,28 +100,37 @@ impl Gate {
     #[cfg(test)]
     pub(crate) fn wide_open() -> Self {
         let space = Arc::new(Space::unlimited());
-        Self { registration: Registration::open(), newcomers: None, quotas: None, space }
+        let on_the_way = AllOnTheWay::default();
+        Self { registration: Registration::open(), newcomers: None, quotas: None, space, on_the_way }
     }
 
     /// Before the first version of an unknown account.
     pub(crate) fn first_version(&self, client: ClientId) -> Result<Admission, NotAdmitted> {
         self.check_creatable(client)?;
         let now = now();
-        let bytes_max = self.room(|quotas| quotas.room_for_version(&Account::new(now), false, now));
-        Ok(Admission { patience: Patience::Refuse, keep_large: true, creates: true, bytes_max, need: Need::Create })
+        let account = Account::new(now);
+        let bytes_max = self.room(|quotas| quotas.room_for_version(&account, false, now));
+        let on_the_way_max = self.on_the_way_max(&account, now);
+        let (patience, need) = (Patience::Refuse, Need::Create);
+        Ok(Admission { patience, keep_large: true, creates: true, bytes_max, on_the_way_max, need })
     }
 
     /// Before a version of an account that is there.
     pub(crate) fn version(&self, account: &Account, now: UnixSeconds) -> Admission {
         let under_way = is_under_way(account, now);
         let bytes_max = self.room(|quotas| quotas.room_for_version(account, under_way, now));
-        Admission { bytes_max, ..going_on(account, now) }
+        Admission { bytes_max, on_the_way_max: self.on_the_way_max(account, now), ..going_on(account, now) }
     }
 
     /// Before a snapshot. A full account may replace its own, else it could never be made smaller.
     pub(crate) fn snapshot(&self, account: &Account, now: UnixSeconds) -> Admission {
         let bytes_max = self.room(|quotas| quotas.of(account, now).snapshot_bytes);
-        Admission { bytes_max, ..going_on(account, now) }
+        Admission { bytes_max, on_the_way_max: self.on_the_way_max(account, now), ..going_on(account, now) }
+    }
+
+    /// Never less than one body may have: a device that sends one after the other does not notice.
+    fn on_the_way_max(&self, account: &Account, now: UnixSeconds) -> u64 {
+        self.room(|quotas| quotas.of(account, now).bytes.saturating_mul(OVERRUN))
     }
 
     fn room(&self, by_quota: impl FnOnce(&Quotas) -> u64) -> u64 {
@@ -171,5 +187,5 @@ fn going_on(account: &Account, now: UnixSeconds) -> Admission {
         (false, true) => (Patience::Refuse, Need::YoungBegin),
         (false, false) => (Patience::Refuse, Need::Begin),
     };
-    Admission { patience, keep_large: true, creates: false, bytes_max: u64::MAX, need }
+    Admission { patience, keep_large: true, creates: false, bytes_max: u64::MAX, on_the_way_max: u64::MAX, need }
 }

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use super::room::Room;
 use crate::progress::Step;
 use crate::stop::{Stop, Stopped};
-use crate::storage::sqlite::directory::private_file;
+use crate::storage::sqlite::directory::new_private_file;
 
 /// How many steps of SQLite's machine there are between two looks at room and [`Stop`]. A row of 256 KiB takes some ten steps,
 /// so at most some 30 MB are written in between: less than the floor.
@@ -74,7 +74,7 @@ pub fn copy(db: &Connection, into: &Path, room: &Room, stop: &Stop) -> Result<()
     if needed > bytes {
         return Err(no_room(bytes));
     }
-    private_file(into).map_err(failed)?;
+    new_private_file(into).map_err(failed)?;
     stop.begins(Step::of_bytes("copying the data", needed));
     let copied = vacuum(db, into, room, stop).and_then(|()| {
         let synced = fs_err::File::open(into).and_then(|file| file.sync_all());

@@ -23,7 +23,7 @@ use crate::progress::Step;
 use crate::remedy;
 use crate::stop::{Stop, Stopped};
 use crate::storage::sqlite::administrator::{AdministratorError, database_in};
-use crate::storage::sqlite::directory::private_file;
+use crate::storage::sqlite::directory::{new_private_file, private_file};
 use crate::storage::sqlite::examine::{Examination, Finding, examine};
 use crate::storage::sqlite::schema::{self, SchemaError};
 
@@ -260,7 +260,7 @@ fn seal_file(plan: &Plan, from: &Path, to: &Path, stop: &Stop) -> Result<Checksu
     stop.begins(Step::of_bytes("encrypting the copy", length(from)?));
     let sealed = (|| -> io::Result<Checksum> {
         let mut from = fs::File::open(from)?;
-        let mut to = Summing::new(private_file(to)?);
+        let mut to = Summing::new(new_private_file(to)?);
         seal::seal(&plan.recipients, &mut from, &mut to, stop)?;
         let (file, sum) = to.finish();
         file.sync_all()?;

@@ -20,7 +20,7 @@ use super::verify::{Fault, FetchError, Fetched, Flaw, fetch};
 use crate::account_hash::AccountHasher;
 use crate::progress::Step;
 use crate::stop::{Stop, Stopped};
-use crate::storage::sqlite::directory::{DATABASE_FILE, DataDirectory, DirectoryError, private_file};
+use crate::storage::sqlite::directory::{DATABASE_FILE, DataDirectory, DirectoryError, new_private_file};
 use crate::storage::sqlite::examine::{Examination, Finding, examine};
 use crate::storage::sqlite::replace;
 use crate::storage::sqlite::schema::{self, SchemaError};
@@ -301,7 +301,7 @@ fn copy_file(from: &Path, to: &Path, directory: &Path, stop: &Stop) -> Result<()
     if needed > room {
         return Err(CopyError::NoRoom { directory: directory.to_owned(), needed, room }.into());
     }
-    let mut to = private_file(to).map_err(failed)?;
+    let mut to = new_private_file(to).map_err(failed)?;
     stop.begins(Step::of_bytes("laying the backup beside the data", needed));
     let copied = pump(&mut from, &mut to, stop);
     stop.check()?;

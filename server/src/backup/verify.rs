@@ -11,7 +11,7 @@ use super::seal::{self, UnsealError};
 use super::store::{Kept, Shelf, StoreError};
 use crate::progress::Step;
 use crate::stop::{Stop, Stopped};
-use crate::storage::sqlite::directory::private_file;
+use crate::storage::sqlite::directory::new_private_file;
 use crate::storage::sqlite::examine::{Examination, Finding, examine};
 use crate::storage::sqlite::schema::{self, SchemaError};
 
@@ -162,8 +162,7 @@ pub fn fetch(
     let doing = if fetched.ours { "fetching the backup" } else { "reading the backup" };
     stop.begins(Step::of_bytes(doing, kept.bytes));
     let found = if fetched.ours {
-        let file = private_file(&fetched.path).map_err(|cause| failed(&fetched.path, cause))?;
-        file.set_len(0).map_err(|cause| failed(&fetched.path, cause))?;
+        let file = new_private_file(&fetched.path).map_err(|cause| failed(&fetched.path, cause))?;
         let mut file = Summing::new(file);
         shelf.fetch(kept, &mut file, stop)?;
         file.finish().1
@@ -180,8 +179,7 @@ pub fn fetch(
         Some(Encryption::Age) => {
             let opened = Fetched { path: scratch.join("taskferry.restoring.opened"), ours: true };
             let mut from = fs::File::open(&fetched.path).map_err(|cause| failed(&fetched.path, cause))?;
-            let mut to = private_file(&opened.path).map_err(|cause| failed(&opened.path, cause))?;
-            to.set_len(0).map_err(|cause| failed(&opened.path, cause))?;
+            let mut to = new_private_file(&opened.path).map_err(|cause| failed(&opened.path, cause))?;
             stop.begins(Step::of_bytes("decrypting the backup", kept.bytes));
             seal::unseal(identity, &mut from, &mut to, stop)?;
             Ok(opened)

@@ -1,7 +1,7 @@
 //! Do the limits fit into the memory that there is?
 
 use super::{Check, Finding, World};
-use crate::budget::{Budget, machine_memory};
+use crate::budget::Budget;
 use crate::perimeter::ConnectionLimits;
 use crate::words;
 
@@ -22,7 +22,7 @@ impl Check for Memory {
 
     fn look(&self, world: &World<'_>) -> Finding {
         match world.good_config() {
-            Ok(config) => judge(machine_memory(), config.perimeter.connections.total),
+            Ok(config) => judge(config.memory, config.perimeter.connections.total),
             Err(finding) => finding,
         }
     }

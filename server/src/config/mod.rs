@@ -19,6 +19,7 @@ use self::sources::{Given, Setting, Sources};
 use crate::admission::newcomers::Rates;
 use crate::admission::quota::Quota;
 use crate::admission::registration::Registration;
+use crate::budget;
 use crate::cli::{DataArgs, ServeArgs};
 use crate::perimeter::Settings as Perimeter;
 use crate::privileges::User;
@@ -52,6 +53,8 @@ pub struct Config {
     pub min_free: Option<u64>,
     /// For tests: a file that says how full the volume is.
     pub pretended_volume: Option<PathBuf>,
+    /// How much memory may be used, in bytes.
+    pub memory: u64,
     /// Whether rate limits and quotas are in force. Off for benchmarks and private networks; what protects the server itself
     /// (body limits, memory, the disk's free space) stays.
     pub limits_on: bool,
@@ -180,6 +183,7 @@ const QUOTA_VERSIONS: Setting = Setting { name: "quota-versions", reference: &[]
 const QUOTA_SNAPSHOT_BYTES: Setting = Setting { name: "quota-snapshot-bytes", reference: &[] };
 const MIN_FREE: Setting = Setting { name: "min-free", reference: &[] };
 const PRETENDED_VOLUME: Setting = Setting { name: "pretended-volume", reference: &[] };
+const PRETENDED_MEMORY: Setting = Setting { name: "pretended-memory", reference: &[] };
 
 /// All of them, for the configuration file.
 const SETTINGS: &[&Setting] = &[
@@ -206,6 +210,7 @@ const SETTINGS: &[&Setting] = &[
     &QUOTA_SNAPSHOT_BYTES,
     &MIN_FREE,
     &PRETENDED_VOLUME,
+    &PRETENDED_MEMORY,
     &perimeter::TRUSTED_PROXY,
     &perimeter::CLIENT_IP_HEADER,
     &perimeter::LIMIT_ACCOUNT,
@@ -226,6 +231,9 @@ const SETTINGS: &[&Setting] = &[
     &backup::PART_BYTES,
 ];
 
+/// For tests, and nobody else's business.
+const FOR_TESTS: &[&Setting] = &[&PRETENDED_VOLUME, &PRETENDED_MEMORY];
+
 /// Whose values are credentials.
 const SECRET: &[&Setting] = &[&ALLOW_CLIENT_ID];
 
@@ -243,7 +251,7 @@ pub struct Shown {
 /// All settings, unchecked, with where each comes from.
 pub fn shown(file: Option<&std::path::Path>, env: &sources::Env) -> Result<Vec<Shown>, ConfigError> {
     let sources = Sources::new(env, file, SETTINGS)?;
-    let all = SETTINGS.iter().filter(|setting| setting.name != PRETENDED_VOLUME.name);
+    let all = SETTINGS.iter().filter(|setting| FOR_TESTS.iter().all(|other| setting.name != other.name));
     Ok(all
         .map(|setting| {
             let given = sources.find(setting, &[]);
@@ -281,7 +289,9 @@ impl Config {
         let mut notes = notes(env, &sources, &data_dir);
         notes.extend(path_note(public_url.as_ref(), &base_path));
         let limits_on = or_default(one(&LIMITS, &args.limits), values::on_or_off, true)?;
-        let perimeter = perimeter::perimeter(&sources, env, &args.perimeter, limits_on, &mut notes)?;
+        let memory =
+            or_default(one(&PRETENDED_MEMORY, &args.pretended_memory), values::bytes, budget::machine_memory())?;
+        let perimeter = perimeter::perimeter(&sources, env, &args.perimeter, limits_on, memory, &mut notes)?;
         Ok(Self {
             listen: listen(&sources, &args.listen)?,
             backups: backup::Backups::load(&sources, env, args.backup_every.as_ref(), &args.backup, data_dir.clone())?,
@@ -298,6 +308,7 @@ impl Config {
             pretended_volume: one(&PRETENDED_VOLUME, &args.pretended_volume)
                 .map(|given| given.parse(values::path))
                 .transpose()?,
+            memory,
             prune_after: one(&PRUNE_AFTER, &args.prune_after)
                 .map(|given| given.parse(values::retention))
                 .transpose()?,

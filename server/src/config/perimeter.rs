@@ -5,7 +5,6 @@ use ipnet::IpNet;
 
 use super::sources::{Env, Given, Setting, Sources};
 use super::{ConfigError, or_default, values};
-use crate::budget;
 use crate::cli::PerimeterArgs;
 use crate::perimeter::{ConnectionLimits, Proxies, Rate, RateSettings, Settings, proxies};
 
@@ -41,10 +40,11 @@ pub(super) fn perimeter(
     env: &Env,
     args: &PerimeterArgs,
     limits_on: bool,
+    memory: u64,
     notes: &mut Vec<String>,
 ) -> Result<Settings, ConfigError> {
     let rates = rates(sources, args)?;
-    let connections = connections(sources, args, limits_on)?;
+    let connections = connections(sources, args, limits_on, memory)?;
     Ok(Settings { proxies: proxies(sources, env, args, notes)?, rates: limits_on.then_some(rates), connections })
 }
 
@@ -113,7 +113,12 @@ fn rates(sources: &Sources<'_>, args: &PerimeterArgs) -> Result<RateSettings, Co
 }
 
 /// The number in all stays without limits: it protects the server, not the visitors from each other.
-fn connections(sources: &Sources<'_>, args: &PerimeterArgs, limits_on: bool) -> Result<ConnectionLimits, ConfigError> {
+fn connections(
+    sources: &Sources<'_>,
+    args: &PerimeterArgs,
+    limits_on: bool,
+    memory: u64,
+) -> Result<ConnectionLimits, ConfigError> {
     let find = |setting, flag: &Option<String>| -> Option<Given> { sources.find(setting, flag.as_slice()) };
     let default = Some(ConnectionLimits::PER_ADDRESS);
     let per_address = or_default(
@@ -121,11 +126,8 @@ fn connections(sources: &Sources<'_>, args: &PerimeterArgs, limits_on: bool) -> 
         values::count_or_off,
         default,
     )?;
-    let total = or_default(
-        find(&MAX_CONNECTIONS, &args.max_connections),
-        values::count,
-        ConnectionLimits::for_memory(budget::machine_memory()),
-    )?;
+    let total =
+        or_default(find(&MAX_CONNECTIONS, &args.max_connections), values::count, ConnectionLimits::for_memory(memory))?;
     Ok(ConnectionLimits { total, per_address: per_address.filter(|_| limits_on) })
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn handle(
 ) -> Result<HttpResponse, Refusal> {
     let sync = state.sync()?;
     let admission = sync.admit_snapshot(client, version).await?;
-    let kept = match upload.receive(&state, admission).await? {
+    let kept = match upload.receive(&state, client, admission).await? {
         Received::Body(body, _held) => sync.add_snapshot(client, version, body).await?,
         Received::NotWanted => false,
         Received::TooLarge => dropped(&state, client, Limit::SnapshotBytes)?,

@@ -30,7 +30,7 @@ pub(super) async fn handle(
 ) -> Result<HttpResponse, Refusal> {
     let sync = state.sync()?;
     let admission = sync.admit_version(client, parent).await?;
-    let outcome = match upload.receive(&state, admission).await? {
+    let outcome = match upload.receive(&state, client, admission).await? {
         // What is held is given back when the version is stored.
         Received::Body(body, _held) => sync.add_version(client, parent, body, admission).await?,
         Received::NotWanted => Added::Conflict(sync.account(client).await?.latest()),

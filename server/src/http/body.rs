@@ -22,8 +22,11 @@ use taskferry_protocol::{ClientId, wire};
 
 use super::State;
 use super::problem::Refusal;
+use super::throttle;
 use crate::admission::Admission;
-use crate::budget::{FREE_BYTES, Reservation};
+use crate::admission::on_the_way::OnTheWay;
+use crate::budget::{FREE_BYTES, Party, Reservation};
+use crate::perimeter::address::Address;
 use crate::perimeter::connections::{Connection, Place, Transfer};
 use crate::storage::body::{CHUNK_BYTES, Incoming, Outgoing, Staging};
 use crate::storage::{Patience, StorageError};
@@ -76,8 +79,31 @@ impl Kind for Snapshot {
 pub(super) struct Upload<K> {
     payload: Payload,
     declared: Option<u64>,
-    connection: Option<Arc<Connection>>,
+    peer: Peer,
     kind: PhantomData<K>,
+}
+
+/// With whom a body is exchanged.
+#[derive(Clone)]
+struct Peer {
+    address: Address,
+    connection: Option<Arc<Connection>>,
+}
+
+impl Peer {
+    fn of(request: &HttpRequest) -> Self {
+        let address = throttle::visitor_of(request);
+        Self { address, connection: request.conn_data::<Place>().map(|place| Arc::clone(&place.connection)) }
+    }
+
+    /// As whom it takes a part of the memory budget.
+    fn party(&self, account: ClientId) -> Party {
+        Party { visitor: self.address.visitor(), account, connection: self.connection.clone() }
+    }
+
+    fn begin_transfer(&self, of_push: bool) -> Option<Transfer> {
+        self.connection.as_ref().map(|connection| connection.begin_transfer(of_push))
+    }
 }
 
 impl<K: Kind> FromRequest for Upload<K> {
@@ -86,8 +112,12 @@ impl<K: Kind> FromRequest for Upload<K> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let checked = check_headers(request.headers(), K::CONTENT_TYPE);
-        let connection = request.conn_data::<Place>().map(|place| Arc::clone(&place.connection));
-        ready(checked.map(|declared| Self { payload: payload.take(), declared, connection, kind: PhantomData }))
+        ready(checked.map(|declared| Self {
+            payload: payload.take(),
+            declared,
+            peer: Peer::of(request),
+            kind: PhantomData,
+        }))
     }
 }
 
@@ -111,6 +141,8 @@ fn check_headers(headers: &HeaderMap, content_type: &'static str) -> Result<Opti
 pub(super) struct Held {
     /// Room for what of it is in memory.
     _reservation: Option<Reservation>,
+    /// What of it is on the disk: until it counts as stored.
+    _on_the_way: Option<OnTheWay>,
     /// While it is large, a stop waits for it; without a gap between arriving and being stored.
     _arriving: Option<Arriving>,
 }
@@ -137,8 +169,13 @@ impl<K: Kind> Upload<K> {
         self.declared
     }
 
-    /// Reads the body. `admission` was decided from its account.
-    pub(super) async fn receive(self, state: &State, admission: Admission) -> Result<Received, Refusal> {
+    /// Reads the body. `admission` was decided from its account, which is `client`'s.
+    pub(super) async fn receive(
+        self,
+        state: &State,
+        client: ClientId,
+        admission: Admission,
+    ) -> Result<Received, Refusal> {
         // What is under way may go on; what begins now would be cut off in its middle.
         if state.is_draining() && admission.patience == Patience::Refuse {
             return Err(Refusal::Stopping);
@@ -151,10 +188,10 @@ impl<K: Kind> Upload<K> {
         let large = self.declared.is_none_or(|bytes| bytes > CHUNK_BYTES as u64);
         let arriving = if large { Some(state.sync()?.arriving()) } else { None };
         let mut payload = self.payload;
-        let mut body = Body::new(state, admission, self.declared);
+        let mut body = Body::new(state, admission, self.declared, self.peer.party(client));
         let (started, mut seen) = (Instant::now(), 0_u64);
         let of_push = admission.patience == Patience::Wait;
-        let transfer = self.connection.map(|connection| connection.begin_transfer(of_push));
+        let transfer = self.peer.begin_transfer(of_push);
         while let Some(received) = next_part(&mut payload, started, seen).await? {
             seen += received.len() as u64;
             if let Some(transfer) = &transfer {
@@ -194,22 +231,25 @@ struct Body<'a> {
     state: &'a State,
     admission: Admission,
     declared: Option<u64>,
+    party: Party,
     piece: BytesMut,
     reservation: Option<Reservation>,
+    on_the_way: Option<OnTheWay>,
     staging: Option<Box<dyn Staging>>,
     /// Set once the rest is only read and thrown away: what the outcome is.
     discarded: Option<Received>,
 }
 
 impl<'a> Body<'a> {
-    fn new(state: &'a State, admission: Admission, declared: Option<u64>) -> Self {
-        let (piece, reservation, staging, discarded) = (BytesMut::new(), None, None, None);
-        Self { state, admission, declared, piece, reservation, staging, discarded }
+    fn new(state: &'a State, admission: Admission, declared: Option<u64>, party: Party) -> Self {
+        let (piece, reservation, on_the_way) = (BytesMut::new(), None, None);
+        Self { state, admission, declared, party, piece, reservation, on_the_way, staging: None, discarded: None }
     }
 
     /// Gives up what was collected; what was staged is swept.
     fn discard(&mut self, outcome: Received) {
         (self.piece, self.reservation, self.staging) = (BytesMut::new(), None, None);
+        self.on_the_way = None;
         self.discarded.get_or_insert(outcome);
     }
 
@@ -223,7 +263,7 @@ impl<'a> Body<'a> {
         }
         if self.reservation.is_none() && self.piece.len() + received.len() > FREE_BYTES {
             let bytes = self.declared.unwrap_or(u64::MAX);
-            let Ok(reservation) = self.state.uploads.reserve(bytes, self.admission.patience).await else {
+            let Ok(reservation) = self.state.uploads.reserve(bytes, &self.party, self.admission.patience).await else {
                 self.discard(Received::NoRoom);
                 return Ok(());
             };
@@ -237,19 +277,30 @@ impl<'a> Body<'a> {
             let rest = received.split_to(CHUNK_BYTES - self.piece.len());
             self.piece.extend_from_slice(&rest);
             let full = self.piece.split().freeze();
-            self.stage(full).await?;
+            if !self.stage(full).await? {
+                self.discard(Received::OverQuota);
+                return Ok(());
+            }
         }
         self.piece.extend_from_slice(&received);
         Ok(())
     }
 
-    async fn stage(&mut self, piece: Bytes) -> Result<(), Refusal> {
+    /// False if the account has as much on its way already as it may.
+    async fn stage(&mut self, piece: Bytes) -> Result<bool, Refusal> {
+        let (sync, bytes) = (self.state.sync()?, piece.len() as u64);
+        let on_the_way = self.on_the_way.get_or_insert_with(|| sync.gate().on_the_way.of(self.party.account));
+        if !on_the_way.add(bytes, self.admission.on_the_way_max) {
+            return Ok(false);
+        }
+        let _ours = self.party.connection.as_ref().map(|connection| connection.wait_for_us());
         let staging = match &mut self.staging {
             Some(staging) => staging,
-            None => self.staging.insert(self.state.sync()?.stage().await?),
+            None => self.staging.insert(sync.stage().await?),
         };
-        self.state.sync()?.gate().space.spend(piece.len() as u64);
-        staging.push(piece).await.map_err(|error| SyncError::from(error).into())
+        sync.gate().space.spend(bytes);
+        staging.push(piece).await.map_err(SyncError::from)?;
+        Ok(true)
     }
 
     async fn finish(mut self, arriving: Option<Arriving>) -> Result<Received, Refusal> {
@@ -260,40 +311,49 @@ impl<'a> Body<'a> {
         let body = if self.staging.is_none() {
             last.into()
         } else {
-            self.stage(last).await?;
+            if !self.stage(last).await? {
+                return Ok(Received::OverQuota);
+            }
             self.staging.map_or_else(|| Incoming::Whole(Bytes::new()), Staging::finish)
         };
-        Ok(Received::Body(body, Held { _reservation: self.reservation, _arriving: arriving }))
+        let (reservation, on_the_way) = (self.reservation, self.on_the_way);
+        Ok(Received::Body(body, Held { _reservation: reservation, _on_the_way: on_the_way, _arriving: arriving }))
     }
 }
 
-/// Extractor: the connection to which an answer goes.
-pub(super) struct Receiver(Option<Arc<Connection>>);
+/// Extractor: to whom an answer goes.
+pub(super) struct Receiver(Peer);
 
 impl FromRequest for Receiver {
     type Error = Refusal;
     type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(request.conn_data::<Place>().map(|place| Arc::clone(&place.connection)))))
+        ready(Ok(Self(Peer::of(request))))
     }
 }
 
+/// To whom a body is sent, from when on it may be cut off.
+pub(super) struct Recipient {
+    party: Party,
+    transfer: Option<Transfer>,
+}
+
 impl Receiver {
-    /// Begins to send what no device asks for in the middle of a push.
-    pub(super) fn outside_of_pushes(self) -> Option<Transfer> {
-        self.0.map(|connection| connection.begin_transfer(false))
+    /// Begins to send to a device of this account what none asks for in the middle of a push.
+    pub(super) fn outside_of_pushes(self, client: ClientId) -> Recipient {
+        Recipient { party: self.0.party(client), transfer: self.0.begin_transfer(false) }
     }
 
-    /// Begins to send to a device of this account what it asks for before each version of a push, too.
-    pub(super) async fn perhaps_in_a_push(self, state: &State, client: ClientId) -> Result<Option<Transfer>, Refusal> {
+    /// Begins to send what a device asks for before each version of a push, too.
+    pub(super) async fn perhaps_in_a_push(self, state: &State, client: ClientId) -> Result<Recipient, Refusal> {
         let of_push = state.sync()?.is_pushing(client).await?;
-        Ok(self.0.map(|connection| connection.begin_transfer(of_push)))
+        Ok(Recipient { party: self.0.party(client), transfer: self.0.begin_transfer(of_push) })
     }
 }
 
 /// A stored body as an answer's, with its length declared. What is being sent has a part of the memory budget.
-pub(super) async fn send(state: &State, receiver: Option<Transfer>, body: Outgoing) -> Result<BoxBody, Refusal> {
+pub(super) async fn send(state: &State, recipient: Recipient, body: Outgoing) -> Result<BoxBody, Refusal> {
     let bytes = body.bytes();
     let pieces = match body {
         Outgoing::Whole(body) if body.len() <= FREE_BYTES => {
@@ -304,10 +364,12 @@ pub(super) async fn send(state: &State, receiver: Option<Transfer>, body: Outgoi
         Outgoing::Pieces { pieces, .. } => pieces,
     };
     let (budget, counted) = (state.downloads.clone(), state.metrics.http.sent_bytes.clone());
-    let first = budget.reserve(bytes, Patience::Wait).await.map_err(|_| Refusal::Busy)?;
-    let transfer = receiver.map(Arc::new);
+    let Recipient { party, transfer } = recipient;
+    let first = budget.reserve(bytes, &party, Patience::Wait).await.map_err(|_| Refusal::Busy)?;
+    let (transfer, party) = (transfer.map(Arc::new), Arc::new(party));
     let sent = stream::unfold((pieces, Some(first), None), move |(mut pieces, first, before)| {
         let (budget, counted, transfer) = (budget.clone(), counted.clone(), transfer.clone());
+        let party = Arc::clone(&party);
         async move {
             // The connection asks for more when it has taken over the piece before.
             if let (Some(transfer), Some((_, length))) = (&transfer, &before) {
@@ -316,18 +378,28 @@ pub(super) async fn send(state: &State, receiver: Option<Transfer>, body: Outgoi
             drop::<Option<(Reservation, usize)>>(before);
             let reservation = match first {
                 Some(first) => Ok(first),
-                None => budget.reserve(bytes, Patience::Wait).await,
+                None => budget.reserve(bytes, &party, Patience::Wait).await,
             };
+            let _ours = party.connection.as_ref().map(|connection| connection.wait_for_us());
             let piece = match &reservation {
                 Ok(_) => pieces.next().await?,
                 Err(error) => Err(StorageError::new("waiting for room to send a body", *error)),
             };
             // The status line is out by now; what is left is to break the connection off and to say why in the log.
-            let piece = piece.inspect_err(|error| tracing::error!(%error, "a body could not be sent to its end"));
+            let piece = piece.inspect_err(say_why);
             let length = piece.as_ref().map_or(0, Bytes::len);
             counted.inc_by(length as u64);
             Some((piece, (pieces, None, reservation.ok().map(|reservation| (reservation, length)))))
         }
     });
     Ok(SizedStream::new(bytes, sent).boxed())
+}
+
+/// That a body was let go is its owner's doing, and everything else is trouble.
+fn say_why(error: &StorageError) {
+    if error.was_let_go() {
+        tracing::debug!(%error, "a body could not be sent to its end");
+    } else {
+        tracing::error!(%error, "a body could not be sent to its end");
+    }
 }

@@ -19,7 +19,7 @@ use pin_project_lite::pin_project;
 use super::State;
 use super::problem::Refusal;
 use crate::perimeter::Perimeter;
-use crate::perimeter::connections::{Busy, Place};
+use crate::perimeter::connections::{AwaitsSmall, Busy, Place};
 use crate::perimeter::proxies::FORWARDING_HEADERS;
 
 /// How long a peer may take nothing of what was sent to it.
@@ -150,7 +150,10 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.answer.poll(context))?;
-        Poll::Ready(Ok(response.map_body(|_, body| Occupying { body, _busy: this.busy.take() })))
+        Poll::Ready(Ok(response.map_body(|_, body| {
+            let busy = this.busy.take();
+            Occupying { body, _taken: busy.as_ref().and_then(Busy::is_answered), _busy: busy }
+        })))
     }
 }
 
@@ -167,6 +170,7 @@ pin_project! {
     pub(crate) struct Occupying<B> {
         #[pin]
         body: B,
+        _taken: Option<AwaitsSmall>,
         _busy: Option<Busy>,
     }
 }

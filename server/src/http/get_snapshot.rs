@@ -24,7 +24,7 @@ pub(super) async fn handle(
             .content_type(wire::SNAPSHOT_BODY)
             .insert_header((wire::X_VERSION_ID, version.to_string()))
             .insert_header(("cache-control", "no-store"))
-            .body(send(&state, receiver.outside_of_pushes(), body).await?)),
+            .body(send(&state, receiver.outside_of_pushes(client), body).await?)),
         Ok(None) | Err(SyncError::UnknownAccount) => {
             Ok(HttpResponse::NotFound().insert_header(("cache-control", "no-store")).finish())
         }

@@ -10,6 +10,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
 use super::problem::Refusal;
+use crate::perimeter::connections::Place;
 
 /// The largest of them, in bytes.
 pub(crate) const SMALL_BODY_BYTES_MAX: usize = 16 * 1024;
@@ -25,7 +26,9 @@ impl FromRequest for SmallBody {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let body = Bytes::from_request(request, payload);
+        let awaited = request.conn_data::<Place>().map(|place| place.connection.await_something_small());
         async move {
+            let _awaited = awaited;
             match tokio::time::timeout(WITHIN, body).await {
                 Ok(Ok(body)) => Ok(Self(body)),
                 Ok(Err(_)) => Err(Refusal::BodyTooLarge { limit: SMALL_BODY_BYTES_MAX as u64 }),

@@ -120,6 +120,12 @@ impl FromRequest for Visitor {
     }
 }
 
+/// Whose request it is, for what is shared out among visitors.
+pub(super) fn visitor_of(request: &HttpRequest) -> Address {
+    let state = request.app_data::<web::Data<State>>();
+    state.map_or_else(|| Address::new(std::net::Ipv4Addr::UNSPECIFIED.into()), |state| address_of(request, state))
+}
+
 /// Whose request it is: the peer's, or whom a trusted proxy speaks for.
 fn address_of(request: &HttpRequest, state: &State) -> Address {
     let Some(place) = request.conn_data::<Place>() else {

@@ -10,9 +10,10 @@
 //! - behind a proxy, where all visitors look like one, the one that has been idle longest, or else the slowest body.
 //!
 //! A connection with a request under way is not closed, since that could cut a push in its middle: only a body is cut off, on its
-//! way in or out, that belongs to no push or will never arrive in time ([`Connection::begin_transfer`]). Else whoever trickles bodies, or takes nothing of large
-//! answers, from some ten addresses would keep everybody out. If there is nothing that may be closed, the newcomer is turned
-//! away.
+//! way in or out, that belongs to no push or will never arrive in time ([`Connection::begin_transfer`]), and a peer that does not send or
+//! take within seconds what is so small that it needs no time ([`Connection::await_something_small`]). Else whoever trickles bodies, or
+//! takes nothing of answers, from some ten addresses would keep everybody out. If there is nothing that may be closed, the newcomer is
+//! turned away.
 //!
 //! Rejected: to stop accepting when the places are taken, as the HTTP library would (whoever holds them keeps everybody out);
 //! and to spare connections that have asked something before (an attacker asks once and then holds all places but one).
@@ -101,7 +102,7 @@ const CUT: u64 = u64::MAX;
 /// How long a device pauses between two requests of one sync, at most: while it seals the next version.
 const PAUSE_MS: u64 = 5000;
 /// Bytes a second below which a version of usual size, 1 MB, does not arrive in the minute for which Taskwarrior waits.
-const SLOW: u64 = 8 * 1024;
+pub(crate) const SLOW: u64 = 8 * 1024;
 /// A speed that can't be told yet.
 const UNKNOWN: u64 = u64::MAX;
 /// How long a body must have gone before its speed tells anything.
@@ -122,6 +123,10 @@ pub(crate) struct Connection {
     of_push: AtomicBool,
     /// Bytes of that body so far.
     transferred: AtomicU64,
+    /// Since when the peer is waited for, to send or take something small (milliseconds, from 1 on); 0 = it is not.
+    small_since: AtomicU64,
+    /// Whether it waits for this server's disk, and not for the peer.
+    waits_for_us: AtomicBool,
     /// When it was last looked at how fast it goes, the bytes by then, and how fast it was. Changed under the lock on all places.
     looked_at: AtomicU64,
     bytes_by_then: AtomicU64,
@@ -177,7 +182,7 @@ impl Connection {
     /// How fast the body goes that may be cut off, in bytes a second, once it can be told. Since the last look and not since
     /// its beginning: what a peer takes nothing of goes fast at first, into the buffers in between.
     fn look_how_fast(&self, now: u64) -> Option<u64> {
-        if !self.is_transferring() {
+        if !self.is_transferring() || self.waits_for_us() {
             return None;
         }
         let milliseconds = now.saturating_sub(self.looked_at.load(Ordering::Relaxed));
@@ -196,10 +201,10 @@ impl Connection {
     }
 
     /// Closes it, if it is idle, or what is under way on it may be cut off.
-    fn close(&self) -> bool {
+    fn close(&self, now: u64) -> bool {
         match self.idle_since() {
             Some(since) => self.close_if_still_idle_since(since),
-            None => self.cut_transfer(),
+            None => self.cut_transfer() || self.cut_if_stuck(now),
         }
     }
 
@@ -209,12 +214,52 @@ impl Connection {
 
     /// Whether what is under way on it is a body that may be cut off.
     fn may_be_cut_off(&self, now: u64) -> bool {
-        self.is_transferring()
-            && (!self.of_push.load(Ordering::Relaxed) || self.look_how_fast(now).is_some_and(|speed| speed < SLOW))
+        self.is_stuck(now)
+            || self.is_transferring()
+                && (!self.of_push.load(Ordering::Relaxed) || self.look_how_fast(now).is_some_and(|speed| speed < SLOW))
+    }
+
+    /// The peer is waited for until the guard is dropped, to send or take something that needs no time: who has a link takes a small
+    /// answer at once, in a push too. Whoever doesn't within [`PAUSE_MS`] may be cut off.
+    pub(crate) fn await_something_small(self: &Arc<Self>) -> AwaitsSmall {
+        self.small_since.store(milliseconds_since(self.start).max(1), Ordering::Release);
+        AwaitsSmall(Arc::clone(self))
+    }
+
+    /// Whether something small was waited for too long.
+    fn is_stuck(&self, now: u64) -> bool {
+        let since = self.small_since.load(Ordering::Acquire);
+        since != 0 && now.saturating_sub(since) >= PAUSE_MS
+    }
+
+    /// Cuts off what is stuck.
+    fn cut_if_stuck(&self, now: u64) -> bool {
+        let is_stuck = self.is_stuck(now);
+        if is_stuck {
+            self.doing.store(CLOSED, Ordering::Release);
+            self.cut();
+        }
+        is_stuck
+    }
+
+    /// What is done until the guard is dropped is this server's work: the peer is not slow meanwhile.
+    pub(crate) fn wait_for_us(&self) -> WaitsForUs<'_> {
+        self.waits_for_us.store(true, Ordering::Relaxed);
+        WaitsForUs(self)
+    }
+
+    /// Whether the body under way waits for this server.
+    pub(crate) fn waits_for_us(&self) -> bool {
+        self.waits_for_us.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the present body so far.
+    pub(crate) fn transferred(&self) -> u64 {
+        self.transferred.load(Ordering::Relaxed)
     }
 
     /// Cuts that body off, unless it came to its end meanwhile.
-    fn cut_transfer(&self) -> bool {
+    pub(crate) fn cut_transfer(&self) -> bool {
         let since = self.transfer.load(Ordering::Acquire);
         let is_cut = (1..CUT).contains(&since)
             && self.transfer.compare_exchange(since, CUT, Ordering::AcqRel, Ordering::Relaxed).is_ok();
@@ -229,6 +274,25 @@ impl Connection {
         if let Some(socket) = &self.socket {
             let _ = socket.shutdown(Shutdown::Both);
         }
+    }
+}
+
+/// See [`Connection::await_something_small`].
+#[derive(Debug)]
+pub(crate) struct AwaitsSmall(Arc<Connection>);
+
+impl Drop for AwaitsSmall {
+    fn drop(&mut self) {
+        self.0.small_since.store(0, Ordering::Release);
+    }
+}
+
+/// See [`Connection::wait_for_us`].
+pub(crate) struct WaitsForUs<'a>(&'a Connection);
+
+impl Drop for WaitsForUs<'_> {
+    fn drop(&mut self) {
+        self.0.waits_for_us.store(false, Ordering::Relaxed);
     }
 }
 
@@ -294,6 +358,13 @@ impl Drop for Place {
 #[derive(Debug)]
 pub(crate) struct Busy(Arc<Connection>);
 
+impl Busy {
+    /// Its answer is ready, and the peer has to take it. What is large has a [`Transfer`] of its own.
+    pub(crate) fn is_answered(&self) -> Option<AwaitsSmall> {
+        (!self.0.is_transferring()).then(|| self.0.await_something_small())
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         let (doing, now) = (&self.0.doing, milliseconds_since(self.0.start));
@@ -332,7 +403,7 @@ impl Place {
 }
 
 impl Connections {
-    pub(super) fn new(limits: ConnectionLimits) -> Self {
+    pub(crate) fn new(limits: ConnectionLimits) -> Self {
         Self { limits, start: Instant::now(), places: Mutex::default() }
     }
 
@@ -362,6 +433,8 @@ impl Connections {
             transfer: AtomicU64::new(0),
             of_push: AtomicBool::new(false),
             transferred: AtomicU64::new(0),
+            small_since: AtomicU64::new(0),
+            waits_for_us: AtomicBool::new(false),
             looked_at: AtomicU64::new(0),
             bytes_by_then: AtomicU64::new(0),
             speed: AtomicU64::new(UNKNOWN),
@@ -422,7 +495,7 @@ impl Places {
             };
             let Some(number) = victim else { return false };
             // Looked for again if a request began just now, or a body came to its end.
-            if self.taken.get(&number).is_some_and(|connection| connection.close()) {
+            if self.taken.get(&number).is_some_and(|connection| connection.close(now)) {
                 self.taken.remove(&number);
                 count -= 1;
             }
@@ -470,9 +543,11 @@ impl Places {
     /// The one whose body is slowest, of those that may be cut off.
     fn slowest(&self, now: u64, counted: impl Fn(&Connection) -> bool) -> Option<u64> {
         let counted = self.taken.iter().filter(|(_, connection)| counted(connection));
-        let slow = counted
-            .filter(|(_, connection)| connection.may_be_cut_off(now))
-            .filter_map(|(number, connection)| Some((connection.look_how_fast(now)?, *number)));
+        let slow =
+            counted.filter(|(_, connection)| connection.may_be_cut_off(now)).filter_map(|(number, connection)| {
+                let speed = if connection.is_stuck(now) { Some(0) } else { connection.look_how_fast(now) };
+                Some((speed?, *number))
+            });
         slow.min().map(|(_, number)| number)
     }
 }

@@ -84,7 +84,8 @@ pub trait Staging: Send {
 pub enum Outgoing {
     /// At most [`CHUNK_BYTES`].
     Whole(Bytes),
-    /// Read piece by piece, in short transactions, while it is sent. Complete even if the body is replaced meanwhile.
+    /// Read piece by piece, in short transactions, while it is sent. Complete even if the body is replaced
+    /// meanwhile; but of each account only one replaced body is kept for its readers.
     Pieces {
         /// Its size.
         bytes: u64,

@@ -282,7 +282,22 @@ impl StorageError {
     pub const fn closed(doing: &'static str) -> Self {
         Self { doing, cause: None }
     }
+
+    /// A body was let go while it was being read, because newer ones took its place.
+    pub fn let_go(doing: &'static str) -> Self {
+        Self::new(doing, LetGo)
+    }
+
+    /// Whether that is the reason.
+    pub fn was_let_go(&self) -> bool {
+        self.cause.as_ref().is_some_and(|cause| cause.is::<LetGo>())
+    }
 }
+
+/// See [`StorageError::let_go`].
+#[derive(Debug, thiserror::Error)]
+#[error("it was replaced more than once meanwhile")]
+struct LetGo;
 
 /// A backend.
 ///

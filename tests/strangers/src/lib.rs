@@ -49,6 +49,8 @@ pub enum Attack {
     SlowHeads,
     /// Sends the body of a version byte by byte.
     SlowBodies,
+    /// Sends as much of a version as takes a part of the memory, and then goes on byte by byte. All of one account.
+    Hoarders,
     /// Asks for a large body and takes nothing of it.
     DeafReaders,
     /// Sends heads that don't end.
@@ -57,7 +59,7 @@ pub enum Attack {
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::UnknownAccounts,
         Self::ForgedAddresses,
         Self::NewAccounts,
@@ -67,6 +69,7 @@ impl Attack {
         Self::HalfOpen,
         Self::SlowHeads,
         Self::SlowBodies,
+        Self::Hoarders,
         Self::DeafReaders,
         Self::HugeHeads,
     ];
@@ -83,6 +86,7 @@ impl Attack {
             Self::HalfOpen => "half-open connections",
             Self::SlowHeads => "slow heads",
             Self::SlowBodies => "slow bodies",
+            Self::Hoarders => "hoarders of memory",
             Self::DeafReaders => "deaf readers",
             Self::HugeHeads => "huge heads",
         }
@@ -178,6 +182,7 @@ async fn be_a_stranger(attack: Attack, scene: Scene, number: usize) {
             Attack::HalfOpen => slow::half_open(&scene).await,
             Attack::SlowHeads => slow::slow_heads(&scene).await,
             Attack::SlowBodies => slow::slow_bodies(&scene).await,
+            Attack::Hoarders => slow::hoarders(&scene).await,
             Attack::DeafReaders => slow::deaf_readers(&scene).await,
         };
         if outcome.is_err() {

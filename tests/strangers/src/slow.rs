@@ -7,12 +7,16 @@ use taskferry_protocol::wire::{ADD_SNAPSHOT, ADD_VERSION, HISTORY_SEGMENT, SNAPS
 use taskferry_protocol::{ClientId, VersionId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
+use uuid::Uuid;
 
 use crate::Scene;
 use crate::connection::{Connection, Request};
 
 /// Slower than anybody's link, fast enough to look alive.
 const PAUSE: Duration = Duration::from_millis(500);
+/// The most that a server holds in memory of one body, and more than any holds without having to.
+const PIECE_BYTES: usize = 256 * 1024;
+const FREE_BYTES: usize = 16 * 1024;
 /// More than fits into the buffers between the two ends of a connection.
 const LARGE_BYTES: usize = 16 * 1024 * 1024;
 
@@ -34,6 +38,19 @@ pub(crate) async fn slow_bodies(scene: &Scene) -> io::Result<()> {
     let headers = [("content-type", HISTORY_SEGMENT), ("content-length", &length)];
     let request = Request { method: "POST", headers: &headers, ..Request::get(&path) };
     trickle(scene, stream, &request.of(ClientId::generate()).bytes()).await
+}
+
+pub(crate) async fn hoarders(scene: &Scene) -> io::Result<()> {
+    let client = ClientId::from_uuid(Uuid::from_u128(7));
+    let path = format!("{ADD_VERSION}/{}", VersionId::NIL);
+    let small = Request::post(&path, HISTORY_SEGMENT, &[1; 700]).of(client);
+    Connection::open(scene).await?.exchange(scene, &small).await?;
+    let stream = scene.strangers.connect().await?;
+    let length = PIECE_BYTES.to_string();
+    let headers = [("content-type", HISTORY_SEGMENT), ("content-length", &length)];
+    let mut start = Request { method: "POST", headers: &headers, ..Request::get(&path) }.of(client).bytes();
+    start.resize(start.len() + FREE_BYTES + 1, 1);
+    trickle(scene, stream, &start).await
 }
 
 /// Sends `start` at once and then a byte now and then.

@@ -106,7 +106,7 @@ impl Account<'_> {
         }
         let newest_there = self.known.and_then(|known| known.last_version_at);
         let is_newer_here = matches!((stand.newest_shared, newest_there),
-            (Some(here), Some(there)) if here > there + SLACK_SECONDS);
+            (Some(here), Some(there)) if here > there.saturating_add(SLACK_SECONDS));
         let epoch = self.known.map(|known| known.epoch.as_str());
         let was_restored = match (self.seen.epoch(self.id), epoch) {
             (Some(then), Some(now)) => Some(then != now),

@@ -17,7 +17,7 @@ use super::history::History;
 use crate::credentials::Credentials;
 use crate::credentials::unseal::{Key, Sealed, UnsealError};
 use crate::database::Tasks;
-use crate::server::sealed::Child;
+use crate::server::sealed::{Child, Walk};
 use crate::server::{Server, ServerError};
 
 /// An account as a new computer would have it.
@@ -102,6 +102,7 @@ struct Source {
 /// What the engine does not tell: where it is, and why it failed, with its type.
 struct Progress {
     at: VersionId,
+    walk: Walk,
     history: History,
     start: Start,
     failure: Option<RebuildError>,
@@ -109,7 +110,8 @@ struct Progress {
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { at: VersionId::NIL, history: History::default(), start: Start::FirstVersion, failure: None }
+        let (walk, history) = (Walk::default(), History::default());
+        Self { at: VersionId::NIL, walk, history, start: Start::FirstVersion, failure: None }
     }
 }
 
@@ -124,6 +126,7 @@ impl Source {
             Child::None => return Ok(GetVersionResult::NoSuchVersion),
             Child::Gone => return Err(RebuildError::Incomplete),
         };
+        self.progress.borrow_mut().walk.step(&self.server, parent, id).map_err(RebuildError::Server)?;
         // What it is bound to is what was asked for, whatever the server's header says.
         let history_segment = self.open(Sealed { bound_to: parent, ..sealed })?;
         let changes = read(&history_segment)?;

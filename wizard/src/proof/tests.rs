@@ -47,6 +47,18 @@ fn to_prove_only_reads() {
 }
 
 #[test]
+fn a_history_that_leads_in_a_circle_is_not_followed_for_ever() {
+    let (server, account) = world(&[&[MILK], &[ADA]]);
+    server.leads_in_a_circle(&account);
+    let why = match rebuild(connection(&server), &account, Start::FirstVersion, VersionId::NIL) {
+        Err(RebuildError::Server(why)) => why.to_string(),
+        other => panic!("{:?}", other.err()),
+    };
+    assert!(why.ends_with("makes no sense (the account's history leads back to where it was)"), "{why}");
+    assert!(server.asked().len() < 10, "{:?}", server.asked());
+}
+
+#[test]
 fn what_can_not_be_compared_is_no_difference() {
     let (server, account) = world(&[&[MILK]]);
     assert_eq!(verdict(&server, &account, version(9), &[MILK]), Verdict::Overtaken);

@@ -1,8 +1,10 @@
 //! Finds QR codes in a picture: a screenshot, a photograph, or a file that `taskferry share` wrote. A picture comes from
-//! outside, so its size is bounded before anything of it is unpacked.
+//! outside, so its size is bounded before anything of it is unpacked, and the search in it by time.
 
 use std::io::{self, Cursor, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use image::{ImageError, ImageReader, Limits};
 use rqrr::PreparedImage;
@@ -15,6 +17,10 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const SIDE_PIXELS_MAX: u32 = 16_384;
 /// Bytes that unpacking may take: a photograph of 80 million pixels.
 const UNPACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// How long codes are looked for. They are found in a moment; but the corners of a code are searched for in all combinations, and a
+/// picture of a kilobyte can have so many that this would take days.
+const SEARCH_MAX: Duration = Duration::from_secs(30);
 
 /// Why nothing could be read from a picture.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +46,12 @@ pub enum ScanError {
         /// The file.
         path: PathBuf,
     },
+    /// Too much that looks like a part of a code.
+    #[error("there is too much in `{}` to find a QR code among it", path.display())]
+    TooMuch {
+        /// The file.
+        path: PathBuf,
+    },
     /// A picture of something else.
     #[error("there is no QR code to be seen in `{}`", path.display())]
     NoCode {
@@ -52,7 +64,9 @@ impl Explain for ScanError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Read { .. } => "check the name of the file".into(),
-            Self::TooLarge { .. } => "cut the picture so that it shows the QR code and little else".into(),
+            Self::TooLarge { .. } | Self::TooMuch { .. } => {
+                "cut the picture so that it shows the QR code and little else".into()
+            }
             Self::NotAPicture { .. } => "save it as PNG, or take a screenshot of the QR code".into(),
             Self::NoCode { .. } => {
                 "take the picture again: the whole code, sharp, from the front, with the white around it\n\
@@ -88,11 +102,24 @@ pub fn file(path: &Path) -> Result<Vec<String>, ScanError> {
     let gray = picture.into_luma8();
     let (width, height) = (gray.width() as usize, gray.height() as usize);
     let pixels = gray.into_raw();
-    let texts = texts(width, height, |x, y| pixels[y * width + x]);
+    let search = move || texts(width, height, |x, y| pixels[y * width + x]);
+    let texts = within(SEARCH_MAX, search).ok_or_else(|| ScanError::TooMuch { path: path.into() })?;
     if texts.is_empty() {
         return Err(ScanError::NoCode { path: path.into() });
     }
     Ok(texts)
+}
+
+/// What a search found, unless it takes too long. Then it is left alone on its thread, which ends with the program.
+fn within<T: Send + Default + 'static>(limit: Duration, search: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (found, waited_for) = mpsc::channel();
+    std::thread::spawn(move || found.send(search()));
+    match waited_for.recv_timeout(limit) {
+        Ok(found) => Some(found),
+        Err(mpsc::RecvTimeoutError::Timeout) => None,
+        // It stumbled.
+        Err(mpsc::RecvTimeoutError::Disconnected) => Some(T::default()),
+    }
 }
 
 /// The texts of all QR codes among these pixels (0 = black); light on dark too, as in the screenshot of a dark terminal.
@@ -117,6 +144,15 @@ mod tests {
 
     use super::*;
     use crate::qr::{Code, QUIET_ZONE};
+
+    #[test]
+    fn a_search_that_does_not_end_is_given_up() {
+        let (never, end) = mpsc::channel::<()>();
+        let endless = move || end.recv().map_or_else(|_| vec![1], |()| vec![2]);
+        assert_eq!(within(Duration::from_millis(1), endless), None);
+        drop(never);
+        assert_eq!(within(SEARCH_MAX, || vec![3]), Some(vec![3]));
+    }
 
     /// A picture with these codes side by side, `scale` pixels a module.
     fn picture(texts: &[&str], scale: u32) -> GrayImage {

@@ -1,11 +1,11 @@
 //! Why a server does not let somebody create an account: by the codes that both sides agreed on.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::RETRY_AFTER;
 use taskferry_protocol::{ServerUrl, codes};
 
-use super::Answer;
+use super::{Answer, patience};
 use crate::error::Explain;
 
 /// No account was created, and the server says why.
@@ -55,8 +55,8 @@ impl NotAdmitted {
             codes::INVITE_USED => Why::InviteUsed,
             codes::ACCOUNT_DELETED => Why::Deleted,
             codes::TOO_MANY_ACCOUNTS => {
-                let seconds = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-                Why::TooMany { retry_after: seconds.map(Duration::from_secs) }
+                let retry_after = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+                Why::TooMany { retry_after: patience::retry_after(retry_after, SystemTime::now()) }
             }
             _ => return None,
         };

@@ -41,6 +41,8 @@ const ANSWER_SECONDS: u64 = 60;
 const SEALED_SECONDS: u64 = 600;
 /// Bytes of an answer that is not a sealed body.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Characters that are shown of what a server says.
+const WORDS_CHARS_MAX: usize = 400;
 /// Bytes of a sealed body; servers accept up to 100 MB by default.
 const SEALED_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -393,7 +395,18 @@ impl Answer {
         if !kind.starts_with(wire::PROBLEM_JSON) {
             return None;
         }
-        serde_json::from_slice(&self.body).ok()
+        let problem: Problem = serde_json::from_slice(&self.body).ok()?;
+        let (detail, hint) = (brief(&problem.detail), problem.hint.as_deref().map(brief));
+        Some(Problem { detail, hint, ..problem })
+    }
+}
+
+/// A server's words: what may be shown of them, and no more than anybody reads.
+fn brief(words: &str) -> String {
+    let words = printable(words);
+    match words.char_indices().nth(WORDS_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words,
     }
 }
 
@@ -435,6 +448,13 @@ mod tests {
         assert!(new("http://tasks.example.org", true).is_ok());
         assert!(new("http://192.168.1.2", false).is_ok());
         assert!(new("https://tasks.example.org", false).is_ok());
+    }
+
+    #[test]
+    fn of_a_servers_words_only_so_many_are_shown_and_nothing_that_moves_the_cursor() {
+        assert_eq!(brief("full\u{1b}[2J\r\nbye"), "full[2J  bye");
+        assert_eq!(brief(&"é".repeat(400)), "é".repeat(400));
+        assert_eq!(brief(&"é".repeat(60_000)), format!("{}…", "é".repeat(400)));
     }
 
     #[test]

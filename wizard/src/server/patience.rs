@@ -15,6 +15,8 @@ const FIRST_SECONDS: u64 = 1;
 const NEXT_SECONDS_MAX: u64 = 16;
 /// Pauses before a server that refused the connection is asked again, in seconds: a restart takes less.
 const REFUSED_SECONDS: [u64; 2] = [1, 2];
+/// What a server may ask for, in seconds: whatever is longer is no other answer.
+const RETRY_AFTER_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
 /// What a try counts for at least, in seconds, so that "try again at once" does not become a storm.
 const TRY_SECONDS_MIN: u64 = 5;
 
@@ -57,11 +59,11 @@ impl Patience {
 /// `Retry-After`, as seconds or as a date.
 pub(super) fn retry_after(value: Option<&str>, now: SystemTime) -> Option<Duration> {
     let value = value?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = httpdate::parse_http_date(value).ok()?;
-    Some(at.duration_since(now).unwrap_or_default())
+    let after = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default(),
+    };
+    Some(after.min(Duration::from_secs(RETRY_AFTER_SECONDS_MAX)))
 }
 
 /// What is waited for, and how long.
@@ -164,5 +166,7 @@ mod tests {
         assert_eq!(read("Sun, 06 Nov 1994 08:49:57 GMT"), Some(20));
         assert_eq!(read("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0));
         assert_eq!(read("soon"), None);
+        assert_eq!(read("18446744073709551615"), Some(RETRY_AFTER_SECONDS_MAX));
+        assert_eq!(pauses(read("18446744073709551615"), 1.0), [0; 0], "and no arithmetic stumbles over it");
     }
 }

@@ -1,7 +1,10 @@
 //! Fetches sealed data of an account, to prove a secret against it. Uses the sync protocol alone, so it works with every
 //! server.
 
+use std::collections::HashSet;
+
 use reqwest::{Method, StatusCode};
+use taskferry_protocol::account_file::VERSIONS_MAX;
 use taskferry_protocol::{ClientId, VersionId, wire};
 
 use super::{Answer, SEALED_BYTES_MAX, SEALED_SECONDS, Server, ServerError};
@@ -32,6 +35,13 @@ pub enum Child {
     Gone,
 }
 
+/// The way through an account, version by version. Whoever serves it decides which ID a version gets, and could lead in a
+/// circle, for ever.
+#[derive(Debug, Default)]
+pub struct Walk {
+    passed: HashSet<VersionId>,
+}
+
 /// What became of a version that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
@@ -50,6 +60,20 @@ pub enum Follows {
     Nothing,
     /// The account does not have that version (any more).
     Gone,
+}
+
+impl Walk {
+    /// The next step leads to the version `id`: no history comes by one twice, and none is endless.
+    pub fn step(&mut self, server: &Server, parent: VersionId, id: VersionId) -> Result<(), ServerError> {
+        self.passed.insert(parent);
+        if id.is_nil() || self.passed.contains(&id) {
+            return Err(server.nonsense("the account's history leads back to where it was"));
+        }
+        if self.passed.len() as u64 > VERSIONS_MAX {
+            return Err(ServerError::TooLong { server: Box::new(server.url().clone()) });
+        }
+        Ok(())
+    }
 }
 
 impl Server {

@@ -206,6 +206,16 @@ impl FakeServer {
         held.versions.push((version(held.versions.len() as u128 + 1), body));
     }
 
+    /// The newest version comes under its parent's ID, so that it follows itself, for ever.
+    pub(crate) fn leads_in_a_circle(&self, account: &Credentials) {
+        let mut state = self.state.lock().unwrap();
+        let [.., (parent, _), (newest, _)] = &mut state.accounts.get_mut(&account.client_id).unwrap().versions[..]
+        else {
+            panic!("a circle needs two versions");
+        };
+        *newest = *parent;
+    }
+
     /// As [`Self::history`], but of the versions only the newest is kept, and a snapshot of the tasks of the others.
     pub(crate) fn pruned_history(&self, account: &Credentials, versions: &[&[(u128, &str)]]) {
         self.history(account, versions);

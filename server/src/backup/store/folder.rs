@@ -10,7 +10,7 @@ use crate::backup::digest::pump;
 use crate::backup::room::Room;
 use crate::progress::Step;
 use crate::stop::Stop;
-use crate::storage::sqlite::directory::{create_private_dir, private_file, sync_directory};
+use crate::storage::sqlite::directory::{create_private_dir, new_private_file, sync_directory};
 
 /// What a file is called until it is whole.
 pub const UNFINISHED: &str = ".unfinished";
@@ -38,8 +38,7 @@ impl Folder {
         create_private_dir(&self.path)?;
         let unfinished = self.path.join(format!("{name}{UNFINISHED}"));
         let written = (|| {
-            let mut file = private_file(&unfinished)?;
-            file.set_len(0)?;
+            let mut file = new_private_file(&unfinished)?;
             write(&mut file)?;
             file.sync_all()?;
             fs::rename(&unfinished, self.path.join(name))?;

@@ -59,6 +59,31 @@ fn a_site_has_four_times_as_many_and_a_trusted_proxy_as_many_as_there_are() {
 }
 
 #[test]
+fn who_neither_sends_nor_takes_what_is_small_gives_way_after_seconds() {
+    let connections = connections(4, 10);
+    let held: Vec<Place> = (0..4).map(|_| connect(&connections, "198.51.100.7")).collect();
+    let busy: Vec<Busy> = held.iter().map(|place| place.begin().unwrap()).collect();
+    let _sending = held[0].connection.await_something_small();
+    let _taking = busy[1].is_answered().unwrap();
+    drop(busy[2].is_answered());
+    let _large = held[3].connection.begin_transfer(true);
+    assert!(busy[3].is_answered().is_none(), "what is large is looked at otherwise");
+    let stuck_at = |ms| {
+        let now = connections.now() + ms;
+        held.iter().map(|place| place.connection.is_stuck(now)).collect::<Vec<_>>()
+    };
+    assert_eq!(stuck_at(PAUSE_MS - 1000), [false; 4]);
+    assert_eq!(stuck_at(PAUSE_MS + 1), [true, true, false, false]);
+    let now = connections.now() + PAUSE_MS + 1;
+    let newcomer = Some(address("192.0.2.1").visitor());
+    let mut places = connections.lock();
+    assert!(places.make_room(4, newcomer, now, |_| true) && places.make_room(3, newcomer, now, |_| true));
+    drop(places);
+    let gone: Vec<bool> = held.iter().map(Place::was_turned_away).collect();
+    assert_eq!(gone, [true, true, false, false]);
+}
+
+#[test]
 fn where_none_is_idle_the_slowest_body_that_belongs_to_no_push_goes() {
     let connections = connections(3, 10);
     let [slow, fast, push] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|from| connect(&connections, from));

@@ -216,16 +216,35 @@ pub(crate) fn create_private_dir(path: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(path)
 }
 
-/// Opens a file, created for the owner only if it is not there.
+/// Opens a file, created for the owner only if it is not there. For places where nobody else can put one.
 pub(crate) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
     let mut options = fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
+    for_the_owner_only(&mut options);
+    options.open(path).map(fs::File::into_file)
+}
+
+/// A new file for the owner only. Whatever has its name already goes, or is an error, and is never written into: in a folder that
+/// others can write to, it may be theirs to read, or a link to somewhere else.
+pub(crate) fn new_private_file(path: &Path) -> std::io::Result<std::fs::File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    for_the_owner_only(&mut options);
+    options.open(path).map(fs::File::into_file)
+}
+
+fn for_the_owner_only(options: &mut fs::OpenOptions) {
     #[cfg(unix)]
     {
         use fs_err::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    options.open(path).map(fs::File::into_file)
+    #[cfg(not(unix))]
+    let _ = options;
 }
 
 #[cfg(test)]
@@ -266,6 +285,32 @@ mod tests {
         fs::write(dir.path().join(REFERENCE_FILE), "theirs").unwrap();
         assert!(matches!(DataDirectory::open(dir.path()), Err(DirectoryError::ReferenceData { .. })));
         assert!(!dir.path().join(DATABASE_FILE).exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_is_never_one_that_somebody_else_has_put_there() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let (victim, path) = (dir.path().join("victim"), dir.path().join("new"));
+        fs::write(&victim, "precious").unwrap();
+        let readable_by_all = || fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+        let put_there: [&dyn Fn(); 3] = [
+            &|| fs::write(&path, "theirs").map(|()| readable_by_all()).unwrap(),
+            &|| std::os::unix::fs::symlink(&victim, &path).unwrap(),
+            &|| fs::hard_link(&victim, &path).unwrap(),
+        ];
+        for put in put_there {
+            put();
+            let file = new_private_file(&path).unwrap();
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            std::io::Write::write_all(&mut &file, b"secret").unwrap();
+            assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+            assert_eq!(fs::read_to_string(&path).unwrap(), "secret");
+            fs::remove_file(&path).unwrap();
+        }
+        fs::create_dir(&path).unwrap();
+        assert!(new_private_file(&path).is_err());
     }
 
     #[cfg(unix)]

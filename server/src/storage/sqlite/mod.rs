@@ -187,6 +187,8 @@ fn find_and_hold<T>(
     }
 }
 
+const READING_A_PIECE: &str = "reading a piece of a large body";
+
 /// The pieces of a held body, each read when the one before it was taken.
 fn pieces(
     readers: &Arc<Readers>,
@@ -199,7 +201,12 @@ fn pieces(
         if left == 0 {
             return Ok(None);
         }
-        let piece = readers.ask("reading a piece of a large body", move |db| place::read_chunk(db, blob, seq)).await?;
+        let piece = readers.ask(READING_A_PIECE, move |db| place::read_chunk(db, blob, seq)).await;
+        // After the read: what was let go is deleted piece by piece.
+        if hold.was_let_go() {
+            return Err(StorageError::let_go(READING_A_PIECE));
+        }
+        let piece = piece?;
         let left = left
             .checked_sub(piece.len() as u64)
             .ok_or_else(|| StorageError::new("reading a large body", "it is longer than its row says"))?;

@@ -17,11 +17,14 @@ use crate::credentials::unseal::Sealed;
 use crate::error::Failure;
 use crate::flow::Run;
 use crate::server::account::Known;
-use crate::server::sealed::{Child, Follows};
+use crate::server::sealed::{Child, Follows, Walk};
 use crate::server::{Server, ServerError};
 
 /// How often it is begun anew because the account changed in between.
 const TRIES_MAX: u32 = 3;
+
+/// Bytes of an account that are written: far more than any has, and less than disks have.
+const BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
 
 /// What was fetched: bodies in a file without a name, and what they are.
 struct Fetched {
@@ -87,9 +90,15 @@ fn fetch_whole(run: &mut Run<'_>, server: &Server, account: &Credentials, path: 
             return Err(ExportError::Incomplete.into());
         };
         let mut met_snapshot = at.is_none_or(|at| at == parent);
+        let (mut walk, mut bytes) = (Walk::default(), 0_u64);
         while let Child::Found { id, sealed } =
             run.ask_server(server, |server| server.child(&account.client_id, parent))?
         {
+            walk.step(server, parent, id)?;
+            bytes += sealed.body.len() as u64;
+            if bytes > BYTES_MAX {
+                return Err(ServerError::TooLong { server: Box::new(server.url().clone()) }.into());
+            }
             records.push(record(Kind::Version { parent }, id, &sealed.body));
             bodies.write_all(&sealed.body).map_err(spool)?;
             met_snapshot |= at == Some(id);

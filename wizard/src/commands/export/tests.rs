@@ -43,6 +43,19 @@ fn all_tasks_of_the_account_go_to_standard_output() {
 }
 
 #[test]
+fn a_history_that_leads_in_a_circle_fills_no_disk() {
+    let server = FakeServer::taskferry();
+    let mut laptop = laptop(&server);
+    server.leads_in_a_circle(&server.credentials(1, "sesame"));
+    for command in ["export --sealed mine.account", "export tasks.json"] {
+        let run = laptop.run(command, &server);
+        assert_eq!(run.exit, Exit::Failed);
+        assert!(run.talk.contains("leads back to where it was"), "{}", run.talk);
+    }
+    assert_eq!((laptop.read("mine.account"), laptop.read("tasks.json")), (None, None));
+}
+
+#[test]
 fn a_file_is_new_and_private_and_gets_whole_or_is_gone() {
     let server = FakeServer::taskferry();
     let mut laptop = laptop(&server);

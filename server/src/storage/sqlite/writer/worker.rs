@@ -184,7 +184,7 @@ impl Worker {
                     self.observer.stored(&change, &applied);
                     linked(change);
                     if let Some(blob) = applied.unlinked {
-                        self.blobs.unlink(blob);
+                        self.blobs.replaced(applied.head.key, blob);
                     }
                     let _ = answer.send(Ok(Committed { created: applied.created }));
                 }
