@@ -398,7 +398,7 @@ pub(super) async fn send(state: &State, recipient: Recipient, body: Outgoing) ->
 /// That a body was let go is its owner's doing, and everything else is trouble.
 fn say_why(error: &StorageError) {
     if error.was_let_go() {
-        tracing::debug!(%error, "a body could not be sent to its end");
+        tracing::debug!(%error, "a replaced body was not sent to its end");
     } else {
         tracing::error!(%error, "a body could not be sent to its end");
     }
