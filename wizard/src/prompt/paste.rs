@@ -99,8 +99,7 @@ impl Input {
     }
 
     fn feed(&mut self, byte: u8, enough: &dyn Fn(&str) -> bool) -> State {
-        if !self.sequence.is_empty() {
-            self.feed_sequence(byte);
+        if !self.sequence.is_empty() && self.belongs_to_sequence(byte) {
             return State::Open;
         }
         match byte {
@@ -109,7 +108,7 @@ impl Input {
             b'\r' | b'\n' => {
                 let empty_line = self.bytes.last().is_none_or(|last| *last == b'\n');
                 self.push(b'\n');
-                if empty_line || enough(&self.text()) {
+                if empty_line || self.is_full() || enough(&self.text()) {
                     return State::Done;
                 }
                 return State::Unfinished;
@@ -129,22 +128,33 @@ impl Input {
     }
 
     fn push(&mut self, byte: u8) {
-        if self.bytes.len() < BYTES_MAX {
+        if !self.is_full() {
             self.bytes.push(byte);
         }
     }
 
-    /// Arrow keys and the like mean nothing here; only the two marks do.
-    fn feed_sequence(&mut self, byte: u8) {
+    fn is_full(&self) -> bool {
+        self.bytes.len() == BYTES_MAX
+    }
+
+    /// Whether the byte is a part of the escape sequence under way. Arrow keys and the like mean nothing here; only the two
+    /// marks do. The Escape key alone begins a sequence that never goes on: what is typed or pasted behind it counts.
+    fn belongs_to_sequence(&mut self, byte: u8) -> bool {
+        let goes_on = self.sequence.len() > 1 || matches!(byte, b'[' | b'O');
+        if byte.is_ascii_control() || !goes_on {
+            self.sequence.clear();
+            return false;
+        }
         self.sequence.push(byte);
-        match (self.sequence.as_slice(), byte) {
-            (b"\x1b[", _) => return,
-            (b"\x1b[200~", _) => self.in_paste = true,
-            (b"\x1b[201~", _) => self.in_paste = false,
-            ([b'\x1b', b'[', ..], 0x20..=0x3f) if self.sequence.len() < 16 => return,
+        match self.sequence.as_slice() {
+            b"\x1b[" | b"\x1bO" => return true,
+            b"\x1b[200~" => self.in_paste = true,
+            b"\x1b[201~" => self.in_paste = false,
+            [b'\x1b', b'[', .., 0x20..=0x3f] if self.sequence.len() < 16 => return true,
             _ => {}
         }
         self.sequence.clear();
+        true
     }
 }
 
@@ -210,11 +220,24 @@ mod tests {
         assert_eq!(typed(b"ab\x04"), (State::Done, "ab".into()));
         assert_eq!(typed(b"ax\x7fb"), (State::Open, "ab".into()));
         assert_eq!(typed(b"xyz\x15a"), (State::Open, "a".into()));
-        assert_eq!(typed(b"a\x1b[A\x1b[1;5Cb\x1bOc"), (State::Open, "abc".into()));
+        assert_eq!(typed(b"a\x1b[A\x1b[1;5Cb\x1bOAc"), (State::Open, "abc".into()));
     }
 
     #[test]
-    fn a_flood_is_bounded() {
-        assert_eq!(typed(&vec![b'x'; BYTES_MAX + 1]).1.len(), BYTES_MAX);
+    fn the_escape_key_alone_takes_nothing_from_what_comes_behind_it() {
+        assert_eq!(typed(b"a\x1b\x03"), (State::Cancelled, "a".into()));
+        assert_eq!(typed(b"\x1b\x04"), (State::Cancelled, String::new()));
+        assert_eq!(typed(b"\x1b[\x03"), (State::Cancelled, String::new()));
+        assert_eq!(typed(b"\x1babc\r"), (State::Done, "abc\n".into()));
+        assert_eq!(typed(b"abc\x1b\r"), (State::Done, "abc\n".into()));
+        assert_eq!(typed(b"\x1b\x1b\x1b[200~a\nb\nc\n\x1b[201~\r"), (State::Done, "a\nb\nc\n\n".into()));
+    }
+
+    #[test]
+    fn a_flood_is_bounded_and_enter_still_ends_it() {
+        let mut flood = vec![b'x'; BYTES_MAX + 1];
+        assert_eq!(typed(&flood).1.len(), BYTES_MAX);
+        flood.push(b'\r');
+        assert_eq!(typed(&flood).0, State::Done);
     }
 }
