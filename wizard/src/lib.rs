@@ -19,7 +19,7 @@
 //! | [`taskwarrior`], [`platform`] | running Taskwarrior; how to get it |
 //! | [`interrupts`] | Ctrl-C while another program runs |
 //! | [`server`] | asking a sync server |
-//! | [`database`] | reading Taskwarrior's database |
+//! | [`database`], [`former`] | reading Taskwarrior's database; tasks of Taskwarrior 2 beside it |
 //! | [`checks`] | everything that sync depends on, piece by piece |
 //! | [`proof`] | the account rebuilt from the server, and compared |
 //! | [`seen`] | what was seen last of an account, to tell what happened to it |
@@ -57,6 +57,7 @@ pub mod credentials;
 pub mod database;
 pub mod error;
 pub mod flow;
+pub mod former;
 pub mod interrupts;
 pub mod journal;
 pub mod json;

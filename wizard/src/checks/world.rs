@@ -14,6 +14,7 @@ use crate::database::{Database, DatabaseError, Stand};
 use crate::error::Failure;
 use crate::flow::Run;
 use crate::flow::computer::configured;
+use crate::former::Former;
 use crate::journal::Journal;
 use crate::server::probe::Kind;
 use crate::server::{Server, ServerError};
@@ -107,6 +108,11 @@ impl<'a> World<'a> {
     /// How far this computer is; `None` = nobody knows, since the database was not found.
     pub fn stand(&self) -> Option<Result<Stand, DatabaseError>> {
         self.database.as_ref().map(Database::stand)
+    }
+
+    /// Tasks of Taskwarrior 2 that were never imported, where the database was found.
+    pub fn former(&self) -> Option<Former> {
+        self.database.as_ref().and_then(Former::look)
     }
 
     /// The addresses behind the server's name, once they are known.

@@ -7,7 +7,9 @@ use zeroize::Zeroizing;
 
 use super::Run;
 use crate::credentials::{Credentials, Secret};
+use crate::database::Database;
 use crate::error::{Explain, Failure};
+use crate::former::Former;
 use crate::taskrc::locate::TaskrcError;
 use crate::taskrc::{Besides, Change, Taskrc, keys};
 use crate::taskwarrior::{Taskwarrior, TaskwarriorError, Which};
@@ -127,6 +129,11 @@ impl<'a> Computer<'a> {
     pub fn introduce(&self, run: &mut Run<'_>) {
         let program = run.context.short(self.taskwarrior.program());
         run.terminal.say(&format!("found Taskwarrior {} (`{program}`)", self.taskwarrior.version()));
+    }
+
+    /// Tasks of Taskwarrior 2 that were never imported.
+    pub fn former(&self) -> Option<Former> {
+        Former::look(&Database::in_folder(&self.taskwarrior.data_folder().ok()?))
     }
 
     /// Whether it syncs now, though with no account.

@@ -44,6 +44,24 @@ fn a_person_sees_the_plan_accepts_it_and_is_told_what_is_next() {
 }
 
 #[test]
+fn tasks_of_taskwarrior_2_that_were_never_imported_are_told_of_in_the_plan() {
+    let server = FakeServer::taskferry();
+    let id = uuid::Uuid::from_u128(1);
+    let mut laptop = FakeComputer::new()
+        .with(".taskrc", "color=off\n")
+        .with(".task/pending.data", &format!("[description:\"milk\" uuid:\"{id}\"]\n"));
+    let run = laptop.run(&format!("{SETUP} --dry-run"), &server);
+    assert!(
+        run.talk.contains(
+            "note: not imported yet: 1 task of Taskwarrior 2 in `~/.task`, which no sync takes along\n\
+             note: run `task import-v2` to have them on all your computers, before this or afterwards\n"
+        ),
+        "{}",
+        run.talk
+    );
+}
+
+#[test]
 fn without_a_terminal_every_missing_answer_names_its_flag() {
     let server = FakeServer::taskferry();
     let mut script = FakeComputer::new();
