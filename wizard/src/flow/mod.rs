@@ -7,7 +7,7 @@
 //! | look at this computer | [`computer`] |
 //! | plan, show, confirm | [`plan`] |
 //! | apply, verify | [`apply`] |
-//! | first sync | [`first_sync`], [`mod@sync`], and [`guard`] before it |
+//! | first sync | [`first_sync`], [`mod@sync`], [`guard`] before it, and [`success`] behind it |
 //! | proof | [`proving`] |
 //! | checks | [`checking`] |
 //! | the same again | [`recheck`] |
@@ -31,6 +31,7 @@ pub mod plan;
 pub mod proving;
 pub mod recheck;
 pub mod replace;
+pub mod success;
 pub mod sync;
 pub mod tidying;
 
@@ -104,6 +105,10 @@ pub enum Stopped {
 
 /// What an address without a scheme is likely to mean. Servers at home rarely have a certificate.
 pub fn likely_meant(given: &str) -> Option<ServerUrl> {
+    // Another scheme was meant, whatever for.
+    if given.contains("://") {
+        return None;
+    }
     let parse = |scheme: &str| format!("{scheme}://{given}").parse::<ServerUrl>().ok();
     parse("http").filter(ServerUrl::is_private).or_else(|| parse("https"))
 }
@@ -228,4 +233,15 @@ pub fn reach(run: &mut Run<'_>, url: ServerUrl) -> Result<(Server, Kind), Server
 /// `1 task`, `2 tasks`.
 pub fn tasks(count: u64) -> String {
     if count == 1 { "1 task".into() } else { format!("{count} tasks") }
+}
+
+/// So many tasks as a whole, and of so many others what is newer.
+pub fn both(whole: usize, parts: usize) -> String {
+    let count = |count: usize| tasks(count.try_into().unwrap_or(u64::MAX));
+    match (whole, parts) {
+        (0, 0) => "nothing".to_owned(),
+        (whole, 0) => count(whole),
+        (0, parts) => format!("what is newer of {}", count(parts)),
+        (whole, parts) => format!("{}, and what is newer of {}", count(whole), count(parts)),
+    }
 }

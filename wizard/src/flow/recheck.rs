@@ -7,6 +7,7 @@ use taskferry_protocol::describe::AccountState;
 use super::computer::Computer;
 use super::first_sync::{Synced, first_sync};
 use super::{Run, reach};
+use crate::checks::state::State;
 use crate::credentials::Credentials;
 use crate::error::{Explain, Failure};
 use crate::server::account::Known;
@@ -37,10 +38,12 @@ pub enum AccountLost {
 
 impl Explain for AccountLost {
     fn hint(&self) -> Option<String> {
-        Some(
-            "ask whoever runs the server; your tasks are still on this computer, and its settings were not changed"
-                .into(),
-        )
+        let state = match self {
+            Self::Unknown { .. } => State::UnknownAccount,
+            Self::Deleted { .. } => State::Deleted,
+            Self::Disabled { .. } => State::Disabled,
+        };
+        Some(format!("{}\nno setting was changed", state.remedy()?))
     }
 }
 
