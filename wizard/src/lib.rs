@@ -111,7 +111,9 @@ pub fn main_observed(observer: Observer) -> ExitCode {
         }
     };
     let streams = Streams { input: &mut input, data: &mut data, talk: &mut talk, columns };
-    let prompter = |screen: Screen| Box::new(prompt::terminal::Terminal::new(screen.colored)) as Box<dyn Prompter>;
+    let is_dumb = context.is_dumb_terminal();
+    let prompter =
+        |screen: Screen| Box::new(prompt::terminal::Terminal::new(screen.colored, is_dumb)) as Box<dyn Prompter>;
     ExitCode::from(run(std::env::args_os(), &context, streams, prompter) as u8)
 }
 

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use crate::cli;
 use crate::credentials::decode::decode;
 use crate::error::{Explain, Failure};
+use crate::flow::computer::Computer;
 use crate::flow::tidying::tidy_up;
 use crate::flow::{Run, Stopped, tasks};
 use crate::pending::Pending;
@@ -84,8 +85,11 @@ pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
         run.terminal.say("your server at home still runs; to end it, run `taskferry home stop`");
     }
     if with_tasks {
-        run.terminal.say("run `taskferry sync` to sync with the former account again");
         tidy_up(run);
+    }
+    // The account of before may itself have been taken back before.
+    if with_tasks && Computer::look(run).is_ok_and(|computer| computer.account.is_some()) {
+        run.terminal.say("run `taskferry sync` to sync with the former account again");
         return Ok(());
     }
     run.terminal.say("to sync with it again, run `taskferry share` on another computer, and `taskferry join` here");

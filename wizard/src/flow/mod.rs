@@ -46,7 +46,7 @@ use crate::cli::Global;
 use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::error::{Exit, Explain, Failure};
-use crate::prompt::Prompter;
+use crate::prompt::{PromptError, Prompter};
 use crate::server::probe::Kind;
 use crate::server::{Server, ServerError, patience};
 use crate::terminal::Terminal;
@@ -86,6 +86,14 @@ pub enum Stopped {
     /// The person looked at the plan and said no.
     #[error("stopped; nothing was changed")]
     Declined,
+    /// The same, or Ctrl-C, at a question behind something that was done.
+    #[error("stopped; {stands}")]
+    Midway {
+        /// What is the case now.
+        stands: &'static str,
+        /// By which of the two it ends.
+        exit: Exit,
+    },
     /// A server address that is none.
     #[error("the server's address can't be used")]
     BadServer(#[source] BadServerUrl),
@@ -119,7 +127,7 @@ impl Explain for Stopped {
     fn hint(&self) -> Option<String> {
         match self {
             Self::MissingAnswer { instead, .. } => Some((*instead).into()),
-            Self::Declined | Self::Output(_) => None,
+            Self::Declined | Self::Midway { .. } | Self::Output(_) => None,
             Self::BadServer(why) => Some(match why {
                 BadServerUrl::NoScheme { given } => likely_meant(given).map(|meant| format!("did you mean `{meant}`?")),
                 _ => None,
@@ -134,7 +142,7 @@ impl Explain for Stopped {
     }
 
     fn is_choice(&self) -> bool {
-        matches!(self, Self::Declined)
+        matches!(self, Self::Declined | Self::Midway { .. })
     }
 
     fn exit(&self) -> Exit {
@@ -143,6 +151,7 @@ impl Explain for Stopped {
                 Exit::Usage
             }
             Self::Declined | Self::Output(_) => Exit::Failed,
+            Self::Midway { exit, .. } => *exit,
         }
     }
 }
@@ -189,6 +198,14 @@ impl Run<'_> {
     ) -> Result<T, ServerError> {
         let terminal = &mut self.terminal;
         server.patiently(|why, pause| terminal.say(&patience::waiting(why, pause)), ask)
+    }
+
+    /// Yes or no, where something was done already: what Ctrl-C leaves is `stands`, and not that nothing was changed.
+    pub fn confirm_midway(&mut self, question: &str, default: bool, stands: &'static str) -> Result<bool, Failure> {
+        match self.prompter.confirm(question, default) {
+            Err(PromptError::Interrupted) => Err(Stopped::Midway { stands, exit: Exit::Interrupted }.into()),
+            answer => Ok(answer?),
+        }
     }
 
     /// Asks until the answer makes sense, but not for ever.

@@ -14,9 +14,10 @@ use super::tty::{Asking, CTRL_C, typed};
 /// Bytes of a paste; a setup link has some 130, a whole taskrc a few thousand.
 const BYTES_MAX: usize = 64 * 1024;
 
-/// Asks on standard error and reads from the terminal at standard input.
-pub fn read(question: &str, enough: &dyn Fn(&str) -> bool) -> Result<Zeroizing<String>, PromptError> {
-    let _asking = Asking::hidden()?;
+/// Asks on standard error and reads from the terminal at standard input. `is_dumb`: it can do nothing but print one line below the
+/// other, so pastes are not marked, and how much has arrived is said at the end.
+pub fn read(question: &str, enough: &dyn Fn(&str) -> bool, is_dumb: bool) -> Result<Zeroizing<String>, PromptError> {
+    let _asking = Asking::hidden(!is_dumb)?;
     let mut screen = io::stderr();
     let mut input = Input::default();
     let mut piece = Zeroizing::new([0_u8; 1024]);
@@ -34,7 +35,11 @@ pub fn read(question: &str, enough: &dyn Fn(&str) -> bool) -> Result<Zeroizing<S
             }
         }
         // A hidden answer still has to show that it arrived.
-        write!(screen, "\r\x1b[K{}", so_far(input.characters()))?;
+        match state {
+            State::Open if is_dumb => {}
+            _ if is_dumb => write!(screen, "{}", so_far(input.characters()))?,
+            _ => write!(screen, "\r\x1b[K{}", so_far(input.characters()))?,
+        }
         match state {
             State::Open => {}
             State::Unfinished if was_told => {}

@@ -182,6 +182,10 @@ impl Explain for ServerError {
         matches!(self, Self::Unreachable { .. } | Self::NotNow { .. })
     }
 
+    fn is_nobody_there(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+
     fn exit(&self) -> Exit {
         if self.is_choice() { Exit::Interrupted } else { Exit::Failed }
     }

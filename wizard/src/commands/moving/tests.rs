@@ -326,6 +326,10 @@ fn an_account_that_its_server_does_not_let_people_delete_stays() {
     let run = world.run("move --forget-old");
     assert_eq!(run.exit, Exit::Failed, "nobody has accepted it");
     assert_eq!(world.old.accounts(), 1);
+    world.laptop = world.laptop.with_person(&[("delete the old account?", "ctrl-c")]);
+    let run = world.run("move --forget-old");
+    assert_eq!((run.exit, world.old.accounts()), (Exit::Interrupted, 1));
+    assert!(run.talk.ends_with("\nstopped; the old account stays as it is\n"), "the move is done: {}", run.talk);
     world.laptop = world.laptop.with_person(&[("delete the old account?", "yes")]);
     let run = world.run("move --forget-old");
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);

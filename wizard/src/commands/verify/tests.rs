@@ -323,6 +323,11 @@ fn tasks_that_the_account_lacks_are_found_and_put_back_where_somebody_says_yes()
     let run = laptop().with_person(&[("put all 3 tasks of this computer", "no")]).run("verify", &server);
     assert_eq!(run.exit, Exit::Found);
     assert!(!server.has_snapshot(&credentials), "{}", run.talk);
+    let run = laptop().with_person(&[("put all 3 tasks of this computer", "ctrl-c")]).run("verify", &server);
+    let stands =
+        "\nstopped; your tasks are safe on this computer; run `taskferry sync --mend` to put them on the server\n";
+    assert_eq!(run.exit, Exit::Interrupted);
+    assert!(run.talk.ends_with(stands) && !server.has_snapshot(&credentials), "a sync came before: {}", run.talk);
 
     let run = laptop().with_person(&[("put all 3 tasks of this computer", "yes")]).run("verify", &server);
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
