@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::error::Explain;
+use crate::former;
 use crate::interrupts::Interrupts;
 use crate::taskrc::keys;
 use crate::terminal::printable;
@@ -131,7 +132,11 @@ pub struct Complaint(String);
 impl Explain for TaskwarriorError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Missing { advice } | Self::TooOld { advice, .. } => Some(advice.clone()),
+            Self::Missing { advice } => Some(advice.clone()),
+            Self::TooOld { advice, .. } => Some(format!(
+                "{advice}\nyour tasks stay as they are: with the newer one, run `{}`, which takes them over",
+                former::IMPORT
+            )),
             Self::NotTaskwarrior { .. } | Self::NotRunnable { .. } => {
                 Some("name the right program with `--task PATH`".into())
             }

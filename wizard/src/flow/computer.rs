@@ -95,7 +95,7 @@ impl Explain for NoStandIn {
 impl<'a> Computer<'a> {
     /// Looks at a computer whose account is going to be used: settings that are none are an error.
     pub fn look(run: &Run<'a>) -> Result<Self, Failure> {
-        let mut computer = Self::look_to_change(run)?;
+        let mut computer = Self::look_at(run)?;
         match computer.leftover.take() {
             Some(unusable) => Err(unusable.into()),
             None => Ok(computer),
@@ -104,6 +104,15 @@ impl<'a> Computer<'a> {
 
     /// Looks at a computer that is going to get an account.
     pub fn look_to_change(run: &Run<'a>) -> Result<Self, Failure> {
+        let computer = Self::look_at(run)?;
+        if computer.account.is_none() {
+            // Before anybody is asked for anything; with an account, only if it comes to a change.
+            computer.taskrc.refuse_read_only()?;
+        }
+        Ok(computer)
+    }
+
+    fn look_at(run: &Run<'a>) -> Result<Self, Failure> {
         let taskwarrior = Taskwarrior::find(run.context, run.global.task.as_deref())?;
         let taskrc = Taskrc::find(run.context)?;
         let journal = run.terminal.journal();
