@@ -197,11 +197,10 @@ fn accepted(
         } else {
             run.prompter.confirm("go on?", enter_means)?
         };
-        return match accepted {
-            true => Ok(true),
-            false if is_behind_backup => Err(Stopped::Midway { stands: TAKEN_IN, exit: Exit::Failed }.into()),
-            false => Err(Stopped::Declined.into()),
-        };
+        if !accepted {
+            let midway = Stopped::Midway { stands: TAKEN_IN, exit: Exit::Failed };
+            return Err(if is_behind_backup { midway } else { Stopped::Declined }.into());
+        }
     }
     Ok(true)
 }

@@ -59,10 +59,9 @@ pub fn confirm(
         return Ok(());
     };
     match look(run, account, stand.base, sent) {
-        Ok(None) => Ok(()),
         Ok(Some(why)) => Err(NothingShared(why).into()),
         Err(ServerError::Interrupted) => Err(NotSynced::Stopped.into()),
-        Err(_) => Ok(()),
+        Ok(None) | Err(_) => Ok(()),
     }
 }
 
