@@ -5,6 +5,7 @@
 //! | [`first_minutes`] | at a real terminal: one command a computer, few answers, and tasks are shared |
 //! | [`two_computers`] | the wizard brings two computers together, and stock Taskwarrior does the rest |
 //! | [`mistyped_secret`] | with a secret that does not open the account, the wizard sends nothing |
+//! | [`second_thoughts`] | who takes a setup back can have it again, with every task |
 //! | [`recovery`] | the wizard finds what is wrong, mends it, and finishes what was interrupted |
 //! | [`repairing`] | whatever has come between a computer and its account is mended, and no task is missing |
 //! | [`recovery_sheet`] | what is on the paper brings the tasks back when every computer is gone |
@@ -87,6 +88,7 @@ mod recovery_sheet;
 mod registration;
 mod repairing;
 mod rewinding;
+mod second_thoughts;
 mod self_deletion;
 mod serving_at_home;
 mod snapshots;

@@ -42,6 +42,11 @@ pub trait Explain: std::error::Error {
         false
     }
 
+    /// The same, and nothing there has answered at all.
+    fn is_nobody_there(&self) -> bool {
+        false
+    }
+
     /// With which code the program ends.
     fn exit(&self) -> Exit {
         Exit::Failed

@@ -22,7 +22,7 @@
 //! | [`sync_settings`] | how Taskwarrior is configured to sync |
 //! | [`interrupts`] | Ctrl-C while another program runs |
 //! | [`server`] | asking a sync server |
-//! | [`database`] | reading Taskwarrior's database |
+//! | [`database`], [`former`] | reading Taskwarrior's database; tasks of Taskwarrior 2 beside it |
 //! | [`checks`] | everything that sync depends on, piece by piece |
 //! | [`proof`] | the account rebuilt from the server, and compared |
 //! | [`seen`] | what was seen last of an account, to tell what happened to it |
@@ -62,6 +62,7 @@ pub mod database;
 pub mod error;
 pub mod files;
 pub mod flow;
+pub mod former;
 pub mod interrupts;
 pub mod journal;
 pub mod json;
@@ -121,7 +122,9 @@ pub fn main_observed(observer: Observer) -> ExitCode {
         }
     };
     let streams = Streams { input: &mut input, data: &mut data, talk: &mut talk, columns };
-    let prompter = |screen: Screen| Box::new(prompt::terminal::Terminal::new(screen.colored)) as Box<dyn Prompter>;
+    let is_dumb = context.is_dumb_terminal();
+    let prompter =
+        |screen: Screen| Box::new(prompt::terminal::Terminal::new(screen.colored, is_dumb)) as Box<dyn Prompter>;
     ExitCode::from(run(std::env::args_os(), &context, streams, prompter) as u8)
 }
 

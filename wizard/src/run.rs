@@ -10,7 +10,7 @@ use taskferry_protocol::server_url::BadServerUrl;
 use crate::cli::Global;
 use crate::context::Context;
 use crate::error::{Exit, Explain, Failure};
-use crate::prompt::Prompter;
+use crate::prompt::{PromptError, Prompter};
 use crate::server::{Server, ServerError, patience};
 use crate::standing::State;
 use crate::terminal::Terminal;
@@ -50,6 +50,14 @@ pub enum Stopped {
     /// The person looked at the plan and said no.
     #[error("stopped; nothing was changed")]
     Declined,
+    /// The same, or Ctrl-C, at a question behind something that was done.
+    #[error("stopped; {stands}")]
+    Midway {
+        /// What is the case now.
+        stands: &'static str,
+        /// By which of the two it ends.
+        exit: Exit,
+    },
     /// A server address that is none.
     #[error("the server's address can't be used")]
     BadServer(#[source] BadServerUrl),
@@ -69,6 +77,10 @@ pub enum Stopped {
 
 /// What an address without a scheme is likely to mean. Servers at home rarely have a certificate.
 pub fn likely_meant(given: &str) -> Option<ServerUrl> {
+    // Another scheme was meant, whatever for.
+    if given.contains("://") {
+        return None;
+    }
     let parse = |scheme: &str| format!("{scheme}://{given}").parse::<ServerUrl>().ok();
     parse("http").filter(ServerUrl::is_private).or_else(|| parse("https"))
 }
@@ -79,7 +91,7 @@ impl Explain for Stopped {
     fn hint(&self) -> Option<String> {
         match self {
             Self::MissingAnswer { instead, .. } => Some((*instead).into()),
-            Self::Declined | Self::Output(_) => None,
+            Self::Declined | Self::Midway { .. } | Self::Output(_) => None,
             Self::BadServer(why) => Some(match why {
                 BadServerUrl::NoScheme { given } => likely_meant(given).map(|meant| format!("did you mean `{meant}`?")),
                 _ => None,
@@ -94,7 +106,7 @@ impl Explain for Stopped {
     }
 
     fn is_choice(&self) -> bool {
-        matches!(self, Self::Declined)
+        matches!(self, Self::Declined | Self::Midway { .. })
     }
 
     fn exit(&self) -> Exit {
@@ -103,6 +115,7 @@ impl Explain for Stopped {
                 Exit::Usage
             }
             Self::Declined | Self::Output(_) => Exit::Failed,
+            Self::Midway { exit, .. } => *exit,
         }
     }
 }
@@ -149,6 +162,14 @@ impl Run<'_> {
     ) -> Result<T, ServerError> {
         let terminal = &mut self.terminal;
         server.patiently(|why, pause| terminal.say(&patience::waiting(why, pause)), ask)
+    }
+
+    /// Yes or no, where something was done already: what Ctrl-C leaves is `stands`, and not that nothing was changed.
+    pub fn confirm_midway(&mut self, question: &str, default: bool, stands: &'static str) -> Result<bool, Failure> {
+        match self.prompter.confirm(question, default) {
+            Err(PromptError::Interrupted) => Err(Stopped::Midway { stands, exit: Exit::Interrupted }.into()),
+            answer => Ok(answer?),
+        }
     }
 
     /// Asks until the answer makes sense, but not for ever.

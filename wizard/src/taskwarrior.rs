@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::error::Explain;
+use crate::former;
 use crate::interrupts::Interrupts;
 use crate::taskrc::keys;
 use crate::terminal::printable;
@@ -131,7 +132,11 @@ pub struct Complaint(String);
 impl Explain for TaskwarriorError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Missing { advice } | Self::TooOld { advice, .. } => Some(advice.clone()),
+            Self::Missing { advice } => Some(advice.clone()),
+            Self::TooOld { advice, .. } => Some(format!(
+                "{advice}\nyour tasks stay as they are: with the newer one, run `{}`, which takes them over",
+                former::IMPORT
+            )),
             Self::NotTaskwarrior { .. } | Self::NotRunnable { .. } => {
                 Some("name the right program with `--task PATH`".into())
             }
@@ -141,7 +146,15 @@ impl Explain for TaskwarriorError {
             Self::Failed { why: Complaint(said), .. } if said.contains("locked") => {
                 Some("another `task` is running: wait for it, then run the same command again".into())
             }
-            Self::Failed { .. } | Self::Interrupted => None,
+            Self::Failed { why: Complaint(said), .. } if said.starts_with("Malformed entry") => Some(
+                "mend or remove that line of your taskrc: each is a setting (`name=value`), an `include`, or a comment (`#`)"
+                    .into(),
+            ),
+            // What is to be done for a sync depends on what it was for; its callers say so.
+            Self::Failed { command: "sync", .. } | Self::Interrupted => None,
+            Self::Failed { .. } => {
+                Some("once `task list` works again on this computer, run the same command again".into())
+            }
         }
     }
 }
@@ -214,7 +227,13 @@ impl<'a> Taskwarrior<'a> {
         if let Some(given) = self.context.var("TASKDATA") {
             return Ok(self.context.cwd().join(given));
         }
-        let output = self.succeed("_get", &["rc.hooks=off", "_get", "rc.data.location"])?;
+        let output = match self.succeed("_get", &["rc.hooks=off", "_get", "rc.data.location"]) {
+            // Without a taskrc it says nothing; but whoever took that away may still have their tasks.
+            Err(TaskwarriorError::Failed { why: Complaint(said), .. }) if said.contains("without rc file") => {
+                return Ok(home.join(".task"));
+            }
+            done => done?,
+        };
         let given = String::from_utf8_lossy(&output.stdout);
         let given = Path::new(given.trim_end_matches('\n'));
         Ok(match given.strip_prefix("~") {
@@ -222,6 +241,11 @@ impl<'a> Taskwarrior<'a> {
             Err(_) if given.as_os_str().is_empty() => home.join(".task"),
             Err(_) => self.context.cwd().join(given),
         })
+    }
+
+    /// The world in which it runs.
+    pub fn context(&self) -> &'a Context {
+        self.context
     }
 
     /// Its version.

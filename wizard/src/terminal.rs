@@ -174,7 +174,7 @@ impl<'a> Terminal<'a> {
 }
 
 /// Breaks long lines between words; the rest of a line is indented as its beginning. What stands in backticks stays whole,
-/// since people copy it.
+/// since people copy it, and so does a number with what it counts.
 fn wrap(text: &str, columns: usize) -> String {
     text.split('\n').map(|line| wrap_line(line, columns)).collect::<Vec<_>>().join("\n")
 }
@@ -201,12 +201,18 @@ fn wrap_line(line: &str, columns: usize) -> String {
     wrapped
 }
 
-/// Splits at spaces that are not between backticks.
+/// Splits at spaces that are not between backticks, nor behind a number.
 fn words(line: &str) -> impl Iterator<Item = &str> {
-    let mut in_code = false;
-    line.split(move |c| {
+    // `number`: how long the word is so far, if it is nothing but a number.
+    let (mut in_code, mut number) = (false, Some(0));
+    line.split(move |c: char| {
         in_code ^= c == '`';
-        c == ' ' && !in_code
+        if c == ' ' && !in_code && number.is_none_or(|length| length == 0) {
+            number = Some(0);
+            return true;
+        }
+        number = number.filter(|_| c.is_ascii_digit()).map(|length| length + 1);
+        false
     })
 }
 
@@ -269,6 +275,7 @@ mod tests {
         assert_eq!(wrap("  one two three\n\nfour", 10), "  one two\n  three\n\nfour");
         assert_eq!(wrap("now run `task sync` again", 12), "now run\n`task sync`\nagain");
         assert_eq!(wrap("a-word-that-is-too-long x", 5), "a-word-that-is-too-long\nx");
+        assert_eq!(wrap("try again in 12 s", 16), "try again in\n12 s", "a number with what it counts");
     }
 
     #[test]

@@ -234,6 +234,17 @@ fn the_end_of_the_input_stops_as_ctrl_c_does() {
     person.sees("your choice").types("\u{4}").sees("stopped; nothing was changed").exits_with(130);
 }
 
+/// There is no bracketed paste in it, nor a way back to the beginning of a line.
+#[test]
+fn a_dumb_terminal_gets_nothing_but_text() {
+    let mut person = Session::start_with(TempDir::new().unwrap(), "join", ("TERM", "dumb"));
+    person
+        .sees("\npaste the setup link")
+        .types("https://a.example/j#AEAQ\r")
+        .sees(":\r\r\n  (24 characters)\r\r\nnot complete");
+    person.types("\u{3}").sees("stopped; nothing was changed").exits_with(130);
+}
+
 #[test]
 fn enter_after_half_a_link_gets_a_reaction_and_what_is_left_over_answers_nothing() {
     let mut person = Session::start("join");

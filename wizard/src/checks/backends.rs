@@ -25,6 +25,8 @@ impl Check for Backends {
             match taskwarrior.get(key) {
                 Ok(Some(_)) => left.push(key),
                 Ok(None) => {}
+                // Then nobody can tell, and that is said once.
+                Err(_) if world.account.is_err() => return Ok(Finding::waiting_for("settings")),
                 Err(why) => return Ok(Finding::from_error(&why)),
             }
         }

@@ -6,7 +6,7 @@
 //!
 //! | about | checks |
 //! |---|---|
-//! | this computer | [`taskwarrior`], [`unfinished`], [`settings`], [`backends`], [`overrides`], [`permissions`], [`recurrence`], [`copies`] |
+//! | this computer | [`taskwarrior`], [`unfinished`], [`settings`], [`backends`], [`overrides`], [`permissions`], [`recurrence`], [`former`], [`copies`] |
 //! | the way | [`proxy`], [`name`], [`connection`], [`encryption`] |
 //! | the server | [`greeting`], [`description`], [`clock`], [`protocol`] |
 //! | the account | [`account`], [`limits`], [`secret`], [`position`] |
@@ -18,6 +18,7 @@ pub mod connection;
 pub mod copies;
 pub mod description;
 pub mod encryption;
+pub mod former;
 pub mod greeting;
 pub mod home;
 pub mod limits;
@@ -40,7 +41,6 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::context::Context;
 use crate::error::Explain;
 use crate::server::ServerError;
 use crate::standing::State;
@@ -166,12 +166,14 @@ impl Finding {
     }
 }
 
-/// The checks for this computer: all; first of them whether something was interrupted, where something was, and last which copies
-/// there are, where there are some. That there is nothing is no news.
-pub fn for_this(context: &Context) -> Vec<&'static dyn Check> {
+/// The checks for this computer: all; first of them whether something was interrupted, where something was, and last which tasks
+/// were never imported, and which copies there are, where there are some. That there is nothing is no news.
+pub fn for_this(world: &World<'_>) -> Vec<&'static dyn Check> {
+    let context = world.context;
     let interrupted = crate::rescue::steps::unfinished(context).map(|_| &unfinished::Unfinished as &'static dyn Check);
+    let former = world.former().map(|_| &former::Former as &'static dyn Check);
     let copies = crate::rescue::copies::look(context).map(|_| &copies::Copies as &'static dyn Check);
-    interrupted.into_iter().chain(all().iter().copied()).chain(copies).collect()
+    interrupted.into_iter().chain(all().iter().copied()).chain(former).chain(copies).collect()
 }
 
 /// All checks, in the order in which one builds on another.

@@ -22,6 +22,11 @@ impl Check for Overrides {
         };
         Ok(match overriding_context(taskwarrior) {
             Ok(()) => Finding::ok("none overrides the sync settings"),
+            Err(why)
+                if world.account.as_ref().is_err_and(|first| first.error().to_string() == why.error().to_string()) =>
+            {
+                Finding::waiting_for("settings")
+            }
             Err(why) => Finding::from_error(why.error()),
         })
     }

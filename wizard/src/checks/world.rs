@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::database::{Database, DatabaseError, Stand};
 use crate::error::Failure;
+use crate::former::Former;
 use crate::journal::Journal;
 use crate::run::Run;
 use crate::server::probe::Kind;
@@ -107,6 +108,11 @@ impl<'a> World<'a> {
     /// How far this computer is; `None` = nobody knows, since the database was not found.
     pub fn stand(&self) -> Option<Result<Stand, DatabaseError>> {
         self.database.as_ref().map(Database::stand)
+    }
+
+    /// Tasks of Taskwarrior 2 that were never imported, where the database was found.
+    pub fn former(&self) -> Option<Former> {
+        self.database.as_ref().and_then(Former::look)
     }
 
     /// The addresses behind the server's name, once they are known.

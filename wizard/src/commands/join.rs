@@ -203,8 +203,19 @@ fn join(
             let replace = args.replace || computer.account.is_some();
             let pending = PendingJoin { decoded: decoded.clone(), allow_empty, unproved, keep_recurrence, replace };
             let kept = Pending::Join(pending).keep(run.context)?;
+            let credentials = &decoded.credentials;
+            // A link that was made on the computer where the server runs, with the address that it has there.
+            let of_another = credentials.server.is_loopback() && failure.error().is_nobody_there();
+            let here = of_another.then(|| {
+                format!(
+                    "`{}` is this very computer: if the server runs on the other one, run `taskferry share --server \
+                     http://…` there, with the address that others reach, and join with that link\n",
+                    credentials.server.host()
+                )
+            });
+            let here = here.unwrap_or_default();
             Err(failure.with_hint(format!(
-                "the credentials are kept in `{}`, which only you can read; nothing else was changed\n\
+                "{here}the credentials are kept in `{}`, which only you can read; nothing else was changed\n\
                  run `taskferry verify` to finish once the server answers, or `taskferry undo` to forget them",
                 run.context.short(&kept)
             )))

@@ -122,6 +122,8 @@ pub fn run(run: &mut Run<'_>, args: &cli::Move) -> Result<(), Failure> {
     }
     let computer = Computer::look_to_change(run)?;
     computer.introduce(run);
+    // Before anybody is asked where to: there may be nothing to move.
+    what_there_is(&computer)?;
     let (address, invited) = match given {
         Some(address) => (address, None),
         None => choose_where(run)?,
@@ -155,6 +157,15 @@ pub(super) fn is_needed(computer: &Computer<'_>) -> Result<bool, Failure> {
     Ok(database.map(|database| database.stand()).transpose()?.is_some_and(|stand| !stand.base.is_nil()))
 }
 
+/// The database with what is to be moved, if there is anything.
+fn what_there_is(computer: &Computer<'_>) -> Result<Database, Failure> {
+    let database = database_of(&computer.taskwarrior).ok_or(NothingToMove::NoTasks)?;
+    if old_way(computer).is_none() && database.stand()?.base.is_nil() {
+        return Err(NothingToMove::NeverSynced.into());
+    }
+    Ok(database)
+}
+
 /// Moves what is on this computer to a new account at `address`.
 pub(super) fn move_to(
     run: &mut Run<'_>,
@@ -163,10 +174,7 @@ pub(super) fn move_to(
     computer: &Computer<'_>,
     address: ServerUrl,
 ) -> Result<(), Failure> {
-    let database = database_of(&computer.taskwarrior).ok_or(NothingToMove::NoTasks)?;
-    if old_way(computer).is_none() && database.stand()?.base.is_nil() {
-        return Err(NothingToMove::NeverSynced.into());
-    }
+    let database = what_there_is(computer)?;
     refuse_read_only(&database)?;
     let (server, kind) = reach(run, address)?;
     let invite = match invite {

@@ -172,6 +172,8 @@ fn plan(run: &mut Run<'_>, lines: &[String]) {
     run.terminal.say("");
 }
 
+const TAKEN_IN: &str = "what was in the backup is on this computer, and nothing else was changed";
+
 /// Whether to go on; with `--dry-run` not, and that is no failure.
 fn accepted(
     run: &mut Run<'_>,
@@ -179,6 +181,9 @@ fn accepted(
     state: impl Into<Option<State>>,
     enter_means: bool,
 ) -> Result<bool, Failure> {
+    let state = state.into();
+    // What is in the backup comes first, and has no state yet.
+    let is_behind_backup = patient.args.from.is_some() && state.is_some();
     if patient.args.dry_run {
         run.terminal.say("nothing was changed, on neither side");
         report(run, patient, state, RepairOutcome::OnlyPlanned, Done::default())?;
@@ -186,8 +191,14 @@ fn accepted(
     }
     if !patient.args.yes {
         run.must_be_able_to_ask("the plan has to be accepted", "add `--yes` to accept it unasked")?;
-        if !run.prompter.confirm("go on?", enter_means)? {
-            return Err(Stopped::Declined.into());
+        let accepted = if is_behind_backup {
+            run.confirm_midway("go on?", enter_means, TAKEN_IN)?
+        } else {
+            run.prompter.confirm("go on?", enter_means)?
+        };
+        if !accepted {
+            let midway = Stopped::Midway { stands: TAKEN_IN, exit: Exit::Failed };
+            return Err(if is_behind_backup { midway } else { Stopped::Declined }.into());
         }
     }
     Ok(true)

@@ -16,6 +16,7 @@ use crate::flow::menu::choose;
 use crate::flow::plan::Plan;
 use crate::flow::recheck::recheck;
 use crate::flow::{Run, Stopped, reach, replace, tasks};
+use crate::former;
 use crate::json::SetupOutcome;
 use crate::pending::Pending;
 use crate::server::account::{Known, Registered};
@@ -477,10 +478,16 @@ fn plan(
     at_server: Option<String>,
     credentials: &Credentials,
 ) -> Result<Plan, Failure> {
+    let mut notes = Plan::notes(computer);
+    // Only here: nobody has imported them into an account that is new.
+    notes.extend(computer.former().map(|former| {
+        let sentence = former.sentence(computer.taskwarrior.context());
+        format!("{sentence}\nrun `{}` to have them on all your computers, before this or afterwards", former::IMPORT)
+    }));
     Ok(Plan {
         at_server,
         change: computer.plan(credentials, false)?,
-        notes: Plan::notes(computer),
+        notes,
         first_sync: sync.then(|| match computer.tasks {
             0 => "run `task sync`".into(),
             count => format!("run `task sync`: sends {} to the server, encrypted", tasks(count)),

@@ -202,6 +202,10 @@ fn ask(run: &Run<'_>, server: &Server, account: &Credentials, stand: &Stand) -> 
         None if follows == Follows::Nothing => server.has_data(id)?,
         None => true,
     };
+    if known.is_none() && !has_data {
+        // Whoever knows nothing of syncing says the same of every account.
+        server.probe()?;
+    }
     let has_beginning = follows == Follows::Gone && server.follows(id, VersionId::NIL)? == Follows::Newer;
     let seen = Seen::find(run.context);
     let state = Account { id, follows, has_data, has_beginning, known: known.as_ref(), seen: &seen }.state(stand);

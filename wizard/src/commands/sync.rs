@@ -1,13 +1,14 @@
 //! `taskferry sync`: `task sync` with patience and honest words. Where so much was sent that Taskwarrior may have lost a part
 //! of it, the sync is proved; and nothing is sent with a secret that does not open the account, nor to another account than the one
 //! with which this computer synced before: with a mistyped ID, Taskwarrior reports success, and the other computers never see it.
+//! Where it reports success and nothing is shared, this command does not.
 
 use crate::commands::share::ShareError;
 use crate::error::{Explain, Failure};
 use crate::flow::computer::Computer;
 use crate::flow::proving::{Mend, prove_now, say_what_others_lack};
-use crate::flow::sync::{database_of, note_seen, sync};
-use crate::flow::{Run, tasks};
+use crate::flow::sync::{database_of, sync};
+use crate::flow::{Run, success, tasks};
 use crate::json::SyncOutcome;
 use crate::seen::Seen;
 use crate::standing::State;
@@ -37,6 +38,7 @@ pub fn run(run: &mut Run<'_>, args: &cli::Sync) -> Result<(), Failure> {
         return Err(OfAnotherAccount.into());
     }
     let sent = sync(run, &computer.taskwarrior, account)?;
+    success::confirm(run, &computer.taskwarrior, account, sent)?;
     run.terminal.say(&match sent.tasks {
         0 => format!("in sync with `{}`; there was nothing to send", account.server),
         count => format!("in sync with `{}`; changes of {} were sent", account.server, tasks(count)),
@@ -46,7 +48,6 @@ pub fn run(run: &mut Run<'_>, args: &cli::Sync) -> Result<(), Failure> {
         prove_now(run, &computer.taskwarrior, account, mend)?;
         say_what_others_lack(run, &computer.taskwarrior, account)?;
     }
-    note_seen(run, &computer.taskwarrior, account);
     run.report(&json::Sync { outcome: SyncOutcome::Synced, server: account.server.to_string(), sent: sent.tasks })
 }
 

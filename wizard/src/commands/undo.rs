@@ -2,9 +2,15 @@
 
 mod plan;
 
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
 use self::plan::{How, Step, Undo};
 use crate::cli;
+use crate::credentials::decode::decode;
 use crate::error::{Explain, Failure};
+use crate::flow::computer::Computer;
 use crate::flow::tidying::tidy_up;
 use crate::flow::{Run, Stopped, tasks};
 use crate::pending::Pending;
@@ -73,20 +79,45 @@ pub fn run(run: &mut Run<'_>, args: &cli::Undo) -> Result<(), Failure> {
     for line in done {
         run.terminal.say(&line);
     }
-    for backup in kept {
-        run.terminal.say(&format!("what stood there is kept as `{}`", run.context.short(&backup)));
+    for backup in &kept {
+        run.terminal.say(&format!("what stood there is kept as `{}`", run.context.short(backup)));
     }
     run.terminal.say("your tasks stay on this computer, and the account stays on the server");
     if Note::find(run.context)?.is_some_and(|note| matches!(holder::of(&note.data), Ok(Some(_)))) {
         run.terminal.say("your server at home still runs; to end it, run `taskferry home stop`");
     }
     if with_tasks {
-        run.terminal.say("run `taskferry sync` to sync with the former account again");
         tidy_up(run);
+    }
+    // The account of before may itself have been taken back before.
+    if with_tasks && Computer::look(run).is_ok_and(|computer| computer.account.is_some()) {
+        run.terminal.say("run `taskferry sync` to sync with the former account again");
         return Ok(());
     }
     run.terminal.say("to sync with it again, run `taskferry share` on another computer, and `taskferry join` here");
+    // The secret was nowhere else, where there is no other one.
+    if let Some(backup) = kept.iter().find(|backup| holds_account(backup)) {
+        let backup = shell_word(&run.context.short(backup), backup);
+        run.terminal.say(&format!(
+            "without another computer: `taskferry join --yes --keep-recurrence --from-stdin < {backup}`"
+        ));
+    }
     Ok(())
+}
+
+/// Whether a file has all that a join takes.
+fn holds_account(path: &Path) -> bool {
+    std::fs::read_to_string(path).map(Zeroizing::new).is_ok_and(|text| decode(&text).is_ok())
+}
+
+/// A path as a shell takes it for one: short, if nothing in it means something else there.
+fn shell_word(short: &str, path: &Path) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '~');
+    if short.chars().all(is_plain) {
+        short.into()
+    } else {
+        format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+    }
 }
 
 /// What happens to the tasks.

@@ -54,6 +54,11 @@ fn mistakes(server: &FakeServer) -> Vec<Mistake> {
         // Addresses.
         mistake("setup --server tasks.example.org --yes", "can't be used", "did you mean `https://tasks.example.org`?"),
         mistake("setup --server localhost:8080 --yes", "can't be used", "did you mean `http://localhost:8080`?"),
+        mistake(
+            "setup --server ftp://tasks.example.org --yes",
+            "can't be used",
+            "it looks like `https://tasks.example.org`",
+        ),
         mistake("setup --server https://u:p@a.example --yes", "can't be used", "it looks like `https://"),
         mistake("setup --server https://a.example/?x --yes", "can't be used", "it looks like `https://"),
         mistake("setup --server http://tasks.example.org --yes", "plain http", "`--insecure-http`"),

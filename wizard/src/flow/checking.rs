@@ -44,7 +44,7 @@ pub type Findings = Vec<(&'static str, Finding)>;
 
 /// Runs all checks.
 pub fn check(run: &mut Run<'_>, world: &World<'_>, pace: Pace, aloud: Aloud) -> Result<Findings, Stopped> {
-    let list = checks::for_this(run.context);
+    let list = checks::for_this(world);
     let mut spinners = (aloud == Aloud::Yes && run.terminal.is_animated()).then(Spinners::default);
     let found = runner::run(&list, world, pace, &mut |event| match event {
         Event::Began(name) => {

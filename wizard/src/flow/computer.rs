@@ -2,7 +2,9 @@
 
 use super::Run;
 use crate::credentials::Credentials;
+use crate::database::Database;
 use crate::error::{Explain, Failure};
+use crate::former::Former;
 use crate::sync_settings::{Present, SyncSettingsError, makes_recurring_tasks, present};
 use crate::taskrc::locate::TaskrcError;
 use crate::taskrc::{Besides, Change, Taskrc, keys};
@@ -38,7 +40,7 @@ impl Explain for NoStandIn {
 impl<'a> Computer<'a> {
     /// Looks at a computer whose account is going to be used: settings that are none are an error.
     pub fn look(run: &Run<'a>) -> Result<Self, Failure> {
-        let mut computer = Self::look_to_change(run)?;
+        let mut computer = Self::look_at(run)?;
         match computer.leftover.take() {
             Some(unusable) => Err(unusable.into()),
             None => Ok(computer),
@@ -47,6 +49,15 @@ impl<'a> Computer<'a> {
 
     /// Looks at a computer that is going to get an account.
     pub fn look_to_change(run: &Run<'a>) -> Result<Self, Failure> {
+        let computer = Self::look_at(run)?;
+        if computer.account.is_none() {
+            // Before anybody is asked for anything; with an account, only if it comes to a change.
+            computer.taskrc.refuse_read_only()?;
+        }
+        Ok(computer)
+    }
+
+    fn look_at(run: &Run<'a>) -> Result<Self, Failure> {
         let taskwarrior = Taskwarrior::find(run.context, run.global.task.as_deref())?;
         let taskrc = Taskrc::find(run.context)?;
         let journal = run.terminal.journal();
@@ -72,6 +83,11 @@ impl<'a> Computer<'a> {
     pub fn introduce(&self, run: &mut Run<'_>) {
         let program = run.context.short(self.taskwarrior.program());
         run.terminal.say(&format!("found Taskwarrior {} (`{program}`)", self.taskwarrior.version()));
+    }
+
+    /// Tasks of Taskwarrior 2 that were never imported.
+    pub fn former(&self) -> Option<Former> {
+        Former::look(&Database::in_folder(&self.taskwarrior.data_folder().ok()?))
     }
 
     /// Whether it syncs now, though with no account.

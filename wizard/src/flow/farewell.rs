@@ -33,7 +33,12 @@ impl Explain for OldNotSynced {
                 "wait until its server answers, and run the same command again; nothing was changed",
                 "if it is gone for good, add `--without-old`",
             ),
-            NoFarewell::WouldSpoil(_) => (
+            NoFarewell::WouldSpoil(WouldSpoil::UnknownAccount { .. }) => (
+                "nothing was changed\n\
+                 if another computer still syncs, compare `taskferry share` on both: the account's ID may be mistyped here",
+                "if the account is gone for good, add `--without-old`",
+            ),
+            NoFarewell::WouldSpoil(WouldSpoil::Sealed(_)) => (
                 "nothing was changed\n\
                  for the right secret, run `taskferry share` on a computer that syncs, and `taskferry join --replace` here",
                 "if no computer has another one, add `--without-old`",

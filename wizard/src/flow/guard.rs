@@ -1,9 +1,11 @@
 //! Before anything is sent: does the secret of this computer open what the account holds? With a mistyped one, Taskwarrior sends what
 //! no other computer can open, reports success, and the account is spoiled for all of them.
 //!
-//! Nothing is looked at where nothing waits to be sent: then Taskwarrior only fetches, and what it can't open it says itself. Nor is
-//! an empty account: it takes whatever its first computer uses. What was proved once is remembered ([`crate::seen`]), so that
-//! the usual sync asks the server nothing more; a new account, another server and a changed secret are looked at again.
+//! Nothing is looked at where nothing waits to be sent: then Taskwarrior only fetches, and what it can't open it says itself
+//! ([`super::success`] looks at the rest). An empty account takes whatever its first computer uses; but one that the server does
+//! not know is rather a mistyped ID than a new account: that was registered by whoever made it. What was proved once is remembered
+//! ([`crate::seen`]), so that the usual sync asks the server nothing more; a new account, another server and a changed secret are
+//! looked at again.
 //!
 //! What is typed between the look and the sync goes unlooked at: Taskwarrior alone could close that gap, which is as long as it takes
 //! to start `task`.
@@ -11,24 +13,48 @@
 //! Where it can't be looked, nothing is sent either. A server that does not answer here would not answer Taskwarrior; and one that
 //! answers only Taskwarrior is a case for `taskferry doctor`.
 
+use taskferry_protocol::ServerUrl;
+
 use super::Run;
+use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::credentials::unseal::UnsealError;
 use crate::database::Stand;
 use crate::error::Explain;
+use crate::pending::Pending;
 use crate::proof::opens::{self, Opens};
 use crate::seen::Seen;
 use crate::server::ServerError;
+use crate::server::account::Known;
+use crate::standing::State;
 
-/// It does not, so nothing was sent.
+/// No other computer would get it, so nothing was sent.
 #[derive(Debug, thiserror::Error)]
-#[error("nothing was sent: no other computer could open what this one would send")]
-pub struct WouldSpoil(#[source] UnsealError);
+pub enum WouldSpoil {
+    /// It could not open it.
+    #[error("nothing was sent: no other computer could open what this one would send")]
+    Sealed(#[source] UnsealError),
+    /// It would never look there.
+    #[error("nothing was sent: `{server}` does not know this account")]
+    UnknownAccount {
+        /// The server.
+        server: ServerUrl,
+    },
+}
 
 impl Explain for WouldSpoil {
     fn hint(&self) -> Option<String> {
+        let why = match self {
+            Self::Sealed(why) => why,
+            Self::UnknownAccount { .. } => {
+                let remedy = State::UnknownAccount.remedy()?;
+                return Some(format!(
+                    "`task sync` would send all the same, and start a new account there, in which no other computer looks\n{remedy}"
+                ));
+            }
+        };
         Some(
-            match self.0 {
+            match why {
                 UnsealError::WrongSecret => {
                     "don't run `task sync` here: it would send all the same; your tasks are safe on this computer\n\
                      for the right secret, run `taskferry share` on a computer that syncs, and `taskferry join --replace` \
@@ -70,7 +96,16 @@ pub fn secret_fits(run: &mut Run<'_>, account: &Credentials, stand: Option<&Stan
             Seen::note_proved(run.context, account, &key);
             Ok(())
         }
-        Opens::NothingThere => Ok(()),
-        Opens::No(why) => Err(NotSent::WouldSpoil(WouldSpoil(why))),
+        Opens::NothingThere if is_being_set_up(run.context, account) => Ok(()),
+        Opens::NothingThere => match run.ask_server(&server, |server| server.account(&account.client_id))? {
+            Known::Unknown => Err(NotSent::WouldSpoil(WouldSpoil::UnknownAccount { server: account.server.clone() })),
+            Known::Account(_) | Known::Deleted | Known::NotOffered => Ok(()),
+        },
+        Opens::No(why) => Err(NotSent::WouldSpoil(WouldSpoil::Sealed(why))),
     }
+}
+
+/// Whether the account was made here, by a setup for which the server was away. Its ID was never typed.
+fn is_being_set_up(context: &Context, account: &Credentials) -> bool {
+    matches!(Pending::find(context), Ok(Some(Pending::Setup { client_id, .. })) if client_id == account.client_id)
 }

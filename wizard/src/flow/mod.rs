@@ -7,7 +7,7 @@
 //! | look at this computer | [`computer`] |
 //! | plan, show, confirm | [`plan`] |
 //! | apply, verify | [`apply`] |
-//! | first sync | [`first_sync`], [`mod@sync`], and [`guard`] before it |
+//! | first sync | [`first_sync`], [`mod@sync`], [`guard`] before it, and [`success`] behind it |
 //! | proof | [`proving`] |
 //! | checks | [`checking`] |
 //! | the same again | [`recheck`] |
@@ -31,6 +31,7 @@ pub mod plan;
 pub mod proving;
 pub mod recheck;
 pub mod replace;
+pub mod success;
 pub mod sync;
 pub mod tidying;
 
@@ -40,7 +41,7 @@ use crate::credentials::Credentials;
 pub use crate::run::{Run, Stopped};
 use crate::server::probe::Kind;
 use crate::server::{Server, ServerError};
-pub use crate::words::tasks;
+pub use crate::words::{both, tasks};
 
 /// Reads a server's address.
 pub fn server_url(text: &str) -> Result<ServerUrl, Stopped> {

@@ -144,7 +144,8 @@ fn cure(
         }
         run.terminal.say(&format!("{lacks}; an earlier sync was cut while it sent them"));
         let question = format!("put all {} of this computer on the server again, encrypted?", tasks(all));
-        if !run.prompter.confirm(&question, true)? {
+        let stands = "your tasks are safe on this computer; run `taskferry sync --mend` to put them on the server";
+        if !run.confirm_midway(&question, true, stands)? {
             return Err(lacks.into());
         }
     }

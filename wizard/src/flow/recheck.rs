@@ -11,6 +11,7 @@ use crate::credentials::Credentials;
 use crate::error::{Explain, Failure};
 use crate::server::account::Known;
 use crate::server::probe::Kind;
+use crate::standing::State;
 
 /// The account of this computer is of no use any more.
 #[derive(Debug, thiserror::Error)]
@@ -37,10 +38,12 @@ pub enum AccountLost {
 
 impl Explain for AccountLost {
     fn hint(&self) -> Option<String> {
-        Some(
-            "ask whoever runs the server; your tasks are still on this computer, and its settings were not changed"
-                .into(),
-        )
+        let state = match self {
+            Self::Unknown { .. } => State::UnknownAccount,
+            Self::Deleted { .. } => State::Deleted,
+            Self::Disabled { .. } => State::Disabled,
+        };
+        Some(format!("{}\nno setting was changed", state.remedy()?))
     }
 }
 

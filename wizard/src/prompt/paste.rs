@@ -14,9 +14,10 @@ use super::tty::{Asking, CTRL_C, typed};
 /// Bytes of a paste; a setup link has some 130, a whole taskrc a few thousand.
 const BYTES_MAX: usize = 64 * 1024;
 
-/// Asks on standard error and reads from the terminal at standard input.
-pub fn read(question: &str, enough: &dyn Fn(&str) -> bool) -> Result<Zeroizing<String>, PromptError> {
-    let _asking = Asking::hidden()?;
+/// Asks on standard error and reads from the terminal at standard input. `is_dumb`: it can do nothing but print one line below the
+/// other, so pastes are not marked, and how much has arrived is said at the end.
+pub fn read(question: &str, enough: &dyn Fn(&str) -> bool, is_dumb: bool) -> Result<Zeroizing<String>, PromptError> {
+    let _asking = Asking::hidden(!is_dumb)?;
     let mut screen = io::stderr();
     let mut input = Input::default();
     let mut piece = Zeroizing::new([0_u8; 1024]);
@@ -34,7 +35,11 @@ pub fn read(question: &str, enough: &dyn Fn(&str) -> bool) -> Result<Zeroizing<S
             }
         }
         // A hidden answer still has to show that it arrived.
-        write!(screen, "\r\x1b[K{}", so_far(input.characters()))?;
+        match state {
+            State::Open if is_dumb => {}
+            _ if is_dumb => write!(screen, "{}", so_far(input.characters()))?,
+            _ => write!(screen, "\r\x1b[K{}", so_far(input.characters()))?,
+        }
         match state {
             State::Open => {}
             State::Unfinished if was_told => {}
@@ -99,8 +104,7 @@ impl Input {
     }
 
     fn feed(&mut self, byte: u8, enough: &dyn Fn(&str) -> bool) -> State {
-        if !self.sequence.is_empty() {
-            self.feed_sequence(byte);
+        if !self.sequence.is_empty() && self.belongs_to_sequence(byte) {
             return State::Open;
         }
         match byte {
@@ -109,7 +113,7 @@ impl Input {
             b'\r' | b'\n' => {
                 let empty_line = self.bytes.last().is_none_or(|last| *last == b'\n');
                 self.push(b'\n');
-                if empty_line || enough(&self.text()) {
+                if empty_line || self.is_full() || enough(&self.text()) {
                     return State::Done;
                 }
                 return State::Unfinished;
@@ -129,22 +133,33 @@ impl Input {
     }
 
     fn push(&mut self, byte: u8) {
-        if self.bytes.len() < BYTES_MAX {
+        if !self.is_full() {
             self.bytes.push(byte);
         }
     }
 
-    /// Arrow keys and the like mean nothing here; only the two marks do.
-    fn feed_sequence(&mut self, byte: u8) {
+    fn is_full(&self) -> bool {
+        self.bytes.len() == BYTES_MAX
+    }
+
+    /// Whether the byte is a part of the escape sequence under way. Arrow keys and the like mean nothing here; only the two
+    /// marks do. The Escape key alone begins a sequence that never goes on: what is typed or pasted behind it counts.
+    fn belongs_to_sequence(&mut self, byte: u8) -> bool {
+        let goes_on = self.sequence.len() > 1 || matches!(byte, b'[' | b'O');
+        if byte.is_ascii_control() || !goes_on {
+            self.sequence.clear();
+            return false;
+        }
         self.sequence.push(byte);
-        match (self.sequence.as_slice(), byte) {
-            (b"\x1b[", _) => return,
-            (b"\x1b[200~", _) => self.in_paste = true,
-            (b"\x1b[201~", _) => self.in_paste = false,
-            ([b'\x1b', b'[', ..], 0x20..=0x3f) if self.sequence.len() < 16 => return,
+        match self.sequence.as_slice() {
+            b"\x1b[" | b"\x1bO" => return true,
+            b"\x1b[200~" => self.in_paste = true,
+            b"\x1b[201~" => self.in_paste = false,
+            [b'\x1b', b'[', .., 0x20..=0x3f] if self.sequence.len() < 16 => return true,
             _ => {}
         }
         self.sequence.clear();
+        true
     }
 }
 
@@ -210,11 +225,24 @@ mod tests {
         assert_eq!(typed(b"ab\x04"), (State::Done, "ab".into()));
         assert_eq!(typed(b"ax\x7fb"), (State::Open, "ab".into()));
         assert_eq!(typed(b"xyz\x15a"), (State::Open, "a".into()));
-        assert_eq!(typed(b"a\x1b[A\x1b[1;5Cb\x1bOc"), (State::Open, "abc".into()));
+        assert_eq!(typed(b"a\x1b[A\x1b[1;5Cb\x1bOAc"), (State::Open, "abc".into()));
     }
 
     #[test]
-    fn a_flood_is_bounded() {
-        assert_eq!(typed(&vec![b'x'; BYTES_MAX + 1]).1.len(), BYTES_MAX);
+    fn the_escape_key_alone_takes_nothing_from_what_comes_behind_it() {
+        assert_eq!(typed(b"a\x1b\x03"), (State::Cancelled, "a".into()));
+        assert_eq!(typed(b"\x1b\x04"), (State::Cancelled, String::new()));
+        assert_eq!(typed(b"\x1b[\x03"), (State::Cancelled, String::new()));
+        assert_eq!(typed(b"\x1babc\r"), (State::Done, "abc\n".into()));
+        assert_eq!(typed(b"abc\x1b\r"), (State::Done, "abc\n".into()));
+        assert_eq!(typed(b"\x1b\x1b\x1b[200~a\nb\nc\n\x1b[201~\r"), (State::Done, "a\nb\nc\n\n".into()));
+    }
+
+    #[test]
+    fn a_flood_is_bounded_and_enter_still_ends_it() {
+        let mut flood = vec![b'x'; BYTES_MAX + 1];
+        assert_eq!(typed(&flood).1.len(), BYTES_MAX);
+        flood.push(b'\r');
+        assert_eq!(typed(&flood).0, State::Done);
     }
 }

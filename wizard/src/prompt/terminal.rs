@@ -17,12 +17,13 @@ const LINE_BYTES_MAX: usize = 4096;
 /// The real terminal.
 pub struct Terminal {
     colored: bool,
+    is_dumb: bool,
 }
 
 impl Terminal {
-    /// `colored`: whether questions may have colour.
-    pub fn new(colored: bool) -> Self {
-        Self { colored }
+    /// `colored`: whether questions may have colour; `is_dumb`: whether it can do nothing but print.
+    pub fn new(colored: bool, is_dumb: bool) -> Self {
+        Self { colored, is_dumb }
     }
 
     /// One line as it was typed, without the spaces around it.
@@ -58,7 +59,7 @@ impl Prompter for Terminal {
     }
 
     fn paste(&mut self, question: &str, enough: &dyn Fn(&str) -> bool) -> Result<Zeroizing<String>, PromptError> {
-        paste::read(question, enough)
+        paste::read(question, enough, self.is_dumb)
     }
 }
 

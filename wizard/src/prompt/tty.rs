@@ -20,7 +20,8 @@ pub(super) const CTRL_C: u8 = 0x03;
 /// over after the answer, is thrown away.
 pub(super) struct Asking {
     before: Termios,
-    hidden: bool,
+    /// Whether pastes are marked.
+    marks: bool,
 }
 
 impl Asking {
@@ -33,22 +34,22 @@ impl Asking {
         })
     }
 
-    /// For an answer that is hidden: no echo, byte by byte, and pastes marked.
-    pub(super) fn hidden() -> io::Result<Self> {
-        Self::begin(true, |terminal| {
+    /// For an answer that is hidden: no echo, byte by byte, and pastes marked, where the terminal can do that.
+    pub(super) fn hidden(marks: bool) -> io::Result<Self> {
+        Self::begin(marks, |terminal| {
             terminal.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
             terminal.special_codes[SpecialCodeIndex::VMIN] = 1;
             terminal.special_codes[SpecialCodeIndex::VTIME] = 0;
         })
     }
 
-    fn begin(hidden: bool, adapt: impl FnOnce(&mut Termios)) -> io::Result<Self> {
+    fn begin(marks: bool, adapt: impl FnOnce(&mut Termios)) -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut asking = before.clone();
         adapt(&mut asking);
         tcsetattr(io::stdin(), OptionalActions::Flush, &asking)?;
-        let asking = Self { before, hidden };
-        if hidden {
+        let asking = Self { before, marks };
+        if marks {
             io::stderr().write_all(MARK_PASTES)?;
         }
         Ok(asking)
@@ -57,7 +58,7 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        if self.hidden {
+        if self.marks {
             let _ = io::stderr().write_all(STOP_MARKING);
         }
         let _ = tcflush(io::stdin(), QueueSelector::IFlush);

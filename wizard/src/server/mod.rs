@@ -153,11 +153,14 @@ impl Explain for ServerError {
                 Some(format!("is the path right? the server may live at `{}`", origin(server)))
             }
             Self::NotASyncServer { .. } => Some(
-                "check the address; a server under a path needs the path too, as in `https://example.org/sync`".into(),
+                "check the address; a server under a path needs the path too, as in `https://example.org/sync`\n\
+                 in a network that wants a login first, as a hotel's, log in with a browser, then run the same command again"
+                    .into(),
             ),
             Self::Redirected { .. } => Some(
                 "redirects are not followed, since credentials would go along\n\
-                 if that is your server, use its address in place of the other"
+                 if that is your server, use its address in place of the other\n\
+                 in a network that wants a login first, as a hotel's, log in with a browser, then run the same command again"
                     .into(),
             ),
             Self::NotNow { .. } => Some(
@@ -179,6 +182,10 @@ impl Explain for ServerError {
 
     fn is_server_down(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::NotNow { .. })
+    }
+
+    fn is_nobody_there(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
     }
 
     fn exit(&self) -> Exit {

@@ -24,6 +24,8 @@ pub struct Taskrc {
     bytes: Option<Zeroizing<Vec<u8>>>,
     /// Where the settings go.
     pub home: Home,
+    /// The file, or its folder, if it can't be written; and the line that would do instead.
+    read_only: Option<(PathBuf, String)>,
 }
 
 /// Where the settings go.
@@ -74,6 +76,8 @@ pub enum TaskrcError {
     ReadOnly {
         /// The file, or its folder.
         path: PathBuf,
+        /// The line that includes our private file.
+        include: String,
     },
     /// See [`BadMarkers`].
     #[error("could not find the place for the sync settings in `{}`", path.display())]
@@ -98,8 +102,10 @@ impl Explain for TaskrcError {
             Self::Unreadable { .. } | Self::NotAFile { .. } => {
                 Some("name another file in the environment variable `TASKRC`".into())
             }
-            Self::ReadOnly { path } => Some(format!(
-                "make `{}` writable, or name another file in the environment variable `TASKRC`",
+            Self::ReadOnly { path, include } => Some(format!(
+                "make `{}` writable, or name another file in the environment variable `TASKRC`\n\
+                 where another program writes it, let that write the line `{include}`, then run the same command again: it \
+                 changes that file alone",
                 path.display()
             )),
             Self::Markers { path, .. } => Some(format!(
@@ -127,7 +133,7 @@ impl Taskrc {
             Ok(metadata) => metadata.is_symlink(),
             Err(why) if why.kind() == io::ErrorKind::NotFound => {
                 let home = home_for(context, &named, &[], false);
-                return Ok(Self { path: named, bytes: None, home });
+                return Ok(Self { path: named, bytes: None, home, read_only: None });
             }
             Err(why) => return Err(unreadable(why)),
         };
@@ -136,10 +142,25 @@ impl Taskrc {
         if !metadata.is_file() {
             return Err(TaskrcError::NotAFile { path: named });
         }
-        refuse_read_only(&path, metadata.permissions().mode())?;
+        let include = || format!("include {}", context.short(&private_file(context)));
+        let read_only = read_only(&path, metadata.permissions().mode()).map(|path| (path, include()));
         let bytes = Zeroizing::new(std::fs::read(&path).map_err(unreadable)?);
         let home = home_for(context, &path, &bytes, is_link);
-        Ok(Self { path, bytes: Some(bytes), home })
+        Ok(Self { path, bytes: Some(bytes), home, read_only })
+    }
+
+    /// Fails where settings can't be written. One that is only read may be read-only, as where another program writes it; and one
+    /// that includes our private file needs no change.
+    pub fn refuse_read_only(&self) -> Result<(), TaskrcError> {
+        if matches!(self.home, Home::Private { since: INCLUDED, .. }) { Ok(()) } else { self.refuse_unwritable() }
+    }
+
+    /// Fails if the file itself can't be written.
+    pub fn refuse_unwritable(&self) -> Result<(), TaskrcError> {
+        match &self.read_only {
+            Some((path, include)) => Err(TaskrcError::ReadOnly { path: path.clone(), include: include.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// The file, symbolic links followed.
@@ -201,6 +222,7 @@ impl Taskrc {
         url_key: &'static str,
         besides: Besides<'_>,
     ) -> Result<Change, TaskrcError> {
+        self.refuse_read_only()?;
         let settings = Block::settings(credentials, url_key).map_err(TaskrcError::Block)?;
         let settings = if besides.recurrence_off { settings.without_recurrence() } else { settings };
         let Home::Private { file, shown, .. } = &self.home else {
@@ -215,12 +237,13 @@ impl Taskrc {
                 return Err(TaskrcError::Unreadable { path: file.clone(), why });
             }
         };
-        let private = Self { path: file.clone(), bytes, home: Home::Taskrc };
+        let private = Self { path: file.clone(), bytes, home: Home::Taskrc, read_only: None };
+        let private = private.with_block(&settings, &[])?.readable_by_owner_only();
+        if self.read_only.is_some() {
+            return Ok(Change::new([private]));
+        }
         // The private file first: a missing include is fatal to every `task` command.
-        Ok(Change::new([
-            private.with_block(&settings, &[])?.readable_by_owner_only(),
-            self.with_block(&include, besides.superseded)?,
-        ]))
+        Ok(Change::new([private, self.with_block(&include, besides.superseded)?]))
     }
 
     fn with_block(&self, block: &Block, superseded: &[&str]) -> Result<FileChange, TaskrcError> {
@@ -249,7 +272,7 @@ fn home_for(context: &Context, path: &Path, bytes: &[u8], is_link: bool) -> Home
     let file = private_file(context);
     // Looked at first: a copy of a taskrc that includes the file must not lose the include, which the other computers need.
     let since = if edit::lines(bytes).any(|line| included(context, line).is_some_and(|included| included == file)) {
-        "your taskrc includes it already"
+        INCLUDED
     } else if is_link {
         "your taskrc is a link, and dotfiles get published"
     } else if path.ancestors().skip(1).any(|folder| folder.join(".git").exists()) {
@@ -259,6 +282,8 @@ fn home_for(context: &Context, path: &Path, bytes: &[u8], is_link: bool) -> Home
     };
     Home::Private { shown: context.short(&file), file, since }
 }
+
+const INCLUDED: &str = "your taskrc includes it already";
 
 fn private_file(context: &Context) -> PathBuf {
     context.our_config_dir().join("sync.taskrc")
@@ -271,18 +296,15 @@ fn included(context: &Context, line: &[u8]) -> Option<PathBuf> {
     Some(path).filter(|path| path.is_absolute())
 }
 
-/// Looked at before anything else happens, so that a plan that can't be carried out is never shown. The mode counts for
-/// root too: who takes the write permission away means it.
-fn refuse_read_only(path: &Path, mode: u32) -> Result<(), TaskrcError> {
+/// The file, or else its folder, if it can't be written. The mode counts for root too: who takes the write permission away
+/// means it.
+fn read_only(path: &Path, mode: u32) -> Option<PathBuf> {
     use rustix::fs::{Access, access};
     let folder = path.parent().unwrap_or(path);
     if mode & 0o222 == 0 || access(path, Access::WRITE_OK).is_err() {
-        return Err(TaskrcError::ReadOnly { path: path.into() });
+        return Some(path.into());
     }
-    if access(folder, Access::WRITE_OK).is_err() {
-        return Err(TaskrcError::ReadOnly { path: folder.into() });
-    }
-    Ok(())
+    access(folder, Access::WRITE_OK).is_err().then(|| folder.into())
 }
 
 #[cfg(test)]
@@ -378,6 +400,7 @@ mod tests {
         assert!(matches!(error("~/folder"), TaskrcError::NotAFile { .. }));
         write(&home.path().join("protected"), "");
         std::fs::set_permissions(home.path().join("protected"), PermissionsExt::from_mode(0o444)).unwrap();
-        assert!(matches!(error("~/protected"), TaskrcError::ReadOnly { .. }));
+        let protected = Taskrc::find(&world(&home, &[("TASKRC", "~/protected")])).unwrap();
+        assert!(matches!(protected.refuse_read_only(), Err(TaskrcError::ReadOnly { .. })));
     }
 }

@@ -32,6 +32,9 @@ settings() {
           exit 2
         fi
         settings "$included" ;;
+      *[!\ ]*)
+        echo "Malformed entry '$line' in config file." >&2
+        exit 2 ;;
     esac
   done <"$1"
 }

@@ -60,6 +60,7 @@ fn owner_only(run: &mut Run<'_>, path: &Path) -> Result<bool, Failure> {
 /// Only from the taskrc itself: what it includes may be shared with other computers, or belong to somebody else.
 fn remove(run: &mut Run<'_>, keys: &[&'static str]) -> Result<bool, Failure> {
     let taskrc = Taskrc::find(run.context)?;
+    taskrc.refuse_unwritable()?;
     let Some(before) = taskrc.bytes() else {
         return Ok(false);
     };

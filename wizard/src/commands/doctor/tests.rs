@@ -112,7 +112,7 @@ fn a_report_names_nothing_that_its_writer_would_regret() {
     let server = FakeServer::taskferry();
     let laptop = set_up(&server, "");
     let home = laptop.path("").display().to_string();
-    let run = laptop.with_variable("USER", "ada").run("doctor --report", &server);
+    let run = laptop.with_variable("USER", "ada").with_variable("LOGNAME", "sync").run("doctor --report", &server);
     assert_eq!(run.exit, Exit::Fine);
     let id = server.credentials(1, "sesame").client_id;
     for private in ["sesame", "127.0.0.1", home.trim_end_matches('/'), "ada", &id.short(), &id.expose().to_string()] {
@@ -120,6 +120,7 @@ fn a_report_names_nothing_that_its_writer_would_regret() {
     }
     assert!(run.data.starts_with("taskferry 0."), "{}", run.data);
     assert!(run.data.contains("\nok       settings: sync with `[server]`, account `[account]`\n"), "{}", run.data);
+    assert!(run.data.contains("\nok       sync server: "), "a name that is a word of ours: {}", run.data);
     assert!(!run.talk.contains("  ok "), "a report is data");
 }
 

@@ -23,7 +23,7 @@ use crate::flow::handover::Handover;
 use crate::flow::plan::Plan;
 use crate::flow::sync::database_of;
 use crate::flow::tidying::tidy_up;
-use crate::flow::{Run, reach, tasks};
+use crate::flow::{Run, both, reach, tasks};
 use crate::json::JoinOutcome;
 use crate::pending::Pending;
 use crate::proof::rebuild::Start;
@@ -157,12 +157,6 @@ impl Both {
 
 fn plan(run: &Run<'_>, computer: &Computer<'_>, change: Change, recurrence_off: bool, union: &Union) -> Plan {
     let count = |count: usize| tasks(count.try_into().unwrap_or(u64::MAX));
-    let both = |whole: usize, parts: usize| match (whole, parts) {
-        (0, 0) => "nothing".to_owned(),
-        (whole, 0) => count(whole),
-        (0, parts) => format!("what is newer of {}", count(parts)),
-        (whole, parts) => format!("{}, and what is newer of {}", count(whole), count(parts)),
-    };
     let mut first = Vec::new();
     if let Some(old) = old_way(computer) {
         first.push(format!("run `task sync` once more with the present account ({old})"));

@@ -568,3 +568,15 @@ fn a_computer_with_the_same_dotfiles_gets_the_private_file_that_they_include() {
     let again = desktop.run(JOIN, &server);
     assert_eq!(again.exit, Exit::Fine, "{}", again.talk);
 }
+
+#[test]
+fn a_link_to_a_server_on_the_other_computer_itself_is_recognised_where_nobody_answers() {
+    let server = FakeServer::taskferry();
+    let nobody = Credentials { server: "http://127.0.0.1:1".parse().unwrap(), ..server.credentials(1, "sesame") };
+    let mut desktop = FakeComputer::new().with_input(&nobody.to_text());
+    let run = desktop.run("join --from-stdin --yes", &server);
+    assert_eq!(run.exit, Exit::Failed);
+    let hint = "\nhint: `127.0.0.1` is this very computer: if the server runs on the other one, run `taskferry share --server \
+                http://…` there, with the address that others reach, and join with that link\nhint: the credentials are kept";
+    assert!(run.talk.contains(hint), "{}", run.talk);
+}

@@ -95,7 +95,7 @@ pub fn delete(run: &mut Run<'_>, account: &Credentials, yes: bool) -> Result<boo
              any more until it does; its tasks stay on it",
             account.server
         ));
-        if !run.prompter.confirm("delete the old account?", false)? {
+        if !run.confirm_midway("delete the old account?", false, "the old account stays as it is")? {
             run.terminal.say("the old account stays as it is");
             return Ok(false);
         }

@@ -318,6 +318,10 @@ fn an_account_that_its_server_does_not_let_people_delete_stays() {
     let run = world.run("move --forget-old");
     assert_eq!(run.exit, Exit::Failed, "nobody has accepted it");
     assert_eq!(world.old.accounts(), 1);
+    world.laptop = world.laptop.with_person(&[("delete the old account?", "ctrl-c")]);
+    let run = world.run("move --forget-old");
+    assert_eq!((run.exit, world.old.accounts()), (Exit::Interrupted, 1));
+    assert!(run.talk.ends_with("\nstopped; the old account stays as it is\n"), "the move is done: {}", run.talk);
     world.laptop = world.laptop.with_person(&[("delete the old account?", "yes")]);
     let run = world.run("move --forget-old");
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
@@ -330,4 +334,25 @@ fn an_account_that_its_server_does_not_let_people_delete_stays() {
     assert_eq!((world.old.accounts(), world.new.accounts()), (0, 1));
     let run = world.run("move --forget-old --yes");
     assert!(run.talk.ends_with("is deleted already\n"), "{}", run.talk);
+}
+
+#[test]
+fn where_there_is_nothing_to_move_nobody_is_asked_where_to() {
+    let server = FakeServer::taskferry();
+    let mut fresh = FakeComputer::new().with_person(&[]);
+    let run = fresh.run("move", &server);
+    assert_eq!(run.exit, Exit::Failed);
+    assert!(
+        run.talk.contains("error: there are no tasks on this computer yet\n\nhint: run `taskferry setup`"),
+        "{}",
+        run.talk
+    );
+    let alone = FakeComputer::new().with(".taskrc", "").with_tasks(1).with_database(VersionId::NIL, &[MILK], 10);
+    let run = alone.with_person(&[]).run("move", &server);
+    assert!(
+        run.talk.contains("error: this computer does not sync yet, so there is nothing to move from\n"),
+        "{}",
+        run.talk
+    );
+    assert_eq!(server.asked(), [""; 0]);
 }

@@ -7,7 +7,7 @@ use super::{Done, Patient, UnderWay, accepted, all_tasks, finish, plan};
 use crate::database::Database;
 use crate::error::Failure;
 use crate::flow::sync::database_of;
-use crate::flow::{Run, tasks};
+use crate::flow::{Run, both, tasks};
 use crate::proof::rebuild::{RebuildError, Start};
 use crate::repair::account::{self, Account};
 use crate::repair::unite::{Side, Union, unite};
@@ -151,17 +151,6 @@ fn in_words(run: &Run<'_>, union: &Union) -> Vec<String> {
     }
     lines.push("run `task sync`, and compare both".into());
     lines
-}
-
-/// So many tasks as a whole, and of so many others what is newer.
-pub(super) fn both(whole: usize, parts: usize) -> String {
-    let count = |count: usize| tasks(count.try_into().unwrap_or(u64::MAX));
-    match (whole, parts) {
-        (0, 0) => "nothing".to_owned(),
-        (whole, 0) => count(whole),
-        (0, parts) => format!("what is newer of {}", count(parts)),
-        (whole, parts) => format!("{}, and what is newer of {}", count(whole), count(parts)),
-    }
 }
 
 fn say_notes(run: &mut Run<'_>, state: State, union: &Union) {

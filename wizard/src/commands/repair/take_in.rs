@@ -3,11 +3,10 @@
 
 use std::path::Path;
 
-use super::bring_together::both;
 use super::{Patient, UnderWay, accepted, plan};
 use crate::error::Failure;
-use crate::flow::Run;
 use crate::flow::sync::database_of;
+use crate::flow::{Run, both};
 use crate::repair::unite::{Side, unite};
 use crate::repair::{backup, kept};
 use crate::rescue::hold::{Holder, refuse_read_only};

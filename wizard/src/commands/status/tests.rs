@@ -185,10 +185,11 @@ fn other_accounts_of_this_computer_are_named_and_their_secrets_are_not() {
     let mut laptop = set_up(&credentials).with_database(version(1), &TASKS, 0);
     let work = "TASKRC";
     let file = laptop.path("work.taskrc").display().to_string();
-    // Set up by this program, in a taskrc of its own.
-    laptop = laptop.with_variable(work, &file);
+    // Set up by this program, in a taskrc of its own, for tasks of its own.
+    let data = laptop.path("work").display().to_string();
+    laptop = laptop.with_variable(work, &file).with_variable("TASKDATA", &data);
     assert_eq!(laptop.run("setup --yes --no-sync --server [SERVER]", &server).exit, Exit::Fine);
-    laptop = laptop.with_variable(work, "");
+    laptop = laptop.with_variable(work, "").with_variable("TASKDATA", "");
     let run = laptop.run("status", &server);
     assert!(
         run.talk.contains("other accounts on this computer:\n  `~/work.taskrc`: `[SERVER]`, account `"),
@@ -218,4 +219,16 @@ fn a_computer_without_sync_is_told_how_to_begin() {
 
     hint: run `taskferry setup`, or `taskferry join` if another computer has it already
     ");
+}
+
+/// It would be taken for a server that has lost the account, and `repair` can't mend that.
+#[test]
+fn a_web_server_that_knows_no_page_is_not_taken_for_an_empty_account() {
+    let server = FakeServer::other().answers(404, ("x", "y"), b"nothing here");
+    let credentials = server.credentials(1, "sesame");
+    let run = set_up(&credentials).with_database(version(1), &TASKS, 0).run("status", &server);
+    assert_eq!(run.exit, Exit::Found);
+    assert!(run.talk.contains("it is not a TaskChampion sync server"), "{}", run.talk);
+    let run = set_up(&credentials).with_database(version(1), &TASKS, 0).run("status --short", &server);
+    assert_eq!(run.data, "unreachable\n");
 }

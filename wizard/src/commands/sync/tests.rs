@@ -250,3 +250,67 @@ fn a_script_gets_the_outcome() {
     let run = with_changes(laptop, 10).run("sync --json", &server);
     assert_snapshot!(run.data.replace(&server.url(), "[SERVER]"), @r#"{"outcome":"synced","server":"[SERVER]","sent":1}"#);
 }
+
+/// Taskwarrior reports success in each of these.
+#[test]
+fn a_sync_with_which_nothing_is_shared_is_no_success() {
+    let never = taskferry_protocol::VersionId::NIL;
+    let unknown = FakeServer::taskferry();
+    let emptied = FakeServer::taskferry();
+    emptied.empty_account(&emptied.credentials(1, "sesame"));
+    let emptied_elsewhere = FakeServer::other();
+    let no_server = FakeServer::other().answers(404, ("x", "y"), b"nothing here");
+    for (server, base, why) in [
+        (&unknown, version(1), "`[SERVER]` does not know this account"),
+        (&unknown, never, "`[SERVER]` does not know this account"),
+        (&emptied, version(1), "the account is empty, though this computer has synced before"),
+        (&emptied_elsewhere, version(1), "the account is empty, though this computer has synced before"),
+        (&no_server, version(1), "`[SERVER]` answers, but it is not a TaskChampion sync server"),
+        (&no_server, never, "`[SERVER]` answers, but it is not a TaskChampion sync server"),
+    ] {
+        let account = server.credentials(1, "sesame");
+        let laptop = FakeComputer::new().with(".taskrc", &lines_of(&account, "sesame"));
+        let mut laptop = laptop.with_database(base, &[MILK], 0);
+        let run = laptop.run("sync", server);
+        assert_eq!((run.exit, laptop.syncs()), (Exit::Failed, 1), "{}", run.talk);
+        let said = format!("error: `task sync` reports success, but nothing is shared\n  Caused by: {why}\n\nhint: ");
+        assert!(run.talk.contains(&said) && !run.talk.contains("in sync"), "{}", run.talk);
+    }
+}
+
+#[test]
+fn an_account_that_waits_for_its_first_task_is_fine() {
+    let (ours, other) = (FakeServer::taskferry(), FakeServer::other());
+    ours.empty_account(&ours.credentials(1, "sesame"));
+    for server in [&ours, &other] {
+        let account = server.credentials(1, "sesame");
+        let mut laptop = FakeComputer::new().with(".taskrc", &lines_of(&account, "sesame")).with_database(
+            taskferry_protocol::VersionId::NIL,
+            &[],
+            0,
+        );
+        let run = laptop.run("sync", server);
+        assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    }
+}
+
+/// Taskwarrior would start a second account, into which nobody else ever looks.
+#[test]
+fn to_an_account_that_the_server_does_not_know_nothing_is_sent() {
+    let server = FakeServer::taskferry();
+    let account = server.credentials(1, "sesame");
+    let laptop = FakeComputer::new().with(".taskrc", &lines_of(&account, "sesame"));
+    let mut laptop = laptop.with_database(taskferry_protocol::VersionId::NIL, &[MILK], 10);
+    let run = laptop.run("sync", &server);
+    assert_eq!((run.exit, laptop.syncs(), server.accounts()), (Exit::Failed, 0, 0));
+    assert_snapshot!(run.talk, @r"
+    error: nothing was sent: `[SERVER]` does not know this account
+
+    hint: `task sync` would send all the same, and start a new account there, in which no other computer looks
+    hint: either its ID has a typing error, or the server lost it; your tasks are still on this computer
+    hint: run `taskferry share` on a computer that syncs, and compare
+    hint: where no other computer syncs either, run `taskferry repair`: it puts the tasks of this one there again
+    ");
+    server.empty_account(&account);
+    assert_eq!(laptop.run("sync", &server).exit, Exit::Fine, "once it is there");
+}

@@ -54,6 +54,7 @@ fn it_says_what_it_does_and_keeps_what_it_takes_away() {
     what stood there is kept as `~/.local/state/taskferry/backups/taskrc.0002`
     your tasks stay on this computer, and the account stays on the server
     to sync with it again, run `taskferry share` on another computer, and `taskferry join` here
+    without another computer: `taskferry join --yes --keep-recurrence --from-stdin < ~/.local/state/taskferry/backups/taskrc.0002`
     ");
     assert_eq!(laptop.read(".local/state/taskferry/backups/taskrc.0002"), Some(with_secret));
     assert_eq!(mode(&laptop, ".local/state/taskferry/backups/taskrc.0002"), 0o600);

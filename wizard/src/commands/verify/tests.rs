@@ -215,6 +215,40 @@ fn an_active_context_and_other_ways_to_sync_are_found() {
 }
 
 #[test]
+fn a_taskrc_that_taskwarrior_can_not_read_is_one_problem() {
+    let (server, credentials) = world();
+    let taskrc = set_up(&credentials).read(".taskrc").unwrap();
+    let mut laptop = private(FakeComputer::new().with(".taskrc", &format!("{taskrc}rubbish\n")));
+    let run = laptop.run("verify", &server);
+    assert_snapshot!(run.talk, @r"
+      ok       Taskwarrior: 3.5.0 (`~/bin/task`)
+      problem  settings: `task _get` failed: Malformed entry 'rubbish' in config file.
+               hint: mend or remove that line of your taskrc: each is a setting (`name=value`), an `include`, or a comment (`#`)
+      skipped  what needs `settings` first: other ways to sync, context, permissions, recurrence, proxy, name, connection, encryption, sync server, description, clock, protocol, account, room, secret, position
+
+    error: sync does not work as it should: 1 problem was found
+
+    hint: mend what is named above, then run the same command again
+    ");
+    assert_eq!(run.exit, Exit::Found);
+}
+
+/// They would seem to be lost, since no sync brings them.
+#[test]
+fn tasks_of_taskwarrior_2_that_were_never_imported_are_told_of() {
+    let (server, credentials) = world();
+    let id = uuid::Uuid::from_u128(1);
+    let laptop = set_up(&credentials).with(".task/pending.data", &format!("[description:\"milk\" uuid:\"{id}\"]\n"));
+    let mut laptop = laptop.with_database(version(2), &[], 0);
+    let said = "  warning  older tasks: not imported yet: 1 task of Taskwarrior 2 in `~/.task`, which no sync takes along\n           \
+                hint: run `taskferry sync`; if they are missing still, run `task import-v2`, then `taskferry sync` again\n";
+    let run = laptop.run("verify --no-sync", &server);
+    assert!(run.talk.contains(said), "{}", run.talk);
+    let run = laptop.with_database(version(2), &BOTH, 0).run("verify --no-sync", &server);
+    assert!(!run.talk.contains("older tasks"), "they are there: {}", run.talk);
+}
+
+#[test]
 fn what_may_hurt_later_is_a_warning_and_no_problem() {
     let server = FakeServer::taskferry().with_clock_ahead(3 * 3600);
     let credentials = server.credentials(1, "sesame");
@@ -289,6 +323,11 @@ fn tasks_that_the_account_lacks_are_found_and_put_back_where_somebody_says_yes()
     let run = laptop().with_person(&[("put all 3 tasks of this computer", "no")]).run("verify", &server);
     assert_eq!(run.exit, Exit::Found);
     assert!(!server.has_snapshot(&credentials), "{}", run.talk);
+    let run = laptop().with_person(&[("put all 3 tasks of this computer", "ctrl-c")]).run("verify", &server);
+    let stands =
+        "\nstopped; your tasks are safe on this computer; run `taskferry sync --mend` to put them on the server\n";
+    assert_eq!(run.exit, Exit::Interrupted);
+    assert!(run.talk.ends_with(stands) && !server.has_snapshot(&credentials), "a sync came before: {}", run.talk);
 
     let run = laptop().with_person(&[("put all 3 tasks of this computer", "yes")]).run("verify", &server);
     assert_eq!(run.exit, Exit::Fine, "{}", run.talk);

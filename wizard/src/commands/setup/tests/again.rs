@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::SETUP;
 use crate::error::Exit;
 use crate::testing::computer::FakeComputer;
-use crate::testing::server::FakeServer;
+use crate::testing::server::{FakeServer, version};
 
 #[test]
 fn running_it_twice_equals_running_it_once() {
@@ -25,6 +25,15 @@ fn running_it_twice_equals_running_it_once() {
     ");
     assert_eq!(laptop.read(".taskrc"), after_once);
     assert_eq!(server.accounts(), 1);
+}
+
+/// After `undo`, there may be no taskrc at all, and Taskwarrior takes the tasks for sent.
+#[test]
+fn tasks_that_count_as_sent_are_taken_along_also_where_there_is_no_taskrc() {
+    let server = FakeServer::taskferry();
+    let mut laptop = FakeComputer::new().with_tasks(1).with_database(version(1), &[(1, "buy milk")], 0);
+    let run = laptop.run(&format!("{SETUP} --dry-run"), &server);
+    assert!(run.talk.contains("\n  send 1 task to it, encrypted, finished and deleted ones too\n"), "{}", run.talk);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::SETUP;
 use crate::error::Exit;
 use crate::testing::computer::FakeComputer;
-use crate::testing::server::FakeServer;
+use crate::testing::server::{FakeServer, version};
 
 #[test]
 fn a_person_sees_the_plan_accepts_it_and_is_told_what_is_next() {
@@ -41,6 +41,24 @@ fn a_person_sees_the_plan_accepts_it_and_is_told_what_is_next() {
     assert_eq!(server.accounts(), 1);
     assert_eq!(laptop.syncs(), 1);
     assert_eq!(laptop.read(".local/state/taskferry/backups/taskrc.0001").as_deref(), Some("color=off\n"));
+}
+
+#[test]
+fn tasks_of_taskwarrior_2_that_were_never_imported_are_told_of_in_the_plan() {
+    let server = FakeServer::taskferry();
+    let id = uuid::Uuid::from_u128(1);
+    let mut laptop = FakeComputer::new()
+        .with(".taskrc", "color=off\n")
+        .with(".task/pending.data", &format!("[description:\"milk\" uuid:\"{id}\"]\n"));
+    let run = laptop.run(&format!("{SETUP} --dry-run"), &server);
+    assert!(
+        run.talk.contains(
+            "note: not imported yet: 1 task of Taskwarrior 2 in `~/.task`, which no sync takes along\n\
+             note: run `task import-v2` to have them on all your computers, before this or afterwards\n"
+        ),
+        "{}",
+        run.talk
+    );
 }
 
 #[test]
@@ -196,5 +214,55 @@ fn verbose_tells_files_and_requests_but_no_secrets() {
     for line in taskrc.lines().filter(|line| line.contains("client_id") || line.contains("secret")) {
         let (_, value) = line.split_once('=').unwrap();
         assert!(!run.talk.contains(value), "{}", run.talk);
+    }
+}
+
+/// As where Nix or a dotfile manager writes it.
+#[test]
+fn a_taskrc_that_another_program_writes_stays_as_it_is_and_includes_the_settings() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = FakeServer::taskferry();
+    let read_only = |text: &str| {
+        let laptop = FakeComputer::new().with(".taskrc", text);
+        std::fs::set_permissions(laptop.path(".taskrc"), PermissionsExt::from_mode(0o444)).unwrap();
+        laptop
+    };
+    let run = read_only("color=off\n").run(&format!("{SETUP} --yes"), &server);
+    assert_eq!((run.exit, server.asked().len()), (Exit::Failed, 0));
+    assert_snapshot!(run.talk, @r"
+    error: Taskwarrior's configuration `[HOME]/.taskrc` is read-only
+
+    hint: make `[HOME]/.taskrc` writable, or name another file in the environment variable `TASKRC`
+    hint: where another program writes it, let that write the line `include ~/.config/taskferry/sync.taskrc`, then run the same command again: it changes that file alone
+    ");
+    let written = "include ~/.config/taskferry/sync.taskrc\ncolor=off\n";
+    let mut laptop = read_only(written);
+    let run = laptop.run(&format!("{SETUP} --yes"), &server);
+    assert_eq!(run.exit, Exit::Fine, "{}", run.talk);
+    assert_eq!(laptop.read(".taskrc").as_deref(), Some(written));
+    for words in ["status", "setup", "sync", "share"] {
+        let run = laptop.run(words, &server);
+        assert_eq!(run.exit, Exit::Fine, "{words}: {}", run.talk);
+    }
+    let run = laptop.run("undo --yes", &server);
+    assert_eq!((run.exit, laptop.read(".taskrc").as_deref()), (Exit::Fine, Some(written)), "{}", run.talk);
+}
+
+/// Whoever only looks changes nothing.
+#[test]
+fn settings_in_a_read_only_taskrc_are_used_as_they_are() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = FakeServer::taskferry();
+    let account = server.credentials(1, "sesame");
+    server.history(&account, &[&[(1, "buy milk")]]);
+    let id = account.client_id.expose();
+    let lines =
+        format!("sync.server.url={}\nsync.server.client_id={id}\nsync.encryption_secret=sesame\n", account.server);
+    let mut laptop =
+        FakeComputer::new().with(".taskrc", &lines).with_tasks(1).with_database(version(1), &[(1, "buy milk")], 0);
+    std::fs::set_permissions(laptop.path(".taskrc"), PermissionsExt::from_mode(0o400)).unwrap();
+    for words in ["status", "sync", "share", "verify", "doctor", "setup"] {
+        let run = laptop.run(words, &server);
+        assert_eq!(run.exit, Exit::Fine, "{words}: {}", run.talk);
     }
 }

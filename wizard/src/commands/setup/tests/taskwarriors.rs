@@ -38,6 +38,7 @@ fn an_old_or_missing_taskwarrior_comes_with_what_to_install() {
 
     hint: run `brew install task`
     hint: other ways: https://taskwarrior.org/download/
+    hint: your tasks stay as they are: with the newer one, run `task import-v2`, which takes them over
     ");
     std::fs::remove_file(laptop.path("bin/task")).unwrap();
     let run = laptop.run(SETUP, &server);
@@ -55,6 +56,7 @@ fn the_way_to_taskwarrior_3_is_that_of_this_platform() {
     hint: run `sudo apt install taskwarrior`
     hint: if that gives version 2, Debian GNU/Linux 12 (bookworm) has no newer one: with Homebrew (https://brew.sh), run `brew install task`
     hint: other ways: https://taskwarrior.org/download/
+    hint: your tasks stay as they are: with the newer one, run `task import-v2`, which takes them over
     ");
     let mut mac = FakeComputer::new().with_platform(Platform::MacOs);
     std::fs::remove_file(mac.path("bin/task")).unwrap();
