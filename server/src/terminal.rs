@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 
-use crate::stop::Stop;
 use crate::words;
 
 const ANSWER_BYTES_MAX: u64 = 1024;
@@ -132,18 +131,18 @@ impl JsonList {
 /// Asks a person; `None` if there is none. Enter alone, and anything else that is no yes, is a no: what is asked here destroys
 /// something.
 pub fn ask(question: &str) -> Option<bool> {
-    ask_unless(question, &Stop::default())
+    ask_unless(question, || false)
 }
 
 /// The same where signals do not end the process by themselves, because there is something to put away first: to be told to stop
 /// is a no.
-pub fn ask_unless(question: &str, stop: &Stop) -> Option<bool> {
+pub fn ask_unless(question: &str, is_stopped: impl Fn() -> bool) -> Option<bool> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return None;
     }
     let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
     while !is_answered() {
-        if stop.is_set() {
+        if is_stopped() {
             return Some(false);
         }
     }

@@ -65,7 +65,7 @@ fn decide(args: &RestoreArgs, data_dir: &Path, source: &Source, stop: &Stop) -> 
         }
     }
     if !args.yes {
-        match terminal::ask_unless("put it in the place of the present data?", stop) {
+        match terminal::ask_unless("put it in the place of the present data?", || stop.is_set()) {
             None => return Err(VerbError::NeedsYes { doing: "a restore" }),
             Some(false) => return Err(VerbError::Declined),
             Some(true) => {}
