@@ -31,6 +31,9 @@ use crate::storage::{Action, Change, CommitError, Committed, StorageError};
 const BATCH: usize = 64;
 /// How often the thread looks up while nothing is to be written: for other processes.
 const LOOK_UP: Duration = Duration::from_millis(250);
+/// How long it stays awake behind a batch: to be woken takes longer than it takes until the next change is there, where devices are
+/// at work. It gives way to whoever else wants the processor meanwhile, such as those who answer (docs/CAPACITY.md).
+const LINGER: Duration = Duration::from_micros(50);
 /// How often it looks up while something is to be swept.
 const SWEEP_PAUSE: Duration = Duration::from_millis(10);
 /// How long it leaves sweeping alone after a failure.
@@ -79,6 +82,7 @@ impl Worker {
     }
 
     pub(super) fn run(&mut self, queue: &flume::Receiver<Job>) {
+        let mut lingering = None;
         loop {
             let now = Instant::now();
             let something_to_sweep = self.sweep_from <= now && self.blobs.are_some_doomed();
@@ -86,13 +90,16 @@ impl Worker {
             // Not in between: what is swept now is given back with the rest.
             let something_to_give_back = !something_to_sweep && self.give_back_from <= now;
             let busy = something_to_sweep || something_to_erase || something_to_give_back;
-            match queue.recv_timeout(if busy { SWEEP_PAUSE } else { LOOK_UP }) {
+            let pause = if busy { SWEEP_PAUSE } else { LOOK_UP };
+            let next = lingering.take().and_then(|until| next_until(until, queue));
+            match next.map_or_else(|| queue.recv_timeout(pause), Ok) {
                 Ok(first) => {
                     let mut batch = Vec::with_capacity(BATCH);
                     batch.push(first);
                     batch.extend(queue.try_iter().take(BATCH - 1));
                     self.notice_other_processes();
                     self.write(batch);
+                    lingering = Some(Instant::now() + LINGER);
                 }
                 Err(flume::RecvTimeoutError::Timeout) => self.notice_other_processes(),
                 // What is left to sweep is found at the next start: a stop does not wait for it.
@@ -244,6 +251,17 @@ impl Worker {
             }
         }
     }
+}
+
+/// A job that comes before `until`, without sleep.
+fn next_until(until: Instant, queue: &flume::Receiver<Job>) -> Option<Job> {
+    while Instant::now() < until {
+        if let Ok(job) = queue.try_recv() {
+            return Some(job);
+        }
+        std::thread::yield_now();
+    }
+    None
 }
 
 fn read_data_version(db: &Connection) -> rusqlite::Result<i64> {
